@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+# What the parts are built with: warnings for all, and the three worlds code lives in.
+#
+#   host      ordinary Linux code: tools, tests, benches           (sanitizers and coverage apply)
+#   kernel    upper half, no FPU, no libc, no exceptions           capos_kernel_flags(target)
+#   program   a static ELF that runs on capOS, FPU allowed         capos_program(name SOURCES ... LIBRARIES ...)
+#
+# Freestanding code uses the header-only parts of libstdc++; it is compiled hosted, linked against nothing.
+
+option(CAPOS_SANITIZE "Build host code with AddressSanitizer and UndefinedBehaviorSanitizer" OFF)
+option(CAPOS_COVERAGE "Build host code with gcov coverage" OFF)
+option(CAPOS_DEBUG_CHECKS "Check kernel invariants at every kernel exit" OFF)
+
+add_library(capos_warnings INTERFACE)
+target_compile_options(capos_warnings INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wnon-virtual-dtor -Wcast-align -Wold-style-cast
+  -Wno-gnu-statement-expression -Wno-pedantic -Werror=return-type)
+
+add_library(capos_host INTERFACE)
+target_link_libraries(capos_host INTERFACE capos_warnings)
+if(CAPOS_SANITIZE)
+  target_compile_options(capos_host INTERFACE -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  target_link_options(capos_host INTERFACE -fsanitize=address,undefined)
+endif()
+if(CAPOS_COVERAGE)
+  target_compile_options(capos_host INTERFACE --coverage -O1)
+  target_link_options(capos_host INTERFACE --coverage)
+endif()
+
+set(CAPOS_FREESTANDING_FLAGS
+  -fno-exceptions -fno-rtti -fno-threadsafe-statics -fno-stack-protector -fno-pic -fno-pie
+  -fno-asynchronous-unwind-tables -ffunction-sections -fdata-sections -fno-math-errno
+  -fno-omit-frame-pointer -O2 -g)
+
+add_library(capos_freestanding_kernel INTERFACE)
+target_compile_options(capos_freestanding_kernel INTERFACE
+  ${CAPOS_FREESTANDING_FLAGS} -mcmodel=kernel -mno-red-zone -mgeneral-regs-only -fno-omit-frame-pointer)
+target_link_libraries(capos_freestanding_kernel INTERFACE capos_warnings)
+if(CAPOS_DEBUG_CHECKS)
+  target_compile_definitions(capos_freestanding_kernel INTERFACE CAPOS_DEBUG_CHECKS=1)
+endif()
+
+add_library(capos_freestanding_program INTERFACE)
+target_compile_options(capos_freestanding_program INTERFACE ${CAPOS_FREESTANDING_FLAGS})
+target_link_libraries(capos_freestanding_program INTERFACE capos_warnings)
+
+# capos_program(name SOURCES a.cpp ... LIBRARIES x ...): an ELF under <build>/programs/<name>, linked with
+# the runtime at a fixed address, never for the host.
+function(capos_program name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;LIBRARIES" ${ARGN})
+  add_executable(${name} ${ARG_SOURCES})
+  target_link_libraries(${name} PRIVATE capos_runtime ${ARG_LIBRARIES} capos_freestanding_program)
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/programs)
+  target_link_options(${name} PRIVATE -nostdlib -nostartfiles -static -no-pie -Wl,--gc-sections
+    -Wl,-z,noexecstack -Wl,-z,max-page-size=4096 -Wl,-z,separate-code -Wl,--build-id=none
+    -Wl,-T,${PROJECT_SOURCE_DIR}/runtime/program.ld)
+  set_property(GLOBAL APPEND PROPERTY CAPOS_PROGRAMS ${name})
+endfunction()

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+// The machine as the kernel sees it: CPUs, clock, one-shot timer, cross-CPU interrupts, console, power.
+//
+// The kernel runs with interrupts off, one stack per CPU, never nested. Whatever happens enters it through one of
+// the upcalls of upcalls.hpp; each ends in resume_user() or idle(), which do not return.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "capos/base/strong.hpp"
+#include "capos/base/time.hpp"
+
+namespace capos::hal {
+
+using PhysicalAddress = Strong<struct PhysicalAddressTag, std::uint64_t>;
+using UserAddress = Strong<struct UserAddressTag, std::uint64_t>;
+inline constexpr std::size_t kPageSize = 4096;
+
+struct MemoryRange {
+  PhysicalAddress base;
+  std::uint64_t size = 0;
+};
+
+// What the kernel is told at boot. Spans stay valid for ever. RAM ranges are page-aligned, do not overlap, and
+// leave out the kernel image, the module, firmware tables and everything the HAL keeps for itself.
+struct BootInfo {
+  std::span<const MemoryRange> ram;
+  MemoryRange module;                  // the boot pack as loaded; size 0 if none
+  std::string_view command_line;
+  unsigned cpus = 1;                   // usable: found, started on demand, at most kMaxCpus
+  std::uint64_t tsc_hz = 0;            // calibrated
+  std::uint64_t calibration_start_tsc = 0, calibration_end_tsc = 0, entry_tsc = 0;
+  MemoryRange host_channel;            // shared memory device (ivshmem BAR 2); size 0 if none
+  std::uint64_t features = 0;          // MachineFeature bits in use
+};
+
+// Bits of BootInfo::features: what the CPU has and the kernel uses.
+enum class MachineFeature : std::uint8_t {
+  nx, smep, smap, umip, xsave, avx, x2apic, tsc_deadline, invariant_tsc, pcid, page_1g, fsgsbase, rdtscp, hypervisor,
+};
+[[nodiscard]] std::string_view name_of(MachineFeature feature) noexcept;
+
+// --- This CPU. Cost of each: a few instructions.
+[[nodiscard]] CpuId this_cpu() noexcept;
+// The kernel's own per-CPU pointer; null until set.
+[[nodiscard]] void* cpu_local() noexcept;
+void set_cpu_local(void* pointer) noexcept;
+
+// --- Clock: nanoseconds since this boot's clock started; the same on all CPUs; never goes back.
+[[nodiscard]] Time now() noexcept;
+[[nodiscard]] std::uint64_t read_tsc() noexcept;
+[[nodiscard]] std::uint64_t tsc_of(Time time) noexcept;
+// Declares the frequency known (Hz); taken if it is within 1 in 1000 of the calibration. Call before the clock is used.
+[[nodiscard]] bool set_tsc_hz(std::uint64_t hz) noexcept;
+
+// --- One-shot timer of this CPU. Fires on_timer() at or after `when`, once; a new call replaces the old.
+void arm_timer(Time when) noexcept;
+void disarm_timer() noexcept;
+
+// --- Other CPUs.
+// Starts a waiting application processor: it enters on_cpu_started() on its own stack. False if it did not answer.
+[[nodiscard]] bool start_cpu(CpuId cpu) noexcept;
+// Raises on_mailbox() on `cpu`.
+void send_mailbox_interrupt(CpuId cpu) noexcept;
+inline void cpu_relax() noexcept { __builtin_ia32_pause(); }
+
+// --- Memory. Kernel address of RAM (or of the module); valid for every BootInfo range.
+[[nodiscard]] void* to_kernel(PhysicalAddress address) noexcept;
+[[nodiscard]] PhysicalAddress to_physical(const void* kernel_address) noexcept;
+
+// --- Console (text, for people). Bytes as they are; bounded cost per byte.
+void console_write(std::string_view text) noexcept;
+
+// --- Power. QEMU ends with its isa-debug-exit status (code << 1) | 1; elsewhere the machine resets or halts.
+[[noreturn]] void power_off(std::uint8_t code) noexcept;
+inline constexpr std::uint8_t kExitPanic = 0x7f;       // launcher sees 255
+inline constexpr std::uint8_t kExitRefusedCpu = 0x7e;  // launcher sees 253
+
+// Waits for an interrupt with interrupts on; the next upcall starts on a fresh stack. Never returns.
+[[noreturn]] void idle() noexcept;
+
+}  // namespace capos::hal

@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+# The claim that a CPU's tasks fit, with what a checker needs to verify it in one evaluation per task.
+@0xba05eb0d74477056;
+using Cxx = import "/capnp/c++.capnp";
+$Cxx.namespace("capos::host");
+
+struct IslandCertificate {
+  formatVersion @0 :UInt32 = 1;
+  islandName @1 :Text;
+  islandIndex @2 :UInt32;
+  # Place in the manifest.
+  cpus @3 :List(UInt16);
+  overheads @4 :Overheads;
+  tasks @5 :List(TaskClaim);
+  chains @6 :List(ChainClaim);
+  bestEffortSlack @7 :Bool;
+}
+
+struct Overheads {
+  # What the kernel adds, in ns; measured, or stated by the machine's description. The kernel refuses a
+  # certificate whose overheads are not those of the machine it booted on.
+  releaseNs @0 :UInt64;
+  # One release: interrupt, queue, dispatch.
+  switchNs @1 :UInt64;
+  # One preemption: to the other context and back.
+  blockingNs @2 :UInt64;
+  # Longest stretch with interrupts off.
+  jitterNs @3 :UInt64;
+  # Lateness of a timer: the simulation quantum on a deterministic machine with several CPUs.
+  version @4 :UInt64;
+}
+
+struct TaskClaim {
+  name @0 :Text;
+  periodNumerator @1 :UInt32;
+  periodDenominator @2 :UInt32;
+  # Period in seconds, exact.
+  budgetNs @3 :UInt64;
+  deadlineNs @4 :UInt64;
+  jitterNs @5 :UInt64;
+  blockingNs @6 :UInt64;
+  # By servers of lower-priority tasks, kernel sections apart.
+  priority @7 :UInt8;
+  cpu @8 :UInt16;
+  responseNs @9 :UInt64;
+  # Claimed bound, from the scheduled release to the finish.
+  onMiss @10 :UInt16;
+  onOverrun @11 :UInt16;
+  # Consequence of manifest.capnp.
+}
+
+struct ChainClaim {
+  name @0 :Text;
+  tasks @1 :List(UInt16);
+  # Indices into the certificate's tasks.
+  boundNs @2 :UInt64;
+  latencyNs @3 :UInt64;
+  # Claimed; at most boundNs.
+  triggered @4 :Bool;
+}

@@ -1,0 +1,237 @@
+# SPDX-License-Identifier: Apache-2.0
+# Every kernel object as an interface: the interface is the permission.
+#
+# A method whose parameters and results are data of at most 8 words each travels in registers (`call`); the
+# others travel as messages through the calling thread's ring and arena. Errors come in three layers: a negative
+# status for transport (TransportError), an exception (ExceptionType with a KernelError as detail), and unions
+# in results for outcomes of the domain.
+@0xd4833f6a2e24c599;
+using Cxx = import "/capnp/c++.capnp";
+$Cxx.namespace("capos::host");
+using Certificate = import "/capos/certificate.capnp";
+
+enum TransportError {
+  # The call never reached its object, or its answer never left. On the wire: the negated value.
+  none @0;
+  invalidCap @1;
+  # The CapId is empty, stale, or of an object that was revoked.
+  disconnected @2;
+  # The object or its server died while the call was under way.
+  invalidMessage @3;
+  # The message is malformed, or lies outside the arena.
+  resultTooLarge @4;
+  # The results do not fit the space the entry names.
+  timeout @5;
+  cancelled @6;
+  invalidOperation @7;
+  # Unknown system call or ring operation.
+  exception @8;
+  # The object answered with an exception: its ExceptionType and detail are in the result.
+  budgetTooSmall @9;
+  # The caller's context has less budget left than the endpoint demands.
+  wrongCpu @10;
+  # The server runs on another CPU than the caller.
+  notBound @11;
+  # The thread has no scheduling context, or not this one.
+  truncated @12;
+  # An exception whose text was cut.
+}
+
+enum ExceptionType {
+  # Cap'n Proto's exception kinds, and invalidArgument.
+  failed @0;
+  overloaded @1;
+  disconnected @2;
+  unimplemented @3;
+  invalidArgument @4;
+}
+
+enum KernelError {
+  # Why a kernel object refused.
+  none @0;
+  outOfMemory @1;
+  # The caller's memory quota or the machine's frames are spent.
+  outOfCapabilities @2;
+  # The capability table is full.
+  badAddress @3;
+  # Not page-aligned, outside user space, or not mapped.
+  overlap @4;
+  # The range is mapped already.
+  badProtection @5;
+  # Writable and executable at once, or not readable.
+  badRange @6;
+  # Offset or size outside the object.
+  badElf @7;
+  # Not a static ELF64 for x86-64 that the loader accepts.
+  notFound @8;
+  badState @9;
+  # Not now: for example a second activation.
+  badCertificate @10;
+  busy @11;
+  # A CPU or context is in use already.
+  badCapability @12;
+  # A capability in the message is empty, stale, or of the wrong interface.
+  badCpu @13;
+  # No such CPU, or it is not running.
+}
+
+interface Console @0xf0a1b6c8d2e34711 {
+  # The machine's text console, for people.
+  write @0 (text :Text) -> ();
+  # At most 1024 bytes; cut lines are not joined. Errors: none. Cost: linear; not for realtime work.
+}
+
+interface Timer @0xf0a1b6c8d2e34712 {
+  # The monotonic clock: nanoseconds since the machine's clock started.
+  now @0 () -> (ns :UInt64);
+  sleepUntil @1 (ns :UInt64) -> (ns :UInt64);
+  # Blocks a best-effort thread until then and returns the time. Errors: badState for a thread on a
+  # scheduling context (it waits for its next release instead).
+}
+
+interface SchedulingContext @0xf0a1b6c8d2e34713 {
+  # Time as a capability: budget, period, deadline, priority, CPU, island.
+  waitNextRelease @0 () -> (index :UInt64, scheduledNs :UInt64, actualNs :UInt64, previousNs :UInt64,
+                            deadlineNs :UInt64, skipped :UInt64);
+  # Ends the current job and blocks until the next release. Returns the release's number and instants: when it was
+  # due, when this job starts, when the previous one started, its deadline; and how many releases were skipped
+  # since. Errors: notBound if the thread does not run on this context.
+  consumed @1 () -> (totalNs :UInt64, jobNs :UInt64);
+  # Execution time charged so far: in all, and to the current job.
+  parameters @2 () -> (periodNumerator :UInt32, periodDenominator :UInt32, budgetNs :UInt64, deadlineNs :UInt64,
+                       priority :UInt8, cpu :UInt16, island :UInt32);
+}
+
+interface MemoryObject @0xf0a1b6c8d2e34714 {
+  # Frames of memory.
+  read @0 (offset :UInt64, count :UInt64) -> (data :Data);
+  # Errors: badRange.
+  write @1 (offset :UInt64, data :Data) -> ();
+  # Errors: badRange, badProtection for memory that only the kernel writes.
+  getSize @2 () -> (size :UInt64);
+}
+
+interface FrameAllocator @0xf0a1b6c8d2e34715 {
+  allocate @0 (pages :UInt64) -> (object :MemoryObject);
+  # Zeroed memory of pages * 4096 bytes, charged to the caller. Errors: outOfMemory, outOfCapabilities, badRange
+  # for zero or more than 65536 pages.
+}
+
+interface VirtualMemory @0xf0a1b6c8d2e34716 {
+  # One process's address space. Protections: 1 read, 2 write, 4 execute; write and execute exclude each other.
+  # Addresses and sizes are multiples of 4096 below 2^46.
+  map @0 (hint :UInt64, size :UInt64, prot :UInt32) -> (addr :UInt64);
+  # Fresh zeroed memory at `hint`, or where there is room when it is 0. Errors: badAddress, overlap, badProtection,
+  # outOfMemory.
+  unmap @1 (addr :UInt64, size :UInt64) -> ();
+  # Errors: badAddress if a page of the range is not mapped; then nothing is unmapped.
+  protect @2 (addr :UInt64, size :UInt64, prot :UInt32) -> ();
+  # Errors: badAddress, badProtection.
+  mapObject @3 (object :MemoryObject, offset :UInt64, size :UInt64, hint :UInt64, prot :UInt32) -> (addr :UInt64);
+  # Errors: also badRange, badCapability.
+}
+
+struct CapabilityGrant {
+  # A capability given to a new process under a name.
+  name @0 :Text;
+  # At most 31 bytes.
+  capability @1 :AnyPointer;
+}
+
+interface ProcessSpawner @0xf0a1b6c8d2e34717 {
+  spawn @0 (name :Text, program :Text, grants :List(CapabilityGrant), cpu :UInt16, weight :UInt16,
+            memoryPages :UInt64, context :SchedulingContext, passive :Bool, source :UInt32)
+        -> (process :ProcessHandle);
+  # Starts `program` of the boot pack. `context` null: best effort on `cpu`. `passive`: no time of its own; it runs
+  # once, on the spawner's account, up to its first receive. `source` is the number its trace events carry.
+  # Errors: notFound, badElf, outOfMemory, outOfCapabilities, badCapability, badCpu, busy (the context is bound).
+}
+
+interface ProcessHandle @0xf0a1b6c8d2e34718 {
+  wait @0 () -> (reason :ExitReason, code :Int64, address :UInt64);
+  # Blocks until the process has ended. `code`: exit code, or exception vector; `address`: of the fault.
+  kill @1 () -> ();
+  state @2 () -> (alive :Bool, ready :Bool);
+  # `ready`: its thread has waited once for a release, a call or an event.
+}
+
+enum ExitReason {
+  exited @0;
+  fault @1;
+  killed @2;
+}
+
+interface BootPackage @0xf0a1b6c8d2e34719 {
+  # What the machine was booted with.
+  readManifest @0 () -> (pack :MemoryObject, offset :UInt64, size :UInt64);
+  # Read-only memory that holds the BootPack message: its place in the object, in bytes (stream framing included).
+}
+
+interface Notification @0xf0a1b6c8d2e3471a {
+  # A word of event bits.
+  signal @0 (bits :UInt64) -> ();
+  # Sets bits; wakes the waiter. Never blocks.
+  wait @1 () -> (bits :UInt64);
+  # Takes all bits, blocking while there are none. Errors: busy if another thread waits.
+  poll @2 () -> (bits :UInt64);
+  # Takes all bits; 0 if there are none.
+}
+
+interface Endpoint @0xf0a1b6c8d2e3471b {
+  # The serving side of an interface: `reply_receive` takes it. The calling side carries the served interface.
+  connect @0 () -> (client :AnyPointer);
+  # A call-only capability on this endpoint.
+}
+
+interface ObjectFactory @0xf0a1b6c8d2e3471c {
+  createNotification @0 () -> (notification :Notification);
+  createEndpoint @1 (interfaceId :UInt64, minimumBudgetNs :UInt64) -> (endpoint :Endpoint);
+  # `interfaceId`: what is served. A call whose context has less than minimumBudgetNs left is refused.
+}
+
+interface IslandAuthority @0xf0a1b6c8d2e3471d {
+  # The right to have islands admitted.
+  admit @0 (certificate :Certificate.IslandCertificate) -> AdmitResult;
+  # The kernel re-verifies each inequality; then the CPUs are leased and the contexts made. A refusal is an
+  # answer, not an error. Errors: outOfMemory, outOfCapabilities, badCapability.
+}
+
+struct AdmitResult {
+  union {
+    admitted :group {
+      island @0 :RealtimeIsland;
+      contexts @1 :List(SchedulingContext);
+      # One SchedulingContext for each task, in the certificate's order.
+    }
+    refused @2 :Text;
+    # Which inequality of which task does not hold, in one line.
+  }
+}
+
+interface RealtimeIsland @0xf0a1b6c8d2e3471e {
+  activate @0 (startNs :UInt64) -> ();
+  # First release of every task at startNs. Errors: badState unless every context has a thread that waits.
+  retire @1 () -> ();
+  # Stops the releases and gives the CPUs back.
+  status @2 () -> (active :Bool, jobs :UInt64, misses :UInt64, overruns :UInt64);
+}
+
+interface TraceSource @0xf0a1b6c8d2e3471f {
+  emit @0 (code :UInt32, a :UInt64, b :UInt64, c :UInt64, d :UInt64, e :UInt64, f :UInt64) -> ();
+  # Writes an event of kind `user` with this process's source number. Wait-free. `code` is below 2^15; larger ones are cut to it.
+}
+
+interface TraceRings @0xf0a1b6c8d2e34720 {
+  open @0 (cpu :UInt16) -> (ring :MemoryObject);
+  # The CPU's trace ring, read-only. Errors: badCpu.
+}
+
+interface HostChannel @0xf0a1b6c8d2e34721 {
+  open @0 () -> (memory :MemoryObject);
+  # Memory shared with the host. Errors: notFound on a machine without the device.
+}
+
+interface SystemControl @0xf0a1b6c8d2e34722 {
+  shutdown @0 (code :UInt8) -> ();
+  # Ends the run; on QEMU the code reaches the launcher. Does not return.
+}

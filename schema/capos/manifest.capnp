@@ -1,0 +1,210 @@
+# SPDX-License-Identifier: Apache-2.0
+# What a person writes: one machine, its services, and which of their work is realtime.
+@0xb1a54f3c02e97d10;
+using Cxx = import "/capnp/c++.capnp";
+$Cxx.namespace("capos::host");
+using Robot = import "/capos/robot.capnp";
+using Load = import "/capos/load.capnp";
+using Units = import "/capos/units.capnp";
+
+const currentSchemaVersion :UInt32 = 1;
+
+struct SystemManifest {
+  # The whole machine. A field that is not here is an error that names the valid ones.
+  schemaVersion @0 :UInt32;
+  # Must be 1. Required: a manifest without it is refused.
+  kernelParams @1 :KernelParams;
+  binaries @2 :List(Binary);
+  # Every program the machine may run. Names are unique.
+  initConfig @3 :InitConfig;
+}
+
+struct KernelParams {
+  # How the machine is made and what the kernel reserves at boot.
+  cpus @0 :UInt16 = 1;
+  # Logical CPUs, 1 to 16. CPU 0 keeps the house: it runs best-effort work and everything no island leases.
+  memory @1 :Units.Size = (mib = 256);
+  # RAM of the machine, 64 MiB to 8 GiB.
+  traceEvents @2 :UInt32 = 8192;
+  # Capacity of each CPU's trace ring in events of 64 bytes; a power of two, 256 to 65536.
+  machine @3 :MachineType = q35;
+  bestEffortSlice @4 :Units.Time = (ms = 2);
+  # How long a best-effort thread runs while another of its CPU waits. 100 us to 100 ms.
+}
+
+enum MachineType {
+  # QEMU machine types the image boots on.
+  q35 @0;
+  # PCI Express, ACPI, HPET: the reference.
+  microvm @1;
+  # No PCI: no telemetry channel to the host, console only.
+}
+
+struct Binary {
+  name @0 :Text;
+  # How services refer to it; unique.
+  path @1 :Text;
+  # The program's name in the build, for example "services/init", or a path to an ELF file.
+}
+
+struct InitConfig {
+  init @0 :Text = "init";
+  # The binary the kernel starts; it alone holds the machine's authority at first.
+  services @1 :List(Service);
+  islands @2 :List(Island);
+  buffers @3 :List(Buffer);
+  # Memory that services share.
+}
+
+struct Buffer {
+  # A memory object made at start and granted by name.
+  name @0 :Text;
+  size @1 :Units.Size = (kib = 16);
+}
+
+struct Service {
+  # A process. It holds the capabilities listed here and no other.
+  name @0 :Text;
+  # Unique; letters, digits and '-'.
+  binary @1 :Text;
+  exports @2 :List(Export);
+  # Endpoints it serves; others are granted them as "service.export".
+  grants @3 :List(Grant);
+  memory @4 :Units.Size = (kib = 256);
+  # Bound on its stack, heap and kernel objects.
+  weight @5 :UInt16 = 100;
+  # Share of best-effort time relative to other best-effort services, 1 to 1000.
+  cpu @6 :UInt16 = 0;
+  # Where its best-effort thread runs. A leased CPU is refused unless its island says slack = bestEffort.
+  passive @7 :Bool = false;
+  # Has no time of its own: runs only on the contexts of those who call it.
+  config @8 :ServiceConfig;
+}
+
+struct Export {
+  name @0 :Text;
+  interface @1 :UInt64;
+  # Interface id of what is served, for example Robot.actuatorInterface.
+}
+
+struct Grant {
+  name @0 :Text;
+  # The name the program finds it by in its CapSet.
+  union {
+    from @1 :Text;
+    # Another service's export: "service.export".
+    kernel @2 :KernelService;
+    buffer @3 :Text;
+    # A buffer of initConfig.buffers.
+  }
+}
+
+enum KernelService {
+  # Capabilities the kernel itself serves.
+  console @0;
+  timer @1;
+  trace @2;
+  # TraceSource: emit events of one's own; the source is the service.
+  virtualMemory @3;
+  traceRings @4;
+  # Read every CPU's trace ring: for the telemetry service.
+  hostChannel @5;
+  # The memory shared with the host: for the telemetry service.
+  control @6;
+  # SystemControl: end the run.
+  frames @7;
+  # FrameAllocator.
+}
+
+struct ServiceConfig {
+  # What the program reads as its configuration.
+  union {
+    none @0 :Void;
+    cartPole @1 :Robot.CartPoleConfig;
+    controller @2 :Robot.ControllerConfig;
+    actuator @3 :Robot.ActuatorConfig;
+    load @4 :Load.LoadConfig;
+  }
+}
+
+struct Island {
+  # An admitted promise: CPUs leased to tasks whose deadlines are proved before the island starts.
+  name @0 :Text;
+  cpus @1 :List(UInt16);
+  # Leased CPUs. CPU 0 may be leased only when the machine has one CPU and slack = bestEffort.
+  policy @2 :SchedulingPolicy = fixedPriority;
+  tasks @3 :List(Task);
+  chains @4 :List(Chain);
+  slack @5 :SlackPolicy = idle;
+}
+
+enum SchedulingPolicy {
+  fixedPriority @0;
+  # Deadline monotonic unless tasks state priorities.
+}
+
+enum SlackPolicy {
+  # What may run on a leased CPU while no task of the island wants it.
+  idle @0;
+  # Nothing: the CPU halts.
+  bestEffort @1;
+  # Services that name this CPU.
+}
+
+struct Task {
+  # Periodic work of one service, on one CPU.
+  name @0 :Text;
+  # Unique within the island.
+  service @1 :Text;
+  period @2 :Units.Period;
+  # 10 us to 1 hour, kept exactly. Required.
+  budget @3 :Units.Time;
+  # Time per period, calls to passive servers included. At least 5 us; at most the deadline. Required.
+  deadline @4 :Units.Time;
+  # Relative to the release; the period unless given. At most the period.
+  priority @5 :Int16 = -1;
+  # 0 to 255, 255 most urgent; -1: derived from the deadlines.
+  cpu @6 :Int16 = -1;
+  # One of the island's CPUs; -1: the first.
+  calls @7 :List(ServerCall);
+  jitter @8 :Units.Time;
+  # Release jitter beyond the machine's own.
+  onMiss @9 :Consequence = runLate;
+  onOverrun @10 :Consequence = hold;
+}
+
+struct ServerCall {
+  server @0 :Text;
+  # "service.export".
+  wcet @1 :Units.Time;
+  # The longest one call takes in the server; part of the caller's budget. Required.
+}
+
+enum Consequence {
+  # What happens when a job has missed its deadline (onMiss) or spent its budget (onOverrun).
+  runLate @0;
+  # Goes on with what budget it has; later jobs start as soon as they can.
+  skip @1;
+  # Goes on with what budget it has; releases that have passed meanwhile are skipped.
+  hold @2;
+  # Gets no more time until its next release; what it drives keeps its last value until that expires.
+  stopTask @3;
+  # The task is stopped for good; the island goes on.
+}
+
+struct Chain {
+  # Work that data passes through, with a bound on its age from the first task's release to the last's finish.
+  name @0 :Text;
+  path @1 :List(Text);
+  # Task names.
+  bound @2 :Units.Time;
+  # Required.
+  hops @3 :HopKind = sampled;
+}
+
+enum HopKind {
+  sampled @0;
+  # Each task reads the newest value at its own release.
+  triggered @1;
+  # Each task is released by its predecessor's finish: same period required.
+}

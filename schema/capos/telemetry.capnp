@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+# Trace events: 64 bytes each, the data section of one struct, written by the kernel into per-CPU rings.
+# The rings' and the host channel's layouts are in abi/trace.hpp.
+@0xe59f93add604797b;
+using Cxx = import "/capnp/c++.capnp";
+$Cxx.namespace("capos::host");
+
+enum EventKind {
+  none @0;
+  job @1;
+  # A job has ended: JobEvent.
+  release @2;
+  # source: task. a: scheduled release, b: index.
+  miss @3;
+  # A deadline passed with the job unfinished. source: task. a: deadline, b: index, c: MissCause, d: who ran (source)
+  overrun @4;
+  # A budget was spent before the job ended. source: task. a: index, b: consumed
+  consequence @5;
+  # source: task. a: Consequence, b: index
+  dispatch @6;
+  # source: who runs now. a: context source or 2^32-1
+  fault @7;
+  # A program's fault. source: its number. a: vector, b: error code, c: instruction pointer, d: address
+  exit @8;
+  # source: its number. a: ExitReason, b: code
+  user @9;
+  # TraceSource.emit. source: 2^31 + code * 2^16 + number, a to f: the values.
+  island @10;
+  # source: island index. a: 1 activated, 2 retired, 3 refused
+  boot @11;
+  # a: milestone (BootMilestone), b: time stamp counter
+}
+
+struct TraceEvent {
+  timeNs @0 :UInt64;
+  kind @1 :EventKind;
+  cpu @2 :UInt16;
+  source @3 :UInt32;
+  # Tasks: island index * 65536 + task index. Programs: 2^31 + number given at spawn (below 2^16).
+  a @4 :UInt64;
+  b @5 :UInt64;
+  c @6 :UInt64;
+  d @7 :UInt64;
+  e @8 :UInt64;
+  f @9 :UInt64;
+}
+
+struct JobEvent {
+  # The same 64 bytes for kind `job`; times in ns since the clock's start.
+  finishNs @0 :UInt64;
+  kind @1 :EventKind;
+  cpu @2 :UInt16;
+  source @3 :UInt32;
+  releaseNs @4 :UInt64;
+  # Scheduled.
+  startNs @5 :UInt64;
+  # First dispatch to user mode.
+  deadlineNs @6 :UInt64;
+  consumedNs @7 :UInt64;
+  index @8 :UInt32;
+  cause @9 :MissCause;
+  # Why it was late; `none` if it was not.
+  overran @10 :Bool;
+  abandoned @11 :Bool;
+  # Ended by a consequence, not by the program.
+  preemptions @12 :UInt32;
+  byWhom @13 :UInt32;
+  # Source of whoever preempted it longest or last; 2^32-1: nobody.
+}
+
+enum MissCause {
+  none @0;
+  budgetSpent @1;
+  lateWakeup @2;
+  # First dispatched later than the machine's jitter and releases explain.
+  preempted @3;
+  # By more urgent tasks: byWhom.
+  ranLong @4;
+  # Started in time, was not preempted, and ran past its deadline.
+  previousJobLate @5;
+}
+
+enum InterruptCause {
+  # Index of the counters in a ring's header.
+  timerRelease @0;
+  timerBudget @1;
+  timerSlice @2;
+  timerQuantum @3;
+  timerSleep @4;
+  mailbox @5;
+  device @6;
+  spurious @7;
+  timerEarly @8;
+  # Nothing was due: the timer had been armed for something that no longer is.
+}
+
+enum BootMilestone {
+  kernelEntry @0;
+  calibrationStart @1;
+  calibrationEnd @2;
+  cpusStarted @3;
+  initStarted @4;
+  # init's first instruction.
+  islandsStarted @5;
+}
