@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+// A scheduling context: the right to a budget of processor time in each period, at a priority, on one CPU.
+//
+// A context is in exactly one state: blocked (in no queue), ready (in its CPU's ready queue, budget usable;
+// the running one included), or in its CPU's release queue, waiting for a release or for a refill.
+// Which thread runs on it is the owner's business and may change at any time (donation).
+// Bounds: no operation allocates; each is O(kMaxRefills).
+#pragma once
+
+#include <cstdint>
+
+#include "capos/base/list.hpp"
+#include "capos/base/result.hpp"
+#include "capos/base/strong.hpp"
+#include "capos/base/time.hpp"
+#include "capos/sched/job.hpp"
+#include "capos/sched/refill_list.hpp"
+#include "capos/sched/timed_queue.hpp"
+
+namespace capos::sched {
+
+inline constexpr Duration kMinPeriod = Duration::us(10);
+inline constexpr Duration kMaxPeriod = Duration::s(3600);
+
+struct ContextParameters {
+  Duration budget;    // per period; kMinBudget to period
+  Period period;      // exact; kMinPeriod to kMaxPeriod
+  Duration deadline;  // relative to the release; budget to period
+  Priority priority;  // 255 is the most urgent
+  CpuId cpu;
+  IslandId island;
+  MissPolicy on_miss = MissPolicy::skip;
+};
+
+enum class ContextError : std::uint8_t {
+  period_out_of_range = 1,
+  budget_below_minimum,
+  budget_exceeds_period,
+  deadline_below_budget,
+  deadline_exceeds_period,
+  cpu_out_of_range,
+};
+
+// The rules above, each checked; the same that admission applies. O(1).
+[[nodiscard]] ResultOf<void, ContextError> check(const ContextParameters& parameters) noexcept;
+
+enum class ContextState : std::uint8_t {
+  blocked,           // in no queue
+  ready,             // in the ready queue; the head refill is usable
+  awaiting_release,  // in the release queue until the next job's release
+  awaiting_refill,   // in the release queue until the head refill is usable
+};
+
+struct ReadyTag;
+
+class Context : public ListHook<ReadyTag>, public TimedNode {
+ public:
+  Context() noexcept = default;
+
+  // Sets the parameters and a full budget usable from `now` on. Only while blocked.
+  // Errors: those of check(); then nothing is changed.
+  [[nodiscard]] ResultOf<void, ContextError> configure(const ContextParameters& parameters, Time now) noexcept;
+
+  [[nodiscard]] const ContextParameters& parameters() const noexcept { return parameters_; }
+  [[nodiscard]] Priority priority() const noexcept { return priority_; }  // effective: a ceiling may raise it
+  [[nodiscard]] Priority base_priority() const noexcept { return parameters_.priority; }
+  [[nodiscard]] CpuId cpu() const noexcept { return parameters_.cpu; }
+  [[nodiscard]] ContextState state() const noexcept { return state_; }
+  [[nodiscard]] const JobTracker& jobs() const noexcept { return jobs_; }
+  [[nodiscard]] const RefillList& refills() const noexcept { return refills_; }
+
+  // A budget as long as the period is never spent: no refills are kept and no timer is needed.
+  [[nodiscard]] bool full_budget() const noexcept { return parameters_.budget >= refill_period_; }
+  [[nodiscard]] bool head_ready(Time now) const noexcept { return full_budget() || refills_.usable(now); }
+  // What may be consumed at `now`; endpoints compare it with the least budget that a call must bring.
+  [[nodiscard]] Duration remaining(Time now) const noexcept;
+  // When an uninterrupted run from `now` on spends the budget; Time::never() for a full budget.
+  [[nodiscard]] Time budget_end(Time now) const noexcept;
+  [[nodiscard]] Duration total_consumed() const noexcept { return total_consumed_; }
+
+  // The kernel's thread or object; never touched here.
+  void* owner = nullptr;
+
+ private:
+  friend class CpuScheduler;
+  friend class ReadyQueue;
+  void charge(Duration consumed) noexcept;
+  void activate(Time at) noexcept;
+
+  ContextParameters parameters_{};
+  Duration refill_period_{};  // the period in whole ns, rounded down: a refill is never after its release
+  RefillList refills_;
+  JobTracker jobs_;
+  Duration total_consumed_{};
+  Priority priority_{};
+  ContextState state_ = ContextState::blocked;
+};
+
+}  // namespace capos::sched

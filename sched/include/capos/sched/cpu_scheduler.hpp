@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+// The scheduler of one CPU: contexts by fixed priority, best effort below them, time passed in.
+//
+// Only its own CPU may call it; it takes no lock. Every operation that takes `now` first charges what runs for
+// the time since the last one, so `now` is stamped once, on kernel entry, and never decreases.
+// The kernel's turn:   release_due(now, visit); ...the event's own operation...; pick(now); arm(next_event(now)).
+//
+// Invariants (check_invariants): a context is queued xor blocked; a ready context has a usable head refill,
+// except a running one whose budget ended since the last pick; what runs is the first of the highest level.
+// Bounds: r = contexts in the release queue. Costs stand at each operation. No allocation.
+#pragma once
+
+#include <cstdint>
+
+#include "capos/base/strong.hpp"
+#include "capos/base/time.hpp"
+#include "capos/sched/best_effort.hpp"
+#include "capos/sched/context.hpp"
+#include "capos/sched/ready_queue.hpp"
+#include "capos/sched/timed_queue.hpp"
+
+namespace capos::sched {
+
+enum class DispatchKind : std::uint8_t { idle, best_effort, context };
+
+struct Dispatch {
+  DispatchKind kind = DispatchKind::idle;
+  Context* context = nullptr;          // set if kind is context
+  BestEffortEntity* entity = nullptr;  // set if kind is best_effort
+  // A context whose budget was spent while its job, or its activation, went on. It now waits for its refill;
+  // the caller raises the fault that its island declared. May differ from what was picked; set once per spending.
+  Context* overrun = nullptr;
+};
+
+// Why a context leaves the release queue.
+enum class ReleaseKind : std::uint8_t {
+  job,           // a job's scheduled release; it is ready
+  job_unfunded,  // a job's scheduled release, its budget not back yet; it goes on waiting for that
+  refill,        // a spent budget is back
+};
+
+class CpuScheduler {
+ public:
+  constexpr CpuScheduler() noexcept = default;
+  CpuScheduler(const CpuScheduler&) = delete;
+  CpuScheduler& operator=(const CpuScheduler&) = delete;
+
+  // Once, before anything else: which CPU this is, and from when on time is charged.
+  void start(CpuId cpu, Time now) noexcept;
+  [[nodiscard]] CpuId cpu() const noexcept { return cpu_; }
+
+  // --- contexts -------------------------------------------------------------------------------------------
+  // Blocked -> ready, activated at `now`; or -> awaiting_refill if no budget is usable. A context that is
+  // not blocked stays as it is. True if it is ready now. O(1), or O(log r) without budget.
+  bool make_ready(Context& context, Time now) noexcept;
+  // Any state -> blocked: it waits for something that is not time. A job in progress stays in progress.
+  // O(1), or O(log r) if it was in the release queue.
+  void block(Context& context, Time now) noexcept;
+  // The island is retired: blocked, disarmed, and no longer current. Same cost.
+  void remove(Context& context, Time now) noexcept;
+  // Schedules job 0 at `first`; for a context that already waits in wait_next_release, so that it is released
+  // then. Any other goes on as it is until it waits. O(log r).
+  void arm_jobs(Context& context, Time first, Time now) noexcept;
+  // Ends the job in progress, if any, and waits for the next release; blocks if no release is scheduled yet
+  // (see arm_jobs). Stays ready if the next release has passed and the policy is run_late.
+  // True if a job ended: context.jobs().last_finished() is its record. O(log r).
+  bool wait_next_release(Context& context, Time now) noexcept;
+  // To the back of its priority level. O(1).
+  void yield(Context& context, Time now) noexcept;
+  // The effective priority: a server's ceiling on a call, base_priority() on the reply. What runs stays first
+  // of its new level, others go to its back. O(1).
+  void set_priority(Context& context, Priority priority, Time now) noexcept;
+
+  // --- best effort ----------------------------------------------------------------------------------------
+  void make_ready(BestEffortEntity& entity, Time now) noexcept;  // no effect if it is ready. O(1)
+  void block(BestEffortEntity& entity, Time now) noexcept;       // no effect if it is not. O(1)
+  void yield(BestEffortEntity& entity, Time now) noexcept;       // ends its slice. O(1)
+
+  // --- time -----------------------------------------------------------------------------------------------
+  // Charges what runs up to `now`. O(kMaxRefills).
+  void charge(Time now) noexcept;
+  // Moves every context whose time has come out of the release queue and calls visit(Context&, ReleaseKind)
+  // for each, in order of time. O(d log r) for d due contexts. The visitor must not call the scheduler.
+  template <typename Visitor>
+  void release_due(Time now, Visitor&& visit) noexcept {
+    charge(now);
+    while (release_.earliest_time() <= now) {
+      Context& context = *release_.earliest();
+      const ReleaseKind kind = release_earliest(now);
+      visit(context, kind);
+    }
+  }
+  void release_due(Time now) noexcept {
+    release_due(now, [](Context&, ReleaseKind) {});
+  }
+
+  // Chooses what runs from `now` on and makes it current. A current context whose budget is spent is put off
+  // to its next refill first and reported. O(1), plus O(log r) with an overrun.
+  Dispatch pick(Time now) noexcept;
+  // Would pick choose something else than what runs? Call it after release_due. O(1).
+  [[nodiscard]] bool must_switch(Time now) noexcept;
+  // When the kernel must act next without being called: the earliest release or refill, the end of the
+  // current budget, the end of the slice if another entity waits. Time::never() = no timer. O(kMaxRefills).
+  [[nodiscard]] Time next_event(Time now) noexcept;
+
+  [[nodiscard]] Context* current_context() const noexcept { return current_.context; }
+  [[nodiscard]] BestEffortEntity* current_entity() const noexcept { return current_.entity; }
+  [[nodiscard]] Duration idle_time() const noexcept { return idle_time_; }
+  [[nodiscard]] Time charged_until() const noexcept { return charged_until_; }
+
+  // The first broken invariant as text, nullptr if all hold. O(contexts); debug kernels and tests.
+  [[nodiscard]] const char* check_invariants(Time now) noexcept;
+
+ private:
+  ReleaseKind release_earliest(Time now) noexcept;
+  void enqueue(Context& context, Time now) noexcept;
+  void await(Context& context, ContextState state, Time when) noexcept;
+  void leave_queues(Context& context) noexcept;
+  void stop_running(Context& context) noexcept;
+  [[nodiscard]] Context* put_off_spent(Time now) noexcept;
+  void switch_to(const Dispatch& next, Time now) noexcept;
+  [[nodiscard]] const char* check_ready(Time now) noexcept;
+  [[nodiscard]] const char* check_release() noexcept;
+  [[nodiscard]] const char* check_context(Context& context) noexcept;
+
+  ReadyQueue ready_;
+  TimedQueue<Context> release_;
+  BestEffortQueue best_effort_;
+  Dispatch current_{};
+  Time charged_until_{};
+  Duration idle_time_{};
+  CpuId cpu_{};
+};
+
+// The first broken rule of a refill list as text, nullptr if all hold.
+[[nodiscard]] const char* check_refills(const RefillList& refills, Duration budget, Duration period) noexcept;
+
+}  // namespace capos::sched

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+// The ready contexts of one CPU: 256 first-in-first-out lists and a bitmap of those that are not empty.
+//
+// Invariant: bit p is set if and only if list p is not empty. Bounds: every operation O(1); 4 KiB.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+#include "capos/base/list.hpp"
+#include "capos/sched/context.hpp"
+
+namespace capos::sched {
+
+class ReadyQueue {
+ public:
+  static constexpr std::size_t kPriorities = 256;
+
+  [[nodiscard]] Context* highest() noexcept;
+  [[nodiscard]] std::size_t size() const noexcept { return size_; }
+  void push_back(Context& context) noexcept;
+  void push_front(Context& context) noexcept;
+  void erase(Context& context) noexcept;
+
+  // For invariant checks: the first context of a level and the one after.
+  [[nodiscard]] Context* first(std::size_t priority) noexcept { return lists_[priority].front(); }
+  [[nodiscard]] Context* next(Context& context) noexcept;
+  [[nodiscard]] bool marked(std::size_t priority) const noexcept {
+    return (bitmap_[priority / 64] >> (priority % 64) & 1u) != 0;
+  }
+
+ private:
+  void mark(std::size_t priority) noexcept { bitmap_[priority / 64] |= std::uint64_t{1} << (priority % 64); }
+
+  std::array<std::uint64_t, kPriorities / 64> bitmap_{};
+  std::array<List<Context, ReadyTag>, kPriorities> lists_{};
+  std::size_t size_ = 0;
+};
+
+}  // namespace capos::sched
