@@ -102,6 +102,14 @@ class ReleaseClock {
       next_ += Duration::ns(1);
     }
   }
+  // The same as `count` calls of advance(). Range: count < 2^32, count * period < 2^63 ns. O(1), one division.
+  constexpr void advance_by(std::uint64_t count) noexcept {
+    const std::uint64_t rest = carry_ + count * rest_;
+    next_ += Duration::ns(static_cast<std::int64_t>(count * whole_ + rest / denominator_));
+    carry_ = rest % denominator_;
+  }
+  // The period in whole nanoseconds, rounded down.
+  [[nodiscard]] constexpr std::uint64_t whole_period_ns() const noexcept { return whole_; }
 
  private:
   Time next_{};

@@ -59,7 +59,8 @@ class Context : public ListHook<ReadyTag>, public TimedNode {
 
   // Sets the parameters and a full budget usable from `now` on. Only while blocked.
   // Errors: those of check(); then nothing is changed.
-  [[nodiscard]] ResultOf<void, ContextError> configure(const ContextParameters& parameters, Time now) noexcept;
+  [[nodiscard]] ResultOf<void, ContextError> configure(const ContextParameters& parameters,
+                                                       Time now) noexcept;
 
   [[nodiscard]] const ContextParameters& parameters() const noexcept { return parameters_; }
   [[nodiscard]] Priority priority() const noexcept { return priority_; }  // effective: a ceiling may raise it
@@ -94,6 +95,7 @@ class Context : public ListHook<ReadyTag>, public TimedNode {
   Duration total_consumed_{};
   Priority priority_{};
   ContextState state_ = ContextState::blocked;
+  bool awaits_start_ = false;  // in wait_next_release before arm_jobs
 };
 
 }  // namespace capos::sched

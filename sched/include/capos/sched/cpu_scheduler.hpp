@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The scheduler of one CPU: contexts by fixed priority, best effort below them, time passed in.
 //
-// Only its own CPU may call it; it takes no lock. Every operation that takes `now` first charges what runs for
-// the time since the last one, so `now` is stamped once, on kernel entry, and never decreases.
-// The kernel's turn:   release_due(now, visit); ...the event's own operation...; pick(now); arm(next_event(now)).
+// Only its own CPU may call it; it takes no lock. Every operation that takes `now` first charges what runs
+// for the time since the last one, so `now` is stamped once, on kernel entry, and never decreases. The
+// kernel's turn:   release_due(now, visit); ...the event's own operation...; pick(now); arm(next_event(now)).
 //
 // Invariants (check_invariants): a context is queued xor blocked; a ready context has a usable head refill,
 // except a running one whose budget ended since the last pick; what runs is the first of the highest level.
@@ -28,7 +28,8 @@ struct Dispatch {
   Context* context = nullptr;          // set if kind is context
   BestEffortEntity* entity = nullptr;  // set if kind is best_effort
   // A context whose budget was spent while its job, or its activation, went on. It now waits for its refill;
-  // the caller raises the fault that its island declared. May differ from what was picked; set once per spending.
+  // the caller raises the fault that its island declared. May differ from what was picked; set once per
+  // spending.
   Context* overrun = nullptr;
 };
 
@@ -117,6 +118,7 @@ class CpuScheduler {
   void await(Context& context, ContextState state, Time when) noexcept;
   void leave_queues(Context& context) noexcept;
   void stop_running(Context& context) noexcept;
+  void start_late_job(Context& context, Time now) noexcept;
   [[nodiscard]] Context* put_off_spent(Time now) noexcept;
   void switch_to(const Dispatch& next, Time now) noexcept;
   [[nodiscard]] const char* check_ready(Time now) noexcept;

@@ -36,16 +36,16 @@ enum JobFlags : std::uint32_t {
 };
 
 struct Job {
-  std::uint64_t index = 0;     // k: counts releases, the skipped ones included
-  Time previous_release{};     // of the job before; equals release for the first
-  Time release{};              // scheduled, exact
-  Time deadline{};             // release + relative deadline
-  Time observed_release{};     // when the scheduler saw it; - release = timer latency
-  Time first_run{};            // Time::never() until dispatched
-  Time finish{};               // Time::never() until ended
-  Duration consumed{};         // processor time charged to it
+  std::uint64_t index = 0;  // k: counts releases, the skipped ones included
+  Time previous_release{};  // of the job before; equals release for the first
+  Time release{};           // scheduled, exact
+  Time deadline{};          // release + relative deadline
+  Time observed_release{};  // when the scheduler saw it; - release = timer latency
+  Time first_run{};         // Time::never() until dispatched
+  Time finish{};            // Time::never() until ended
+  Duration consumed{};      // processor time charged to it
   std::uint32_t preemptions = 0;
-  std::uint32_t skipped = 0;   // releases skipped just before it (saturating)
+  std::uint32_t skipped = 0;  // releases skipped just before it (saturating)
   std::uint32_t flags = kJobNoFlags;
 };
 
@@ -63,7 +63,7 @@ class JobTracker {
   void configure(Period period, Duration deadline, MissPolicy policy) noexcept;
   // Schedules job 0 at `first` and forgets any job in progress.
   void arm(Time first) noexcept;
-  void disarm() noexcept { state_ = JobState::unarmed; armed_ = false; }
+  void disarm() noexcept;
 
   [[nodiscard]] JobState state() const noexcept { return state_; }
   [[nodiscard]] bool armed() const noexcept { return armed_; }
@@ -73,12 +73,13 @@ class JobTracker {
   [[nodiscard]] const Job& last_finished() const noexcept { return finished_; }
   [[nodiscard]] const JobTotals& totals() const noexcept { return totals_; }
 
-  // waiting -> released: the next scheduled release becomes the current job. Precondition: armed, state waiting.
+  // waiting -> released: the next scheduled release becomes the current job. Precondition: armed, state
+  // waiting.
   void release(Time now, bool late) noexcept;
   void dispatched(Time now) noexcept;
   void preempted() noexcept;
-  void charged(Duration consumed) noexcept { job_.consumed += consumed; }
-  void awaits_refill() noexcept { job_.flags |= kJobAwaitedRefill; }
+  void charged(Duration consumed) noexcept;
+  void awaits_refill() noexcept;
   // -> overrun. True the first time in this job.
   bool budget_spent() noexcept;
   // Ends the job in progress, if there is one -> waiting (armed) or unarmed. True if a job ended.
@@ -88,6 +89,7 @@ class JobTracker {
 
  private:
   ReleaseClock clock_{};
+  Period period_{};
   Duration deadline_{};
   std::uint64_t next_index_ = 0;
   std::uint32_t skipped_ = 0;

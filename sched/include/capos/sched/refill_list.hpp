@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The bounded list of a sporadic server's refills: how much may be consumed, and from when on.
 //
-// Rules: M. Stanovich, T. Baker, A. Wang, M. Harbour, "Defects of the POSIX sporadic server and how to correct
-// them" (RTAS 2010), with the list bounded as in seL4's MCS kernel. What is consumed from a refill that was
-// usable from t on returns at t + period, however late the consumption was observed.
+// Rules: M. Stanovich, T. Baker, A. Wang, M. Harbour, "Defects of the POSIX sporadic server and how to
+// correct them" (RTAS 2010), with the list bounded as in seL4's MCS kernel. What is consumed from a refill
+// that was usable from t on returns at t + period, however late the consumption was observed.
 //
 // Invariants: 1 to kMaxRefills refills, ordered by time; each amount > 0; amounts sum to the budget;
 // last time - first time <= period; no amount ever becomes usable earlier than it was.

@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "capos/sched/cpu_scheduler.hpp"
+
+#include <algorithm>
+
+namespace capos::sched {
+
+void CpuScheduler::start(CpuId cpu, Time now) noexcept {
+  cpu_ = cpu;
+  charged_until_ = now;
+}
+
+// --- contexts ---------------------------------------------------------------------------------------------
+
+void CpuScheduler::await(Context& context, ContextState state, Time when) noexcept {
+  context.state_ = state;
+  release_.insert(context, when);
+}
+
+// To the ready queue, or to the release queue until the head refill is usable.
+void CpuScheduler::enqueue(Context& context, Time now) noexcept {
+  if (context.head_ready(now)) {
+    context.state_ = ContextState::ready;
+    ready_.push_back(context);
+  } else {
+    await(context, ContextState::awaiting_refill, context.refills_.head().time);
+  }
+}
+
+void CpuScheduler::leave_queues(Context& context) noexcept {
+  if (context.state_ == ContextState::ready) {
+    ready_.erase(context);
+  } else if (context.state_ != ContextState::blocked) {
+    release_.remove(context);
+  }
+  context.state_ = ContextState::blocked;
+}
+
+// From here to the next pick the time belongs to nobody's budget: it counts as idle.
+void CpuScheduler::stop_running(Context& context) noexcept {
+  if (current_.context == &context) current_ = Dispatch{};
+}
+
+bool CpuScheduler::make_ready(Context& context, Time now) noexcept {
+  charge(now);
+  if (context.state_ == ContextState::blocked) {
+    context.activate(now);
+    enqueue(context, now);
+  }
+  return context.state_ == ContextState::ready;
+}
+
+void CpuScheduler::block(Context& context, Time now) noexcept {
+  charge(now);
+  stop_running(context);
+  leave_queues(context);
+}
+
+void CpuScheduler::remove(Context& context, Time now) noexcept {
+  block(context, now);
+  context.jobs_.disarm();
+  context.awaits_start_ = false;
+}
+
+void CpuScheduler::arm_jobs(Context& context, Time first, Time now) noexcept {
+  charge(now);
+  context.jobs_.arm(first);
+  if (!context.awaits_start_) return;
+  context.awaits_start_ = false;
+  leave_queues(context);
+  await(context, ContextState::awaiting_release, first);
+}
+
+bool CpuScheduler::wait_next_release(Context& context, Time now) noexcept {
+  charge(now);
+  const bool ended = context.jobs_.finish(now);
+  context.jobs_.settle_backlog(now);
+  if (!context.jobs_.armed()) {
+    context.awaits_start_ = true;
+    block(context, now);
+  } else if (context.jobs_.next_release() > now) {
+    stop_running(context);
+    leave_queues(context);
+    await(context, ContextState::awaiting_release, context.jobs_.next_release());
+  } else {
+    start_late_job(context, now);
+  }
+  return ended;
+}
+
+// The next release has passed already: the job starts at once, as if released at its own time.
+void CpuScheduler::start_late_job(Context& context, Time now) noexcept {
+  stop_running(context);
+  leave_queues(context);
+  context.jobs_.release(now, true);
+  context.activate(context.jobs_.current().release);
+  enqueue(context, now);
+  if (context.state_ == ContextState::awaiting_refill) context.jobs_.awaits_refill();
+}
+
+ReleaseKind CpuScheduler::release_earliest(Time now) noexcept {
+  Context& context = *release_.earliest();
+  release_.remove(context);
+  const bool job = context.state_ == ContextState::awaiting_release;
+  if (job) {
+    context.jobs_.release(now, false);
+    context.activate(context.jobs_.current().release);
+  }
+  enqueue(context, now);
+  if (!job) return ReleaseKind::refill;
+  if (context.state_ == ContextState::ready) return ReleaseKind::job;
+  context.jobs_.awaits_refill();
+  return ReleaseKind::job_unfunded;
+}
+
+void CpuScheduler::yield(Context& context, Time now) noexcept {
+  charge(now);
+  if (context.state_ != ContextState::ready) return;
+  ready_.erase(context);
+  ready_.push_back(context);
+}
+
+void CpuScheduler::set_priority(Context& context, Priority priority, Time now) noexcept {
+  charge(now);
+  if (context.priority_ == priority) return;
+  if (context.state_ != ContextState::ready) {
+    context.priority_ = priority;
+    return;
+  }
+  ready_.erase(context);
+  context.priority_ = priority;
+  if (current_.context == &context) {
+    ready_.push_front(context);
+  } else {
+    ready_.push_back(context);
+  }
+}
+
+// --- best effort ------------------------------------------------------------------------------------------
+
+void CpuScheduler::make_ready(BestEffortEntity& entity, Time now) noexcept {
+  charge(now);
+  if (!entity.ready()) best_effort_.add(entity);
+}
+
+void CpuScheduler::block(BestEffortEntity& entity, Time now) noexcept {
+  charge(now);
+  if (!entity.ready()) return;
+  best_effort_.remove(entity);
+  if (current_.entity == &entity) current_ = Dispatch{};
+}
+
+void CpuScheduler::yield(BestEffortEntity& entity, Time now) noexcept {
+  charge(now);
+  if (best_effort_.front() == &entity) best_effort_.rotate_if_due(true);
+}
+
+// --- time -------------------------------------------------------------------------------------------------
+
+void CpuScheduler::charge(Time now) noexcept {
+  if (now <= charged_until_) return;
+  const Duration consumed = now - charged_until_;
+  charged_until_ = now;
+  if (current_.context != nullptr) {
+    current_.context->charge(consumed);
+  } else if (current_.entity != nullptr) {
+    best_effort_.charge(*current_.entity, consumed);
+  } else {
+    idle_time_ += consumed;
+  }
+}
+
+// If what runs has no usable budget any more, it waits for its refill.
+Context* CpuScheduler::put_off_spent(Time now) noexcept {
+  Context* const context = current_.context;
+  if (context == nullptr || context->head_ready(now)) return nullptr;
+  stop_running(*context);
+  leave_queues(*context);
+  await(*context, ContextState::awaiting_refill, context->refills_.head().time);
+  context->jobs_.budget_spent();
+  return context;
+}
+
+Dispatch CpuScheduler::pick(Time now) noexcept {
+  charge(now);
+  Context* const overrun = put_off_spent(now);
+  Dispatch next;
+  if (Context* const context = ready_.highest(); context != nullptr) {
+    next = {DispatchKind::context, context, nullptr, nullptr};
+  } else {
+    best_effort_.rotate_if_due(false);
+    if (BestEffortEntity* const entity = best_effort_.front(); entity != nullptr) {
+      next = {DispatchKind::best_effort, nullptr, entity, nullptr};
+    }
+  }
+  switch_to(next, now);
+  next.overrun = overrun;
+  return next;
+}
+
+void CpuScheduler::switch_to(const Dispatch& next, Time now) noexcept {
+  Context* const previous = current_.context;
+  if (previous != nullptr && previous != next.context) previous->jobs_.preempted();
+  current_ = next;
+  if (next.context != nullptr) next.context->jobs_.dispatched(now);
+}
+
+bool CpuScheduler::must_switch(Time now) noexcept {
+  charge(now);
+  if (current_.context != nullptr && !current_.context->head_ready(now)) return true;
+  if (Context* const context = ready_.highest(); context != nullptr) return context != current_.context;
+  if (current_.context != nullptr) return true;
+  if (best_effort_.front() != current_.entity) return true;
+  return best_effort_.contended() && best_effort_.slice_left() <= Duration{};
+}
+
+Time CpuScheduler::next_event(Time now) noexcept {
+  charge(now);
+  const Time release = release_.earliest_time();
+  if (current_.context != nullptr) return std::min(release, current_.context->budget_end(now));
+  if (current_.entity == nullptr || !best_effort_.contended()) return release;
+  return std::min(release, now + std::max(best_effort_.slice_left(), Duration{}));
+}
+
+}  // namespace capos::sched

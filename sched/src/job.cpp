@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "capos/sched/job.hpp"
+
+#include <limits>
+
+namespace capos::sched {
+namespace {
+
+// Moves the clock to its first release after `now` and returns how many it passed. Dividing by a period that
+// is rounded up by less than 1 ns leaves at most a fraction period_ns^-1 of the way for the next round: with
+// periods of at least 10 us that is 5 rounds at most.
+std::uint64_t pass_until(ReleaseClock& clock, Time now) noexcept {
+  std::uint64_t passed = 0;
+  while (clock.next() <= now) {
+    const auto behind = static_cast<std::uint64_t>((now - clock.next()).ns());
+    std::uint64_t count = behind / (clock.whole_period_ns() + 1);
+    if (count > std::numeric_limits<std::uint32_t>::max()) count = std::numeric_limits<std::uint32_t>::max();
+    if (count == 0) count = 1;
+    clock.advance_by(count);
+    passed += count;
+  }
+  return passed;
+}
+
+std::uint32_t saturate(std::uint64_t value) noexcept {
+  constexpr std::uint32_t kMax = std::numeric_limits<std::uint32_t>::max();
+  return value > kMax ? kMax : static_cast<std::uint32_t>(value);
+}
+
+}  // namespace
+
+void JobTracker::configure(Period period, Duration deadline, MissPolicy policy) noexcept {
+  *this = JobTracker{};
+  period_ = period;
+  deadline_ = deadline;
+  policy_ = policy;
+}
+
+void JobTracker::arm(Time first) noexcept {
+  clock_ = ReleaseClock(first, period_);
+  next_index_ = 0;
+  skipped_ = 0;
+  previous_release_ = first;
+  armed_ = true;
+  state_ = JobState::waiting;
+}
+
+void JobTracker::disarm() noexcept {
+  armed_ = false;
+  state_ = JobState::unarmed;
+}
+
+void JobTracker::release(Time now, bool late) noexcept {
+  job_ = Job{};
+  job_.index = next_index_++;
+  job_.previous_release = previous_release_;
+  job_.release = clock_.next();
+  job_.deadline = job_.release + deadline_;
+  job_.observed_release = now;
+  job_.first_run = job_.finish = Time::never();
+  job_.skipped = skipped_;
+  if (late) job_.flags |= kJobReleasedLate;
+  if (skipped_ != 0) job_.flags |= kJobSkippedReleases;
+  skipped_ = 0;
+  previous_release_ = job_.release;
+  clock_.advance();
+  ++totals_.released;
+  state_ = JobState::released;
+}
+
+void JobTracker::dispatched(Time now) noexcept {
+  if (state_ < JobState::released) return;
+  if (job_.first_run.is_never()) job_.first_run = now;
+  state_ = JobState::running;
+}
+
+void JobTracker::preempted() noexcept {
+  if (!in_progress()) return;
+  ++job_.preemptions;
+  job_.flags |= kJobPreempted;
+}
+
+void JobTracker::charged(Duration consumed) noexcept {
+  if (in_progress()) job_.consumed += consumed;
+}
+
+void JobTracker::awaits_refill() noexcept { job_.flags |= kJobAwaitedRefill; }
+
+bool JobTracker::budget_spent() noexcept {
+  if (!in_progress()) return false;
+  const bool first_time = (job_.flags & kJobBudgetSpent) == 0;
+  job_.flags |= kJobBudgetSpent;
+  if (first_time) ++totals_.overruns;
+  state_ = JobState::overrun;
+  return first_time;
+}
+
+bool JobTracker::finish(Time now) noexcept {
+  const bool ended = in_progress();
+  if (ended) {
+    job_.finish = now;
+    if (now > job_.deadline) {
+      job_.flags |= kJobDeadlineMissed;
+      ++totals_.missed;
+    }
+    ++totals_.finished;
+    finished_ = job_;
+  }
+  state_ = armed_ ? JobState::waiting : JobState::unarmed;
+  return ended;
+}
+
+void JobTracker::settle_backlog(Time now) noexcept {
+  if (!armed_ || policy_ == MissPolicy::run_late || clock_.next() > now) return;
+  const std::uint64_t passed = pass_until(clock_, now);
+  next_index_ += passed;
+  totals_.skipped += passed;
+  skipped_ = saturate(std::uint64_t{skipped_} + passed);
+}
+
+}  // namespace capos::sched

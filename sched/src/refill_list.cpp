@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "capos/sched/refill_list.hpp"
+
+#include <algorithm>
+
+namespace capos::sched {
+
+void RefillList::reset(Time first, Duration budget) noexcept {
+  first_ = 0;
+  size_ = 1;
+  slots_[0] = {first, budget};
+}
+
+void RefillList::pop_head() noexcept {
+  first_ = (first_ + 1) % kMaxRefills;
+  --size_;
+}
+
+void RefillList::activate(Time at_time) noexcept {
+  Duration merged{};
+  while (size_ != 0 && head().time <= at_time) {
+    merged += head().amount;
+    pop_head();
+  }
+  if (merged == Duration{}) return;
+  first_ = (first_ + kMaxRefills - 1) % kMaxRefills;
+  ++size_;
+  slots_[first_] = {at_time, merged};
+}
+
+// Beyond the whole budget every refill has been taken n times over: all move n periods on. What remains is
+// less than the budget, so that charge() visits each refill once at most.
+Duration RefillList::fold_whole_budgets(Duration consumed, Duration period) noexcept {
+  const Duration budget = total();
+  const std::int64_t times = consumed / budget;
+  for (std::size_t i = 0; i < size_; ++i) at(i).time += period * times;
+  return consumed - budget * times;
+}
+
+void RefillList::charge(Duration consumed, Duration period) noexcept {
+  if (consumed > head().amount) consumed = fold_whole_budgets(consumed, period);
+  while (consumed > Duration{}) {
+    Refill& from = at(0);
+    const Refill piece{from.time + period, std::min(consumed, from.amount)};
+    from.amount -= piece.amount;
+    const bool keep_head = from.amount > Duration{};
+    if (!keep_head) pop_head();
+    return_later(piece, keep_head);
+    consumed -= piece.amount;
+  }
+}
+
+// Appends a piece that returns at piece.time, which no refill is after. It joins the tail if that is due at
+// the same time, or if the tail is too small to stand alone or the list is full: then the tail returns later.
+void RefillList::return_later(Refill piece, bool keep_head) noexcept {
+  const bool tail_is_free = size_ > (keep_head ? 1u : 0u);
+  if (tail_is_free) {
+    Refill& last = at(size_ - 1);
+    if (last.time == piece.time || last.amount < kMinBudget || size_ == kMaxRefills) {
+      last = {piece.time, last.amount + piece.amount};
+      return;
+    }
+  }
+  ++size_;
+  at(size_ - 1) = piece;
+}
+
+Duration RefillList::run_length(Time now) const noexcept {
+  Duration run{};
+  for (std::size_t i = 0; i < size_ && (*this)[i].time <= now + run; ++i) run += (*this)[i].amount;
+  return run;
+}
+
+Duration RefillList::usable_amount(Time now) const noexcept {
+  Duration sum{};
+  for (std::size_t i = 0; i < size_ && (*this)[i].time <= now; ++i) sum += (*this)[i].amount;
+  return sum;
+}
+
+Duration RefillList::total() const noexcept {
+  Duration sum{};
+  for (std::size_t i = 0; i < size_; ++i) sum += (*this)[i].amount;
+  return sum;
+}
+
+}  // namespace capos::sched
