@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// Admission of one island, from manifest to certificate: the same code in `./capos admit` and in the guest.
+//
+//   Diagnostics found;
+//   if (!validate(manifest, found)) ...                       // the file is wrong
+//   IslandAdmission admission;                                // large: static, or on a host's heap
+//   if (!admission.run(manifest, index, overheads)) admission.write_refusal(out);
+//   else admission.build_certificate(message);
+#pragma once
+
+#include <cstdint>
+
+#include "capos/admission/model.hpp"
+#include "capos/admission/report.hpp"
+#include "capos/admission/text.hpp"
+#include "capos/schema/certificate.hpp"
+#include "capos/schema/manifest.hpp"
+#include "capos/wire/message.hpp"
+
+namespace capos::admission {
+
+class IslandAdmission {
+ public:
+  // Elaborates and analyses island `island` of a manifest that validate() accepts. True if it is admitted; then
+  // the checker has accepted the very numbers that build_certificate writes. Cost: see sched's analyser.
+  bool run(schema::SystemManifest::Reader manifest, std::uint16_t island, const Overheads& overheads) noexcept;
+
+  [[nodiscard]] const IslandModel& model() const noexcept { return model_; }
+  [[nodiscard]] const IslandReport& report() const noexcept { return report_; }
+
+  // The refusal as one line of text, without a newline: "balance.control: response 1 240 us exceeds ...".
+  void write_refusal(TextWriter& out) const noexcept;
+  // The certificate as the message's root. Only after run() returned true. False: out of space.
+  [[nodiscard]] bool build_certificate(wire::MessageBuilder& message) const noexcept;
+
+ private:
+  IslandModel model_;
+  IslandReport report_;
+  Overheads overheads_;
+};
+
+// The same manifest with every default filled in (deadlines, priorities, CPUs, times and sizes), as the message's
+// root: what `./capos admit --show` prints. The manifest must be valid. False: out of space.
+[[nodiscard]] bool build_elaborated(schema::SystemManifest::Reader manifest, wire::MessageBuilder& message) noexcept;
+
+}  // namespace capos::admission

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+// What admission says about one island: the bound of each task and chain, or why it does not fit.
+//
+// Names are views into the manifest message. About 40 KiB: keep it static or on the heap of a host program.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "capos/admission/limits.hpp"
+#include "capos/base/time.hpp"
+
+namespace capos::admission {
+
+struct TaskResult {
+  std::string_view name;
+  std::uint16_t cpu = 0;
+  std::uint8_t priority = 0;
+  Period period;
+  std::uint64_t period_ns = 0;  // rounded down
+  std::uint64_t deadline_ns = 0;
+  std::uint64_t budget_ns = 0;
+  std::uint64_t response_ns = 0;  // bound from the scheduled release to the finish; meaningless unless bounded
+  std::int64_t slack_ns = 0;      // deadline - response
+  std::uint32_t utilisation_ppm = 0;  // budget / period, in millionths
+  bool bounded = false;  // a bound was found at or below the deadline's search limit
+  bool fits = false;     // response <= deadline
+};
+
+struct ChainResult {
+  std::string_view name;
+  std::uint64_t bound_ns = 0;
+  std::uint64_t latency_ns = 0;
+  bool fits = false;
+};
+
+enum class ContributorKind : std::uint8_t { own, interference, blocking, kernel_blocking, kernel_work, jitter };
+
+// A part of a busy window: count times cost.
+struct Contributor {
+  ContributorKind kind = ContributorKind::own;
+  std::string_view name;  // task, or "service.export" for blocking; a fixed word for the kernel's
+  std::uint64_t count = 0;
+  std::uint64_t total_ns = 0;
+};
+
+enum class FixKind : std::uint8_t {
+  budget_at_most,
+  period_at_least,
+  deadline_at_least,
+  call_wcet_at_most,
+  chain_bound_at_least,
+};
+
+// A single change after which the refused task or chain fits.
+struct Fix {
+  FixKind kind = FixKind::budget_at_most;
+  std::string_view name;
+  std::uint64_t ns = 0;
+};
+
+enum class RefusalKind : std::uint8_t {
+  none,
+  response,   // the bound exceeds the deadline
+  unbounded,  // the CPU's demand exceeds its time: no bound exists
+  chain,      // the chain's latency exceeds its bound
+  internal,   // the analyser and the checker disagree, or a limit was exceeded: a fault of admission itself
+};
+
+inline constexpr std::size_t kMaxContributors = 24;
+inline constexpr std::size_t kMaxFixes = 6;
+
+struct Refusal {
+  RefusalKind kind = RefusalKind::none;
+  std::string_view name;  // task or chain
+  std::uint16_t cpu = 0;
+  std::uint64_t response_ns = 0;  // or latency
+  std::uint64_t limit_ns = 0;     // deadline or chain bound
+  std::uint32_t utilisation_ppm = 0;
+  std::array<Contributor, kMaxContributors> contributors{};
+  std::size_t contributor_count = 0;
+  std::array<Fix, kMaxFixes> fixes{};
+  std::size_t fix_count = 0;
+
+  [[nodiscard]] std::span<const Contributor> busy_window() const noexcept {
+    return {contributors.data(), contributor_count};
+  }
+  [[nodiscard]] std::span<const Fix> all_fixes() const noexcept { return {fixes.data(), fix_count}; }
+};
+
+struct IslandReport {
+  std::string_view island;
+  bool admitted = false;
+  std::array<TaskResult, kMaxTasks> tasks{};  // in the manifest's order
+  std::size_t task_count = 0;
+  std::array<ChainResult, kMaxChains> chains{};
+  std::size_t chain_count = 0;
+  Refusal refusal;  // the first thing that does not fit; kind none when admitted
+
+  [[nodiscard]] std::span<const TaskResult> all_tasks() const noexcept { return {tasks.data(), task_count}; }
+  [[nodiscard]] std::span<const ChainResult> all_chains() const noexcept {
+    return {chains.data(), chain_count};
+  }
+};
+
+}  // namespace capos::admission

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+// The rules that a manifest must obey before its timing is looked at.
+//
+// Everything is checked and every finding reported (up to Diagnostics::kMaxDiagnostics), in the order of the
+// manifest. Cost: O(n^2) comparisons of names, bounded by limits.hpp; stack below 8 KiB; no allocation.
+#pragma once
+
+#include "capos/admission/diagnostics.hpp"
+#include "capos/schema/manifest.hpp"
+
+namespace capos::admission {
+
+// True if nothing was found. The rule identifiers are listed in services/admission/README.md.
+bool validate(schema::SystemManifest::Reader manifest, Diagnostics& diagnostics) noexcept;
+
+}  // namespace capos::admission
