@@ -58,14 +58,17 @@ void CpuScheduler::block(Context& context, Time now) noexcept {
 
 void CpuScheduler::remove(Context& context, Time now) noexcept {
   block(context, now);
+  unwatch_deadline(context);
   context.jobs_.disarm();
   context.awaits_start_ = false;
 }
 
 void CpuScheduler::arm_jobs(Context& context, Time first, Time now) noexcept {
   charge(now);
+  unwatch_deadline(context);
   context.jobs_.arm(first);
-  if (!context.awaits_start_) return;
+  const bool waits = context.awaits_start_ || context.state_ == ContextState::awaiting_release;
+  if (!waits) return;
   context.awaits_start_ = false;
   leave_queues(context);
   await(context, ContextState::awaiting_release, first);
@@ -73,44 +76,61 @@ void CpuScheduler::arm_jobs(Context& context, Time first, Time now) noexcept {
 
 bool CpuScheduler::wait_next_release(Context& context, Time now) noexcept {
   charge(now);
-  const bool ended = context.jobs_.finish(now);
-  context.jobs_.settle_backlog(now);
+  return end_job(context, now, kJobNoFlags);
+}
+
+bool CpuScheduler::abandon_job(Context& context, Time now) noexcept {
+  charge(now);
+  return context.jobs_.in_progress() && end_job(context, now, kJobAbandoned);
+}
+
+bool CpuScheduler::end_job(Context& context, Time now, std::uint32_t flags) noexcept {
+  stop_running(context);
+  leave_queues(context);
+  unwatch_deadline(context);
+  const bool ended = context.jobs_.finish(now, flags);
+  context.jobs_.settle_backlog(now, (flags & kJobAbandoned) != 0);
   if (!context.jobs_.armed()) {
     context.awaits_start_ = true;
-    block(context, now);
   } else if (context.jobs_.next_release() > now) {
-    stop_running(context);
-    leave_queues(context);
     await(context, ContextState::awaiting_release, context.jobs_.next_release());
   } else {
-    start_late_job(context, now);
+    release_job(context, now, true);  // that release has passed: the job starts at once
   }
   return ended;
 }
 
-// The next release has passed already: the job starts at once, as if released at its own time.
-void CpuScheduler::start_late_job(Context& context, Time now) noexcept {
-  stop_running(context);
-  leave_queues(context);
-  context.jobs_.release(now, true);
+// The next release becomes the job in progress, activated at its scheduled time, so that a late timer
+// never moves the refills.
+void CpuScheduler::release_job(Context& context, Time now, bool late) noexcept {
+  context.jobs_.release(now, late);
   context.activate(context.jobs_.current().release);
+  deadlines_.insert(context.deadline_, context.jobs_.current().deadline);
   enqueue(context, now);
   if (context.state_ == ContextState::awaiting_refill) context.jobs_.awaits_refill();
+  const Context* const current = current_.context;
+  if (current != nullptr && current->priority_ >= context.priority_) context.jobs_.delayed(current->source);
 }
 
 ReleaseKind CpuScheduler::release_earliest(Time now) noexcept {
   Context& context = *release_.earliest();
   release_.remove(context);
-  const bool job = context.state_ == ContextState::awaiting_release;
-  if (job) {
-    context.jobs_.release(now, false);
-    context.activate(context.jobs_.current().release);
+  if (context.state_ == ContextState::awaiting_refill) {
+    enqueue(context, now);
+    return ReleaseKind::refill;
   }
-  enqueue(context, now);
-  if (!job) return ReleaseKind::refill;
-  if (context.state_ == ContextState::ready) return ReleaseKind::job;
-  context.jobs_.awaits_refill();
-  return ReleaseKind::job_unfunded;
+  release_job(context, now, false);
+  return context.state_ == ContextState::ready ? ReleaseKind::job : ReleaseKind::job_unfunded;
+}
+
+void CpuScheduler::unwatch_deadline(Context& context) noexcept {
+  if (context.deadline_.queued()) deadlines_.remove(context.deadline_);
+}
+
+bool CpuScheduler::miss_earliest() noexcept {
+  DeadlineNode& node = *deadlines_.earliest();
+  deadlines_.remove(node);
+  return node.context().jobs_.miss_deadline();
 }
 
 void CpuScheduler::yield(Context& context, Time now) noexcept {
@@ -200,7 +220,10 @@ Dispatch CpuScheduler::pick(Time now) noexcept {
 
 void CpuScheduler::switch_to(const Dispatch& next, Time now) noexcept {
   Context* const previous = current_.context;
-  if (previous != nullptr && previous != next.context) previous->jobs_.preempted();
+  if (previous != nullptr && previous != next.context) {
+    previous->jobs_.preempted();
+    if (next.context != nullptr) previous->jobs_.delayed(next.context->source);
+  }
   current_ = next;
   if (next.context != nullptr) next.context->jobs_.dispatched(now);
 }
@@ -216,7 +239,8 @@ bool CpuScheduler::must_switch(Time now) noexcept {
 
 Time CpuScheduler::next_event(Time now) noexcept {
   charge(now);
-  const Time release = release_.earliest_time();
+  Time release = release_.earliest_time();
+  if (!deadlines_.empty()) release = std::min(release, deadlines_.earliest_time() + Duration::ns(1));
   if (current_.context != nullptr) return std::min(release, current_.context->budget_end(now));
   if (current_.entity == nullptr || !best_effort_.contended()) return release;
   return std::min(release, now + std::max(best_effort_.slice_left(), Duration{}));

@@ -17,6 +17,7 @@ const char* check_refills(const RefillList& refills, Duration budget, Duration p
 const char* CpuScheduler::check_invariants(Time now) noexcept {
   if (const char* broken = check_ready(now); broken != nullptr) return broken;
   if (const char* broken = check_release(); broken != nullptr) return broken;
+  if (const char* broken = check_deadlines(); broken != nullptr) return broken;
   if (current_.context != nullptr && current_.entity != nullptr) return "two things run at once";
   if (current_.context != nullptr && current_.context->state_ != ContextState::ready) {
     return "the running context is not in the ready queue";
@@ -61,6 +62,17 @@ const char* CpuScheduler::check_release() noexcept {
       return "a context waits for another time than its head refill";
     }
     if (const char* broken = check_context(*context); broken != nullptr) return broken;
+  }
+  return nullptr;
+}
+
+const char* CpuScheduler::check_deadlines() noexcept {
+  if (!deadlines_.well_formed()) return "deadline queue: heap order or ranks broken";
+  for (DeadlineNode* node = deadlines_.walk_next(nullptr); node != nullptr;
+       node = deadlines_.walk_next(node)) {
+    const JobTracker& jobs = node->context().jobs();
+    if (!jobs.in_progress()) return "a deadline is watched but no job is in progress";
+    if (jobs.current().deadline != node->when()) return "a deadline is watched that is not the job's";
   }
   return nullptr;
 }

@@ -29,11 +29,11 @@ std::uint32_t saturate(std::uint64_t value) noexcept {
 
 }  // namespace
 
-void JobTracker::configure(Period period, Duration deadline, MissPolicy policy) noexcept {
+void JobTracker::configure(Period period, Duration deadline, Consequence on_miss) noexcept {
   *this = JobTracker{};
   period_ = period;
   deadline_ = deadline;
-  policy_ = policy;
+  on_miss_ = on_miss;
 }
 
 void JobTracker::arm(Time first) noexcept {
@@ -80,6 +80,10 @@ void JobTracker::preempted() noexcept {
   job_.flags |= kJobPreempted;
 }
 
+void JobTracker::delayed(std::uint32_t by) noexcept {
+  if (in_progress()) job_.delayed_by = by;
+}
+
 void JobTracker::charged(Duration consumed) noexcept {
   if (in_progress()) job_.consumed += consumed;
 }
@@ -95,14 +99,20 @@ bool JobTracker::budget_spent() noexcept {
   return first_time;
 }
 
-bool JobTracker::finish(Time now) noexcept {
+bool JobTracker::miss_deadline() noexcept {
+  if (!in_progress() || (job_.flags & kJobDeadlineMissed) != 0) return false;
+  job_.flags |= kJobDeadlineMissed;
+  ++totals_.missed;
+  return true;
+}
+
+bool JobTracker::finish(Time now, std::uint32_t extra_flags) noexcept {
   const bool ended = in_progress();
   if (ended) {
+    if (now > job_.deadline) miss_deadline();
     job_.finish = now;
-    if (now > job_.deadline) {
-      job_.flags |= kJobDeadlineMissed;
-      ++totals_.missed;
-    }
+    job_.flags |= extra_flags;
+    if ((extra_flags & kJobAbandoned) != 0) ++totals_.abandoned;
     ++totals_.finished;
     finished_ = job_;
   }
@@ -110,12 +120,21 @@ bool JobTracker::finish(Time now) noexcept {
   return ended;
 }
 
-void JobTracker::settle_backlog(Time now) noexcept {
-  if (!armed_ || policy_ == MissPolicy::run_late || clock_.next() > now) return;
+void JobTracker::settle_backlog(Time now, bool skip) noexcept {
+  const bool keep = on_miss_ == Consequence::run_late && !skip;
+  if (!armed_ || keep || clock_.next() > now) return;
   const std::uint64_t passed = pass_until(clock_, now);
   next_index_ += passed;
   totals_.skipped += passed;
   skipped_ = saturate(std::uint64_t{skipped_} + passed);
+}
+
+MissCause miss_cause(const Job& job, Duration jitter) noexcept {
+  if ((job.flags & kJobDeadlineMissed) == 0) return MissCause::none;
+  if ((job.flags & (kJobBudgetSpent | kJobAwaitedRefill)) != 0) return MissCause::budget_spent;
+  if ((job.flags & kJobReleasedLate) != 0) return MissCause::previous_job_late;
+  if (job.observed_release - job.release > jitter) return MissCause::late_wakeup;
+  return job.delayed_by != kNoSource ? MissCause::preempted : MissCause::ran_long;
 }
 
 }  // namespace capos::sched

@@ -29,7 +29,8 @@ struct ContextParameters {
   Priority priority;  // 255 is the most urgent
   CpuId cpu;
   IslandId island;
-  MissPolicy on_miss = MissPolicy::skip;
+  Consequence on_miss = Consequence::run_late;  // see job.hpp; carried out by the caller
+  Consequence on_overrun = Consequence::hold;
 };
 
 enum class ContextError : std::uint8_t {
@@ -52,10 +53,21 @@ enum class ContextState : std::uint8_t {
 };
 
 struct ReadyTag;
+class Context;
+
+// A context's place in the queue of deadlines; queued while a job is in progress and not yet late.
+class DeadlineNode : public TimedNode {
+ public:
+  explicit DeadlineNode(Context& context) noexcept : context_(&context) {}
+  [[nodiscard]] Context& context() const noexcept { return *context_; }
+
+ private:
+  Context* context_;
+};
 
 class Context : public ListHook<ReadyTag>, public TimedNode {
  public:
-  Context() noexcept = default;
+  Context() noexcept : deadline_(*this) {}
 
   // Sets the parameters and a full budget usable from `now` on. Only while blocked.
   // Errors: those of check(); then nothing is changed.
@@ -81,6 +93,8 @@ class Context : public ListHook<ReadyTag>, public TimedNode {
 
   // The kernel's thread or object; never touched here.
   void* owner = nullptr;
+  // Its number in telemetry; stands in the records of the jobs that it delayed.
+  std::uint32_t source = kNoSource;
 
  private:
   friend class CpuScheduler;
@@ -92,6 +106,7 @@ class Context : public ListHook<ReadyTag>, public TimedNode {
   Duration refill_period_{};  // the period in whole ns, rounded down: a refill is never after its release
   RefillList refills_;
   JobTracker jobs_;
+  DeadlineNode deadline_;
   Duration total_consumed_{};
   Priority priority_{};
   ContextState state_ = ContextState::blocked;

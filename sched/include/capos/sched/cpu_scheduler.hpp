@@ -66,6 +66,9 @@ class CpuScheduler {
   // (see arm_jobs). Stays ready if the next release has passed and the policy is run_late.
   // True if a job ended: context.jobs().last_finished() is its record. O(log r).
   bool wait_next_release(Context& context, Time now) noexcept;
+  // The same, but the job is ended by a consequence: it is marked so, and releases that have passed are
+  // skipped whatever the policy. False and no effect if no job is in progress. O(log r).
+  bool abandon_job(Context& context, Time now) noexcept;
   // To the back of its priority level. O(1).
   void yield(Context& context, Time now) noexcept;
   // The effective priority: a server's ceiling on a call, base_priority() on the reply. What runs stays first
@@ -95,13 +98,24 @@ class CpuScheduler {
     release_due(now, [](Context&, ReleaseKind) {});
   }
 
+  // Calls visit(Context&) once for every job in progress whose deadline is before `now`. O(d log r). The
+  // visitor must not call the scheduler; what the miss entails is done afterwards.
+  template <typename Visitor>
+  void deadlines_due(Time now, Visitor&& visit) noexcept {
+    while (deadlines_.earliest_time() < now) {
+      Context& context = deadlines_.earliest()->context();
+      if (miss_earliest()) visit(context);
+    }
+  }
+
   // Chooses what runs from `now` on and makes it current. A current context whose budget is spent is put off
   // to its next refill first and reported. O(1), plus O(log r) with an overrun.
   Dispatch pick(Time now) noexcept;
   // Would pick choose something else than what runs? Call it after release_due. O(1).
   [[nodiscard]] bool must_switch(Time now) noexcept;
-  // When the kernel must act next without being called: the earliest release or refill, the end of the
-  // current budget, the end of the slice if another entity waits. Time::never() = no timer. O(kMaxRefills).
+  // When the kernel must act next without being called: the earliest release or refill, a passed deadline,
+  // the end of the current budget, the end of the slice if another entity waits. Time::never() = no timer.
+  // O(kMaxRefills).
   [[nodiscard]] Time next_event(Time now) noexcept;
 
   [[nodiscard]] Context* current_context() const noexcept { return current_.context; }
@@ -115,6 +129,10 @@ class CpuScheduler {
  private:
   ReleaseKind release_earliest(Time now) noexcept;
   void enqueue(Context& context, Time now) noexcept;
+  bool end_job(Context& context, Time now, std::uint32_t flags) noexcept;
+  void release_job(Context& context, Time now, bool late) noexcept;
+  void unwatch_deadline(Context& context) noexcept;
+  bool miss_earliest() noexcept;
   void await(Context& context, ContextState state, Time when) noexcept;
   void leave_queues(Context& context) noexcept;
   void stop_running(Context& context) noexcept;
@@ -123,10 +141,12 @@ class CpuScheduler {
   void switch_to(const Dispatch& next, Time now) noexcept;
   [[nodiscard]] const char* check_ready(Time now) noexcept;
   [[nodiscard]] const char* check_release() noexcept;
+  [[nodiscard]] const char* check_deadlines() noexcept;
   [[nodiscard]] const char* check_context(Context& context) noexcept;
 
   ReadyQueue ready_;
   TimedQueue<Context> release_;
+  TimedQueue<DeadlineNode> deadlines_;
   BestEffortQueue best_effort_;
   Dispatch current_{};
   Time charged_until_{};

@@ -13,9 +13,10 @@
 
 namespace capos::sched {
 
-// What a missed deadline entails. Here it only decides about releases that have passed (see above); the
-// other consequences are the supervisor's.
-enum class MissPolicy : std::uint8_t { skip = 0, run_late, hold, fall_back, safe_stop };
+// What a missed deadline or a spent budget entails (manifest.capnp's Consequence, the same numbers). Here it
+// only decides about releases that have passed when a job ends: kept under run_late, else skipped. The caller
+// carries out the rest.
+enum class Consequence : std::uint8_t { run_late = 0, skip = 1, hold = 2, stop_task = 3 };
 
 enum class JobState : std::uint8_t {
   unarmed,   // no release is scheduled: not a periodic context, or its island has not started
@@ -27,13 +28,17 @@ enum class JobState : std::uint8_t {
 
 enum JobFlags : std::uint32_t {
   kJobNoFlags = 0,
-  kJobDeadlineMissed = 1u << 0,   // finish > deadline
+  kJobDeadlineMissed = 1u << 0,   // not finished by its deadline
   kJobReleasedLate = 1u << 1,     // the previous job ended after this one's release
   kJobBudgetSpent = 1u << 2,      // the budget was spent before the end
   kJobPreempted = 1u << 3,        // another context ran between first run and end
   kJobAwaitedRefill = 1u << 4,    // at its release the budget was not back yet
   kJobSkippedReleases = 1u << 5,  // releases were skipped between the previous job and this one
+  kJobAbandoned = 1u << 6,        // ended by a consequence, not by the program
 };
+
+// Nobody's telemetry source number.
+inline constexpr std::uint32_t kNoSource = 0xffff'ffff;
 
 struct Job {
   std::uint64_t index = 0;  // k: counts releases, the skipped ones included
@@ -47,20 +52,22 @@ struct Job {
   std::uint32_t preemptions = 0;
   std::uint32_t skipped = 0;  // releases skipped just before it (saturating)
   std::uint32_t flags = kJobNoFlags;
+  std::uint32_t delayed_by = kNoSource;  // the context that ran instead of it last
 };
 
 struct JobTotals {
   std::uint64_t released = 0;
   std::uint64_t finished = 0;
-  std::uint64_t missed = 0;    // finished after the deadline
-  std::uint64_t overruns = 0;  // jobs whose budget was spent
-  std::uint64_t skipped = 0;   // releases never run
+  std::uint64_t missed = 0;     // not finished by the deadline
+  std::uint64_t overruns = 0;   // jobs whose budget was spent
+  std::uint64_t abandoned = 0;  // ended by a consequence
+  std::uint64_t skipped = 0;    // releases never run
 };
 
 class JobTracker {
  public:
   // Range: deadline > 0, period not zero.
-  void configure(Period period, Duration deadline, MissPolicy policy) noexcept;
+  void configure(Period period, Duration deadline, Consequence on_miss) noexcept;
   // Schedules job 0 at `first` and forgets any job in progress.
   void arm(Time first) noexcept;
   void disarm() noexcept;
@@ -78,14 +85,17 @@ class JobTracker {
   void release(Time now, bool late) noexcept;
   void dispatched(Time now) noexcept;
   void preempted() noexcept;
+  void delayed(std::uint32_t by) noexcept;
   void charged(Duration consumed) noexcept;
   void awaits_refill() noexcept;
   // -> overrun. True the first time in this job.
   bool budget_spent() noexcept;
+  // The deadline has passed with the job unfinished. True the first time in this job.
+  bool miss_deadline() noexcept;
   // Ends the job in progress, if there is one -> waiting (armed) or unarmed. True if a job ended.
-  bool finish(Time now) noexcept;
-  // After finish: drops the releases that have passed, if the policy says so; O(1) however many they are.
-  void settle_backlog(Time now) noexcept;
+  bool finish(Time now, std::uint32_t extra_flags = kJobNoFlags) noexcept;
+  // After finish: drops the releases that have passed, if on_miss or the caller says so; O(1) however many.
+  void settle_backlog(Time now, bool skip) noexcept;
 
  private:
   ReleaseClock clock_{};
@@ -94,12 +104,23 @@ class JobTracker {
   std::uint64_t next_index_ = 0;
   std::uint32_t skipped_ = 0;
   Time previous_release_{};
-  MissPolicy policy_ = MissPolicy::skip;
+  Consequence on_miss_ = Consequence::run_late;
   JobState state_ = JobState::unarmed;
   bool armed_ = false;
   Job job_{};
   Job finished_{};
   JobTotals totals_{};
 };
+
+// Why a job was late, from its record; the same numbers as telemetry.capnp's MissCause.
+enum class MissCause : std::uint8_t {
+  none = 0,          // it was not late
+  budget_spent = 1,  // or its budget was not back at its release
+  late_wakeup = 2,   // seen by the scheduler more than `jitter` after its release
+  preempted = 3,     // more urgent work ran instead: delayed_by
+  ran_long = 4,      // started in time, was not preempted, and did not end in time
+  previous_job_late = 5,
+};
+[[nodiscard]] MissCause miss_cause(const Job& job, Duration jitter) noexcept;
 
 }  // namespace capos::sched
