@@ -25,6 +25,7 @@ struct MachineParams {
   # Simulation quantum: on a machine that runs several CPUs in turn, the longest a CPU computes without
   # letting another go. 0: none.
   overheads @2 :Certificate.Overheads;
+  # Of one CPU. With several CPUs quantumNs is added to jitterNs, by kernel and analyser alike.
   description @3 :Text;
 }
 

@@ -114,6 +114,8 @@ enum KernelService {
   # SystemControl: end the run.
   frames @7;
   # FrameAllocator.
+  bootPackage @8;
+  # Read what the machine was booted with: for the admission service.
 }
 
 struct ServiceConfig {
