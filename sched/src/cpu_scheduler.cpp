@@ -23,8 +23,13 @@ void CpuScheduler::enqueue(Context& context, Time now) noexcept {
     context.state_ = ContextState::ready;
     ready_.push_back(context);
   } else {
-    await(context, ContextState::awaiting_refill, context.refills_.head().time);
+    await_refill(context);
   }
+}
+
+void CpuScheduler::await_refill(Context& context) noexcept {
+  context.refills_.gather();
+  await(context, ContextState::awaiting_refill, context.refills_.head().time);
 }
 
 void CpuScheduler::leave_queues(Context& context) noexcept {
@@ -196,7 +201,7 @@ Context* CpuScheduler::put_off_spent(Time now) noexcept {
   if (context == nullptr || context->head_ready(now)) return nullptr;
   stop_running(*context);
   leave_queues(*context);
-  await(*context, ContextState::awaiting_refill, context->refills_.head().time);
+  await_refill(*context);
   context->jobs_.budget_spent();
   return context;
 }

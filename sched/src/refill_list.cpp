@@ -65,6 +65,15 @@ void RefillList::return_later(Refill piece, bool keep_head) noexcept {
   at(size_ - 1) = piece;
 }
 
+void RefillList::gather() noexcept {
+  const Duration half = total() / 2;
+  while (size_ > 1 && head().amount < half) {
+    const Duration amount = head().amount;
+    pop_head();
+    at(0).amount += amount;
+  }
+}
+
 Duration RefillList::run_length(Time now) const noexcept {
   Duration run{};
   for (std::size_t i = 0; i < size_ && (*this)[i].time <= now + run; ++i) run += (*this)[i].amount;

@@ -2,8 +2,12 @@
 // The scheduler of one CPU: contexts by fixed priority, best effort below them, time passed in.
 //
 // Only its own CPU may call it; it takes no lock. Every operation that takes `now` first charges what runs
-// for the time since the last one, so `now` is stamped once, on kernel entry, and never decreases. The
-// kernel's turn:   release_due(now, visit); ...the event's own operation...; pick(now); arm(next_event(now)).
+// for the time since the last one, so `now` is stamped once, on kernel entry, and never decreases.
+// The kernel's turn:
+//   release_due(now, visit); deadlines_due(now, visit);   what time has brought
+//   the operation of the event itself
+//   pick(now), then arm the timer for next_event(now)
+// Only pick() takes a spent context off the CPU: a call that finishes or blocks it just in time wins.
 //
 // Invariants (check_invariants): a context is queued xor blocked; a ready context has a usable head refill,
 // except a running one whose budget ended since the last pick; what runs is the first of the highest level.
@@ -68,6 +72,8 @@ class CpuScheduler {
   bool wait_next_release(Context& context, Time now) noexcept;
   // The same, but the job is ended by a consequence: it is marked so, and releases that have passed are
   // skipped whatever the policy. False and no effect if no job is in progress. O(log r).
+  // At the next release the context is ready whatever its thread was doing: if that waits for something that
+  // is not time, block() the context then.
   bool abandon_job(Context& context, Time now) noexcept;
   // To the back of its priority level. O(1).
   void yield(Context& context, Time now) noexcept;
@@ -134,6 +140,7 @@ class CpuScheduler {
   void unwatch_deadline(Context& context) noexcept;
   bool miss_earliest() noexcept;
   void await(Context& context, ContextState state, Time when) noexcept;
+  void await_refill(Context& context) noexcept;
   void leave_queues(Context& context) noexcept;
   void stop_running(Context& context) noexcept;
   void start_late_job(Context& context, Time now) noexcept;

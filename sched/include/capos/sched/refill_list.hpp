@@ -20,7 +20,7 @@ namespace capos::sched {
 inline constexpr std::size_t kMaxRefills = 8;
 
 // The least budget that a context may have. A piece below it is not kept apart in the tail of the list but
-// returns together with the next piece, so a period has a bounded number of refill interrupts.
+// returns together with the next piece.
 inline constexpr Duration kMinBudget = Duration::us(5);
 
 struct Refill {
@@ -49,6 +49,11 @@ class RefillList {
   // Takes `consumed` from the head on and returns it one `period` after the head became usable. More than is
   // usable (a late timer) is taken from the refills to come. Range: consumed >= 0, period > 0.
   void charge(Duration consumed, Duration period) noexcept;
+
+  // For a list whose head is not usable: pieces join until the head holds at least half of the budget, and
+  // all of them return with the last. So a spent budget is waited for at most twice in a period, however its
+  // owner cut it up.
+  void gather() noexcept;
 
   // How long the owner may run from `now` on without a break: refills that become usable meanwhile count.
   // Zero if the head is not usable.
