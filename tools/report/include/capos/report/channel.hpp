@@ -31,6 +31,7 @@ enum class ChannelError : std::uint8_t {
   bad_capacity,  // zero, or more events than the file holds
   bad_cpus,      // zero or more than kMaxCpus
   bad_state,     // not a HostRunState
+  bad_written,   // more events written than there is room for
 };
 struct ChannelFailure {
   ChannelError error = ChannelError::none;
@@ -80,6 +81,7 @@ class ChannelFile {
 
  private:
   ChannelFile(const std::byte* data, std::size_t size, std::string name) noexcept;
+  void load_counters(ChannelSnapshot& result, std::uint32_t cpus) const;
   [[nodiscard]] std::uint64_t load(std::size_t offset) const noexcept;
   const std::byte* data_ = nullptr;
   std::size_t size_ = 0;

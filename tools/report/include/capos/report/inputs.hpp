@@ -17,6 +17,8 @@ struct MachineInfo {
   std::string accel;             // "tcg" or "kvm"
   std::string accel_reason;      // "KVM: unusable: ..."; host-dependent
   std::uint64_t quantum_ns = 0;  // simulation quantum; 0: none
+  std::uint64_t budget_tolerance_ns =
+      0;  // how late a budget's end may be seen: admitted jitter and kernel sections
   std::uint32_t cpus = 1;
   std::uint64_t memory_bytes = 0;
   std::string kernel_version;

@@ -125,7 +125,9 @@ struct TimelineItem {
   Severity severity = Severity::information;
   std::string what;  // "miss", "fault", "drive", "push", "boot", ...
   std::string who;
-  std::string text;  // one line
+  std::string text;         // one line
+  std::uint64_t count = 1;  // how often in close succession, the last at until_ns
+  std::uint64_t until_ns = 0;
 };
 
 struct Boot {

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+// The sentences that terminal and page share.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "capos/report/result.hpp"
+
+namespace capos::report {
+
+// Manifest, machine, load, duration: what stands in the heading.
+[[nodiscard]] std::vector<std::string> heading_parts(const Result& result);
+[[nodiscard]] std::string interrupt_sentence(const IsolatedCpu& cpu);
+[[nodiscard]] std::string chain_sentence(const std::string& island, const ChainResult& chain);
+[[nodiscard]] std::string pendulum_sentence(const PendulumResult& pendulum);
+[[nodiscard]] std::string fault_sentence(const FaultResult& fault);
+// The item's text, with how often it repeated and until when.
+[[nodiscard]] std::string timeline_text(const TimelineItem& item);
+
+}  // namespace capos::report
