@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+// An admission certificate as plain structs, and the small checker that the kernel trusts instead of its
+// author.
+//
+// The certificate claims a response bound for each task. A bound R that satisfies, once and as an inequality,
+//   w >= own work + blocking + the work of everything as urgent that is released within w,   R = w + jitter
+// is at least the true worst case (M. Joseph, P. Pandya 1986; N. Audsley et al. 1993), wherever R came from.
+// So checking is one evaluation per task: O(n^2) in tasks, no iteration, no allocation, no trust in the
+// analyser.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "capos/base/result.hpp"
+#include "capos/base/strong.hpp"
+#include "capos/base/time.hpp"
+#include "capos/sched/job.hpp"
+
+namespace capos::sched {
+
+inline constexpr std::uint32_t kCertificateFormat = 1;
+inline constexpr std::size_t kMaxClaimedTasks = 256;
+
+// What the kernel adds to the tasks' own work; measured, or stated by the machine's description.
+struct Overheads {
+  Duration release;           // one timer event: interrupt, queue, dispatch
+  Duration context_switch;    // one preemption: to the other context and back
+  Duration blocking;          // longest stretch with interrupts off
+  Duration jitter;            // lateness of a timer, the simulation quantum included
+  std::uint64_t version = 0;  // overheads_version() of the four above
+};
+
+// A number that changes when any overhead does (FNV-1a over the four values). O(1).
+[[nodiscard]] std::uint64_t overheads_version(const Overheads& overheads) noexcept;
+
+// Timer events that one task causes per period. Its release, and one for a deadline passed or a budget that
+// came back; a task that goes on after its budget is spent waits for refills up to twice
+// (RefillList::gather).
+[[nodiscard]] constexpr std::int64_t timer_events_per_period(Consequence on_overrun) noexcept {
+  const bool goes_on = on_overrun == Consequence::run_late || on_overrun == Consequence::skip;
+  return goes_on ? 4 : 2;
+}
+
+// One kind of call: `task` calls `server`, which runs at its ceiling, at most `wcet` each time. The time is
+// inside the caller's budget (donation); the ceiling is why it blocks others.
+struct ServerCall {
+  std::uint16_t task = 0;    // index into the tasks
+  std::uint16_t server = 0;  // a number of the caller's choice, the same for every call to one server
+  Duration wcet;
+};
+
+// A device interrupt on a task's CPU.
+struct InterruptSource {
+  std::string_view name;
+  CpuId cpu;
+  Duration min_interarrival;  // > 0
+  Duration cost;
+};
+
+enum class HopKind : std::uint8_t {
+  sampled = 0,    // each task reads the newest value at its own release
+  triggered = 1,  // each task is released by its predecessor's finish; same period
+};
+
+struct TaskClaim {
+  std::string_view name;
+  CpuId cpu;
+  Priority priority;
+  Period period;
+  Duration budget;
+  Duration deadline;
+  Duration jitter;    // of the release, the machine's own apart
+  Duration blocking;  // by servers of less urgent tasks, kernel sections apart
+  Duration response;  // claimed bound: scheduled release to finish
+  Consequence on_miss = Consequence::run_late;
+  Consequence on_overrun = Consequence::hold;
+};
+
+struct ChainClaim {
+  std::string_view name;
+  std::span<const std::uint16_t> tasks;
+  HopKind hops = HopKind::sampled;
+  Duration bound;    // wanted
+  Duration latency;  // claimed
+};
+
+struct Certificate {
+  std::uint32_t format = kCertificateFormat;
+  std::string_view island;
+  std::uint32_t cpus = 0;  // bit c: CPU c is leased to the island
+  Overheads overheads;
+  std::span<const TaskClaim> tasks;
+  std::span<const ChainClaim> chains;
+  std::span<const ServerCall> calls;
+  std::span<const InterruptSource> interrupts;
+};
+
+// What the checker compares the certificate with: facts of the machine that it runs on.
+struct MachineFacts {
+  std::uint32_t cpus = 0;         // bit c: CPU c exists and may be leased
+  std::uint32_t leased_cpus = 0;  // bit c: CPU c is leased to another island already
+  Overheads overheads;
+};
+
+enum class Rejection : std::uint8_t {
+  format = 1,
+  overheads,  // not those of this machine, or the stamp does not belong to them
+  no_tasks,
+  too_many_tasks,
+  cpu_not_available,  // the island leases a CPU that does not exist or is taken
+  cpu_not_leased,     // a task is on a CPU that its island does not lease
+  period,
+  budget,
+  deadline,
+  negative,     // a duration that may not be
+  utilisation,  // a CPU's budgets exceed it
+  blocking,     // less than a call of a less urgent task can cost
+  response,     // the claimed bound does not satisfy its inequality
+  response_exceeds_deadline,
+  call,  // a call names no task, is longer than its caller's budget, or its server spans CPUs
+  interrupt,
+  chain_path,
+  chain_latency,  // less than the sum of its hops
+  chain_exceeds_bound,
+  overflow,  // a sum leaves 63 bits
+};
+
+struct Refusal {
+  Rejection reason;
+  std::uint16_t index = 0;  // of the task, chain, call or interrupt
+  Duration claimed;         // the side of the inequality that was claimed, where there is one
+  Duration required;        // the side that was computed
+};
+
+[[nodiscard]] std::string_view describe(Rejection reason) noexcept;
+
+// Verifies every inequality by one evaluation. O(tasks^2 + calls * tasks), no allocation.
+[[nodiscard]] ResultOf<void, Refusal> check_certificate(const Certificate& certificate,
+                                                        const MachineFacts& machine) noexcept;
+
+}  // namespace capos::sched
