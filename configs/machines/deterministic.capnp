@@ -12,6 +12,5 @@ const machine :B.MachineParams = (
     switchNs = 1000,
     blockingNs = 4000,
     jitterNs = 100,
-    version = 1,
   ),
 );

@@ -14,6 +14,18 @@ struct IslandCertificate {
   tasks @5 :List(TaskClaim);
   chains @6 :List(ChainClaim);
   bestEffortSlack @7 :Bool;
+  calls @8 :List(CallClaim);
+  # Every kind of call that a task makes of a passive server.
+}
+
+struct CallClaim {
+  # One kind of call. Its time is part of the caller's budget; while it lasts, it blocks whoever the server's ceiling
+  # is not below.
+  task @0 :UInt16;
+  # Index into the certificate's tasks.
+  server @1 :UInt16;
+  # The serving service's place in the manifest.
+  wcetNs @2 :UInt64;
 }
 
 struct Overheads {
@@ -28,6 +40,7 @@ struct Overheads {
   jitterNs @3 :UInt64;
   # Lateness of a timer: the simulation quantum on a deterministic machine with several CPUs.
   version @4 :UInt64;
+  # A stamp computed from the four (sched's overheads_version); 0 in a machine's description.
 }
 
 struct TaskClaim {

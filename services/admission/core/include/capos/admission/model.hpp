@@ -13,23 +13,17 @@
 #include "capos/admission/limits.hpp"
 #include "capos/base/strong.hpp"
 #include "capos/base/time.hpp"
+#include "capos/sched/certificate.hpp"
 #include "capos/schema/bootpack.hpp"
 #include "capos/schema/manifest.hpp"
 
 namespace capos::admission {
 
-// What the kernel of one machine adds to a task's own time; in ns.
-struct Overheads {
-  std::uint64_t release_ns = 0;
-  std::uint64_t switch_ns = 0;
-  std::uint64_t blocking_ns = 0;
-  std::uint64_t jitter_ns = 0;
-  std::uint64_t version = 0;
-  bool operator==(const Overheads&) const noexcept = default;
-};
+// What the kernel of one machine adds to a task's own time.
+using Overheads = sched::Overheads;
 
 // The overheads of a machine that runs `cpus` CPUs: those it states, and with more than one CPU the simulation
-// quantum as further release jitter.
+// quantum as further release jitter. Values over 1 s are cut to it. The kernel computes the same.
 [[nodiscard]] Overheads overheads_of(schema::MachineParams::Reader machine, std::uint16_t cpus) noexcept;
 
 struct CallModel {

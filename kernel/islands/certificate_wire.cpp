@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "certificate_wire.hpp"
+
+namespace capos::kernel {
+namespace {
+
+constexpr std::uint64_t kMaxTimeNs = std::uint64_t{1} << 62;
+constexpr std::uint64_t kMaxOverheadNs = 1'000'000'000;
+
+ResultOf<Duration, CertificateError> duration(std::uint64_t ns) noexcept {
+  if (ns > kMaxTimeNs) return fail(CertificateError::time_out_of_range);
+  return Duration::ns(static_cast<std::int64_t>(ns));
+}
+
+ResultOf<sched::Consequence, CertificateError> consequence(std::uint16_t value) noexcept {
+  if (value > static_cast<std::uint16_t>(sched::Consequence::stop_task)) {
+    return fail(CertificateError::unknown_consequence);
+  }
+  return static_cast<sched::Consequence>(value);
+}
+
+ResultOf<sched::Overheads, CertificateError> read_overheads(schema::Overheads::Reader message) noexcept {
+  sched::Overheads overheads;
+  overheads.release = TRY(duration(message.release_ns()));
+  overheads.context_switch = TRY(duration(message.switch_ns()));
+  overheads.blocking = TRY(duration(message.blocking_ns()));
+  overheads.jitter = TRY(duration(message.jitter_ns()));
+  overheads.version = message.version();
+  return overheads;
+}
+
+ResultOf<std::uint32_t, CertificateError> read_cpus(schema::IslandCertificate::Reader message) noexcept {
+  const auto list = message.cpus();
+  if (list.size() > kMaxCpus) return fail(CertificateError::cpu_out_of_range);
+  std::uint32_t mask = 0;
+  for (std::uint32_t i = 0; i < list.size(); ++i) {
+    const std::uint16_t cpu = list[i];
+    if (cpu >= kMaxCpus) return fail(CertificateError::cpu_out_of_range);
+    mask |= std::uint32_t{1} << cpu;
+  }
+  return mask;
+}
+
+ResultOf<sched::TaskClaim, CertificateError> read_task(schema::TaskClaim::Reader message) noexcept {
+  sched::TaskClaim task;
+  task.name = message.name();
+  const std::uint16_t cpu = message.cpu();
+  if (cpu >= kMaxCpus) return fail(CertificateError::cpu_out_of_range);
+  task.cpu = CpuId(cpu);
+  task.priority = Priority(message.priority());
+  task.period = {message.period_numerator(), message.period_denominator()};
+  if (task.period.numerator == 0 || task.period.denominator == 0) return fail(CertificateError::period_malformed);
+  task.budget = TRY(duration(message.budget_ns()));
+  task.deadline = TRY(duration(message.deadline_ns()));
+  task.jitter = TRY(duration(message.jitter_ns()));
+  task.blocking = TRY(duration(message.blocking_ns()));
+  task.response = TRY(duration(message.response_ns()));
+  task.on_miss = TRY(consequence(message.on_miss()));
+  task.on_overrun = TRY(consequence(message.on_overrun()));
+  return task;
+}
+
+ResultOf<std::span<const sched::TaskClaim>, CertificateError> read_tasks(schema::IslandCertificate::Reader message,
+                                                                         CertificateStorage& storage) noexcept {
+  const auto list = message.tasks();
+  if (list.size() > storage.tasks.size()) return fail(CertificateError::too_many_tasks);
+  for (std::uint32_t i = 0; i < list.size(); ++i) storage.tasks[i] = TRY(read_task(list[i]));
+  return std::span<const sched::TaskClaim>(storage.tasks.data(), list.size());
+}
+
+// Takes the chain's hops from storage.hops[used] on and advances `used`.
+ResultOf<sched::ChainClaim, CertificateError> read_chain(schema::ChainClaim::Reader message,
+                                                         CertificateStorage& storage, std::size_t& used) noexcept {
+  sched::ChainClaim chain;
+  const auto path = message.tasks();
+  if (path.size() > storage.hops.size() - used) return fail(CertificateError::too_many_hops);
+  for (std::uint32_t i = 0; i < path.size(); ++i) storage.hops[used + i] = path[i];
+  chain.name = message.name();
+  chain.tasks = {storage.hops.data() + used, path.size()};
+  chain.hops = message.triggered() ? sched::HopKind::triggered : sched::HopKind::sampled;
+  chain.bound = TRY(duration(message.bound_ns()));
+  chain.latency = TRY(duration(message.latency_ns()));
+  used += path.size();
+  return chain;
+}
+
+ResultOf<std::span<const sched::ChainClaim>, CertificateError> read_chains(
+    schema::IslandCertificate::Reader message, CertificateStorage& storage) noexcept {
+  const auto list = message.chains();
+  if (list.size() > storage.chains.size()) return fail(CertificateError::too_many_chains);
+  std::size_t used = 0;
+  for (std::uint32_t i = 0; i < list.size(); ++i) storage.chains[i] = TRY(read_chain(list[i], storage, used));
+  return std::span<const sched::ChainClaim>(storage.chains.data(), list.size());
+}
+
+ResultOf<std::span<const sched::ServerCall>, CertificateError> read_calls(schema::IslandCertificate::Reader message,
+                                                                          CertificateStorage& storage) noexcept {
+  const auto list = message.calls();
+  if (list.size() > storage.calls.size()) return fail(CertificateError::too_many_calls);
+  for (std::uint32_t i = 0; i < list.size(); ++i) {
+    const auto call = list[i];
+    storage.calls[i] = {call.task(), call.server(), TRY(duration(call.wcet_ns()))};
+  }
+  return std::span<const sched::ServerCall>(storage.calls.data(), list.size());
+}
+
+Duration overhead(std::uint64_t ns) noexcept {
+  return Duration::ns(static_cast<std::int64_t>(ns < kMaxOverheadNs ? ns : kMaxOverheadNs));
+}
+
+}  // namespace
+
+std::string_view describe(CertificateError error) noexcept {
+  switch (error) {
+    case CertificateError::too_many_tasks: return "too many tasks";
+    case CertificateError::too_many_chains: return "too many chains";
+    case CertificateError::too_many_hops: return "chains with too many tasks";
+    case CertificateError::too_many_calls: return "too many calls";
+    case CertificateError::cpu_out_of_range: return "CPU out of range";
+    case CertificateError::time_out_of_range: return "a time out of range";
+    case CertificateError::period_malformed: return "a period of zero";
+    case CertificateError::unknown_consequence: return "unknown consequence";
+  }
+  return "unknown";
+}
+
+ResultOf<sched::Certificate, CertificateError> read_certificate(schema::IslandCertificate::Reader message,
+                                                                CertificateStorage& storage) noexcept {
+  sched::Certificate certificate;
+  certificate.format = message.format_version();
+  certificate.island = message.island_name();
+  certificate.cpus = TRY(read_cpus(message));
+  certificate.overheads = TRY(read_overheads(message.overheads()));
+  certificate.tasks = TRY(read_tasks(message, storage));
+  certificate.chains = TRY(read_chains(message, storage));
+  certificate.calls = TRY(read_calls(message, storage));
+  return certificate;
+}
+
+sched::Overheads overheads_of(schema::MachineParams::Reader machine, std::uint16_t cpus) noexcept {
+  const auto stated = machine.overheads();
+  const std::uint64_t quantum = cpus > 1 ? machine.quantum_ns() : 0;
+  sched::Overheads overheads;
+  overheads.release = overhead(stated.release_ns());
+  overheads.context_switch = overhead(stated.switch_ns());
+  overheads.blocking = overhead(stated.blocking_ns());
+  overheads.jitter = overhead(stated.jitter_ns()) + overhead(quantum);
+  overheads.version = sched::overheads_version(overheads);
+  return overheads;
+}
+
+}  // namespace capos::kernel

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+// Rules about islands: the CPUs they lease, and their chains.
+#include "capos/admission/units.hpp"
+#include "check.hpp"
+
+namespace capos::admission {
+namespace {
+
+void check_lease_of_boot_cpu(Check& check, schema::Island::Reader island) noexcept {
+  if (check.manifest.kernel_params().cpus() > 1) {
+    check.report("cpus", "boot-cpu-leased",
+                 text("island '", island.name(), "' leases CPU 0, which keeps the house on a machine of several CPUs"),
+                 text("lease another CPU"));
+  } else if (island.slack() != schema::SlackPolicy::bestEffort) {
+    check.report("cpus", "boot-cpu-leased",
+                 text("island '", island.name(), "' leases the only CPU and lets nothing else run on it"),
+                 text("say slack = bestEffort in the island, or raise kernelParams.cpus"));
+  }
+}
+
+// The first earlier island that leases `cpu`.
+std::uint32_t earlier_lease(Check& check, std::uint32_t island, std::uint16_t cpu) noexcept {
+  const std::uint32_t first = island_of_cpu(check.manifest, cpu);
+  return first < island ? first : kNotFound;
+}
+
+void check_cpu(Check& check, std::uint32_t island_index, std::uint32_t element) noexcept {
+  const auto islands = check.manifest.init_config().islands();
+  const auto island = islands[island_index];
+  const std::uint16_t cpu = island.cpus()[element];
+  const std::uint16_t cpus = check.manifest.kernel_params().cpus();
+  const Path::Scope scope(check.path, "cpus", element);
+  if (cpu >= cpus) {
+    check.report("", "cpu-range", text("island '", island.name(), "' leases CPU ", cpu, ", but the machine has ", cpus),
+                 text("raise kernelParams.cpus to ", std::uint32_t{cpu} + 1, ", or lease another CPU"));
+    return;
+  }
+  for (std::uint32_t i = 0; i < element; ++i) {
+    if (island.cpus()[i] != cpu) continue;
+    check.report("", "cpu-overlap", text("island '", island.name(), "' lists CPU ", cpu, " twice"),
+                 text("remove one"));
+    return;
+  }
+  const std::uint32_t other = earlier_lease(check, island_index, cpu);
+  if (other == kNotFound) return;
+  check.report("", "cpu-overlap",
+               text("CPU ", cpu, " is leased by island '", islands[other].name(), "' already"),
+               text("a CPU belongs to one island: lease another, or move the tasks into one island"));
+}
+
+void check_cpus(Check& check, std::uint32_t island_index) noexcept {
+  const auto island = check.manifest.init_config().islands()[island_index];
+  const auto cpus = island.cpus();
+  if (cpus.empty()) {
+    check.report("cpus", "no-cpus", text("island '", island.name(), "' leases no CPU"),
+                 text("for example cpus = [1]"));
+    return;
+  }
+  const std::uint32_t count = check.bounded("cpus", cpus.size(), kMaxCpus);
+  for (std::uint32_t i = 0; i < count; ++i) check_cpu(check, island_index, i);
+  if (leases(island, 0)) check_lease_of_boot_cpu(check, island);
+}
+
+// On one CPU either every task states its priority or none does.
+void check_priorities(Check& check, schema::Island::Reader island, std::uint32_t count) noexcept {
+  const auto tasks = island.tasks();
+  for (std::uint32_t i = 1; i < count; ++i) {
+    for (std::uint32_t j = 0; j < i; ++j) {
+      if (cpu_of(island, tasks[i]) != cpu_of(island, tasks[j])) continue;
+      if ((tasks[i].priority() < 0) == (tasks[j].priority() < 0)) break;
+      const bool first = tasks[i].priority() < 0;
+      const Path::Scope scope(check.path, "tasks", i);
+      check.report("priority", "mixed-priorities",
+                   text("task '", tasks[first ? j : i].name(), "' states a priority and '",
+                        tasks[first ? i : j].name(), "' on the same CPU does not"),
+                   text("state the priority of every task of the CPU, or of none"));
+      return;
+    }
+  }
+}
+
+void check_policies(Check& check, schema::Island::Reader island) noexcept {
+  if (island.policy() != schema::SchedulingPolicy::fixedPriority) {
+    check.report("policy", "policy-unsupported", text("island '", island.name(), "' asks for an unknown policy"),
+                 text("fixedPriority"));
+  }
+  if (island.slack() > schema::SlackPolicy::bestEffort) {
+    check.report("slack", "policy-unsupported", text("island '", island.name(), "' asks for an unknown slack policy"),
+                 text("idle or bestEffort"));
+  }
+}
+
+void check_tasks(Check& check, schema::Island::Reader island) noexcept {
+  if (island.tasks().empty()) {
+    check.report("tasks", "no-tasks", text("island '", island.name(), "' has no task"),
+                 text("add tasks = [(name = ..., service = ..., period = (ms = 1), budget = (us = 100))]"));
+  }
+  const std::uint32_t count = check.bounded("tasks", island.tasks().size(), kMaxTasks);
+  for (std::uint32_t i = 0; i < count; ++i) {
+    const Path::Scope scope(check.path, "tasks", i);
+    check_task(check, island, i);
+  }
+  check_priorities(check, island, count);
+}
+
+}  // namespace
+
+void check_islands(Check& check) noexcept {
+  const auto islands = check.manifest.init_config().islands();
+  const std::uint32_t count = check.bounded("islands", islands.size(), kMaxIslands);
+  for (std::uint32_t i = 0; i < count; ++i) {
+    const Path::Scope scope(check.path, "islands", i);
+    check.name("island", islands[i].name());
+    unique_name(check, "island", islands, i);
+    check_cpus(check, i);
+    check_policies(check, islands[i]);
+    check_tasks(check, islands[i]);
+    check_chains(check, islands[i]);
+  }
+}
+
+}  // namespace capos::admission
