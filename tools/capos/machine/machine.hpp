@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+// A machine's description, and the exact QEMU command that is it.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "accelerator.hpp"
+
+namespace capos::cli {
+
+struct MachineSpec {
+  Accelerator accelerator = Accelerator::tcg;
+  bool microvm = false;  // no PCI, so no channel
+  unsigned cpus = 1;
+  std::uint64_t memory_bytes = 256 << 20;
+  std::filesystem::path kernel;
+  std::filesystem::path pack;
+  std::filesystem::path console;    // the serial port's text
+  std::filesystem::path channel;    // file behind the shared memory; empty: none
+  std::uint64_t channel_bytes = 0;  // a power of two
+  std::string gdb;                  // QEMU's -gdb argument; empty: none
+  bool stopped = false;             // waits for the debugger before the first instruction
+};
+
+// Equal specifications give equal commands; on TCG equal commands give equal runs, to the instruction.
+[[nodiscard]] std::vector<std::string> qemu_command(const MachineSpec& spec);
+
+// For people: "QEMU q35, 2 CPUs, 256 MiB, TCG with instruction counting".
+[[nodiscard]] std::string describe(const MachineSpec& spec);
+
+// "QEMU emulator version 7.2.22 (Debian ...)"; empty if it cannot be run.
+[[nodiscard]] std::string qemu_version();
+
+}  // namespace capos::cli
