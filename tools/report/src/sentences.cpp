@@ -85,9 +85,14 @@ std::string fault_sentence(const FaultResult& fault) {
   return text;
 }
 
-std::string timeline_text(const TimelineItem& item) {
+std::string format_since(std::uint64_t time_ns, std::uint64_t start_ns) {
+  return time_ns >= start_ns ? format_ns(time_ns - start_ns) : "-" + format_ns(start_ns - time_ns);
+}
+
+std::string timeline_text(const TimelineItem& item, std::uint64_t start_ns) {
   if (item.count <= 1) return item.text;
-  return fmt::format("{}; {} times until {}", item.text, group_digits(item.count), format_ns(item.until_ns));
+  return fmt::format("{}; {} times until {}", item.text, group_digits(item.count),
+                     format_since(item.until_ns, start_ns));
 }
 
 std::string verdict_line(const Result& result) {

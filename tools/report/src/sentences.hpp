@@ -15,7 +15,9 @@ namespace capos::report {
 [[nodiscard]] std::string chain_sentence(const std::string& island, const ChainResult& chain);
 [[nodiscard]] std::string pendulum_sentence(const PendulumResult& pendulum);
 [[nodiscard]] std::string fault_sentence(const FaultResult& fault);
-// The item's text, with how often it repeated and until when.
-[[nodiscard]] std::string timeline_text(const TimelineItem& item);
+// The item's text, with how often it repeated and until when (after `start_ns`).
+[[nodiscard]] std::string timeline_text(const TimelineItem& item, std::uint64_t start_ns);
+// "1.24 s" after the start, "-28 ms" before it.
+[[nodiscard]] std::string format_since(std::uint64_t time_ns, std::uint64_t start_ns);
 
 }  // namespace capos::report

@@ -37,6 +37,7 @@ std::string align(const std::vector<Row>& rows, const Colours& colours, std::siz
       line += i == 0 ? fmt::format("{:<{}}", rows[r][i], widths[i])
                      : fmt::format("  {:>{}}", rows[r][i], widths[i]);
     }
+    line.erase(line.find_last_not_of(' ') + 1);
     text += r < headings ? colours.dim + line + colours.off + "\n" : line + "\n";
   }
   return text;
@@ -84,13 +85,14 @@ std::string notable(const Result& result) {
   for (const TimelineItem& item : result.timeline) {
     if (item.severity == Severity::information) continue;
     if (shown++ < kMost) {
-      text += fmt::format("  {:>10}  {}: {}\n", format_ns(item.time_ns), item.who, timeline_text(item));
+      text += fmt::format("  {:>10}  {}: {}\n", format_since(item.time_ns, result.start_ns), item.who,
+                          timeline_text(item, result.start_ns));
     } else {
       ++more;
     }
   }
   if (more != 0) text += fmt::format("  and {} more, see the report\n", more);
-  return text.empty() ? text : "What happened:\n" + text + "\n";
+  return text.empty() ? text : "What happened (time after the islands' start):\n" + text + "\n";
 }
 
 }  // namespace
