@@ -65,6 +65,8 @@ void disarm_timer() noexcept;
 [[nodiscard]] bool start_cpu(CpuId cpu) noexcept;
 // Raises on_mailbox() on `cpu`.
 void send_mailbox_interrupt(CpuId cpu) noexcept;
+// Halts all other CPUs for ever, whatever they do (by NMI). For a panic.
+void stop_other_cpus() noexcept;
 inline void cpu_relax() noexcept { __builtin_ia32_pause(); }
 
 // --- Memory. Kernel address of RAM (or of the module); valid for every BootInfo range.

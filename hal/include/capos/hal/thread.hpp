@@ -28,6 +28,9 @@ class AddressSpace;  // address_space.hpp
 void switch_user(UserState& state, AddressSpace& space) noexcept;
 // Forgets the live vector state of a thread that dies, on this CPU.
 void forget_user(UserState& state) noexcept;
+// Makes no thread live: saves the live thread's vector state to its area and leaves its address space. Needed on the
+// CPU where a thread was last live before another CPU may run it, or may destroy its address space.
+void leave_user() noexcept;
 // Enters user mode with the state given to switch_user last.
 [[noreturn]] void resume_user() noexcept;
 

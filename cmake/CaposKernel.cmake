@@ -1,0 +1,13 @@
+# SPDX-License-Identifier: Apache-2.0
+# capos_kernel(name SOURCES a.cpp ... LIBRARIES x ...): a bootable image, <build>/kernel/<name>, of these sources,
+# the HAL and nothing else. It carries PVH and Multiboot2 headers. Libraries given must be freestanding.
+function(capos_kernel name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;LIBRARIES" ${ARGN})
+  set(script ${PROJECT_SOURCE_DIR}/hal/x86_64/kernel.ld)
+  add_executable(${name} ${ARG_SOURCES})
+  target_link_libraries(${name} PRIVATE ${ARG_LIBRARIES} capos_hal_x86_64 capos_freestanding_kernel)
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/kernel LINK_DEPENDS ${script})
+  target_link_options(${name} PRIVATE -nostdlib -nostartfiles -static -no-pie -Wl,--gc-sections
+    -Wl,-z,noexecstack -Wl,-z,max-page-size=4096 -Wl,--build-id=none -Wl,--no-warn-rwx-segments
+    -Wl,-T,${script})
+endfunction()
