@@ -100,7 +100,7 @@ std::string draw_latencies(const TaskResult& task, const std::string& name) {
 }
 
 std::string draw_headroom(const TaskResult& task, const std::string& name) {
-  constexpr double kBarWidth = 180, kBarHeight = 16;
+  constexpr double kBarWidth = 64, kBarHeight = 16;
   const double deadline = static_cast<double>(std::max<std::uint64_t>(task.input.deadline_ns, 1));
   const Scale x(0, deadline, 0, kBarWidth);
   const double bound = x(static_cast<double>(task.input.response_bound_ns));

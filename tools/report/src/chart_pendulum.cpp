@@ -12,7 +12,8 @@
 namespace capos::report {
 namespace {
 
-constexpr double kWidth = 960, kLeft = 58, kRight = 18, kPanel = 130, kGap = 30, kStrip = 18, kTop = 24;
+constexpr double kWidth = 960, kLeft = 58, kRight = 18, kPanel = 130, kGap = 30, kStrip = 18, kTop = 24,
+                 kLabelRoom = 76;
 
 struct Quantity {
   const char *name, *unit, *style;
@@ -81,14 +82,17 @@ void draw_panel(Svg& svg, const PendulumResult& pendulum, const Quantity& quanti
 }
 
 void draw_pushes(Svg& svg, const PendulumResult& pendulum, const Scale& x, double bottom) {
+  double label_end = 0;
   for (const PushInput& push : pendulum.input.pushes) {
     const double from = static_cast<double>(push.at_ns);
     if (from > x.to()) continue;
     const double width = x(from + static_cast<double>(push.duration_ns)) - x(from);
     svg.rect(x(from), kTop, std::max(width, 2.0), bottom - kTop, "push",
              fmt::format("push of {:g} N for {}", push.force, format_ns(push.duration_ns)));
-    svg.text(x(from) + std::max(width, 2.0) + 4, kTop + 10, fmt::format("push {:+g} N", push.force),
-             "label push-label");
+    const double label = x(from) + std::max(width, 2.0) + 4;
+    if (label < label_end) continue;
+    svg.text(label, kTop + 10, fmt::format("push {:+g} N", push.force), "label push-label");
+    label_end = label + kLabelRoom;
   }
 }
 

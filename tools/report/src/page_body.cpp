@@ -41,7 +41,7 @@ std::string latency_card(const IslandResult& island, const TaskResult& task) {
 }
 
 std::string miss_rows(const Result& result) {
-  constexpr std::size_t kMost = 50;
+  constexpr std::size_t kMost = 12;
   std::string rows;
   for (const IslandResult& island : result.islands) {
     for (const TaskResult& task : island.tasks) {
@@ -96,7 +96,7 @@ std::string latency_section(const Result& result) {
   const std::string misses = miss_rows(result);
   if (!misses.empty()) {
     html +=
-        "<div class=\"card scroll\"><table><caption>Missed deadlines, at most 50 for each "
+        "<div class=\"card scroll\"><table><caption>Missed deadlines, the first 12 of each "
         "task</caption><thead><tr>"
         "<th scope=\"col\">task</th><th scope=\"col\">job</th><th scope=\"col\">deadline</th><th "
         "scope=\"col\">late "

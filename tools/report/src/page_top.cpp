@@ -68,27 +68,38 @@ std::string task_row(const IslandResult& island, const TaskResult& task) {
                                    task.input.response_bound_ns, task.response.p50, task.response.p99}) {
     row += fmt::format("<td>{}</td>", format_ns(time));
   }
-  row += fmt::format("<td{}>{}</td><td>{}</td><td>{}</td>", over ? " class=\"bad\"" : "",
+  row += fmt::format("<td{}>{}</td><td class=\"left\">{} {}</td>", over ? " class=\"bad\"" : "",
                      format_ns(task.response.max), draw_headroom(task, name), format_percent(used(task), 1));
   row += fmt::format("<td>{}</td><td>{}</td>", format_ns(task.wakeup.p50), format_ns(task.wakeup.max));
   return row + fmt::format("<td>{}</td>{}{}</tr>\n", group_digits(task.jobs), count_cell(task.misses),
                            count_cell(task.overruns));
 }
 
-constexpr const char* kTaskHead =
-    "<thead><tr><th rowspan=\"2\" scope=\"col\">task</th><th class=\"group\" colspan=\"4\" "
-    "scope=\"colgroup\">promised"
-    "</th><th class=\"group\" colspan=\"5\" scope=\"colgroup\">response observed</th><th class=\"group\" "
-    "colspan=\"2\" "
-    "scope=\"colgroup\">wake-up</th><th class=\"group\" colspan=\"3\" scope=\"colgroup\">count</th></tr>\n"
-    "<tr><th scope=\"col\">period</th><th scope=\"col\">deadline</th><th scope=\"col\">budget</th>"
-    "<th scope=\"col\">bound</th><th scope=\"col\">median</th><th scope=\"col\">p99</th><th "
-    "scope=\"col\">max</th>"
-    "<th scope=\"col\" class=\"left\">of the deadline</th><th scope=\"col\">of the bound</th><th "
-    "scope=\"col\">median"
-    "</th><th scope=\"col\">max</th><th scope=\"col\">jobs</th><th scope=\"col\">misses</th><th "
-    "scope=\"col\">overruns"
-    "</th></tr></thead>\n";
+constexpr const char* kTaskHead = R"html(<thead><tr><th rowspan="2" scope="col">task</th>
+<th class="group" colspan="4" scope="colgroup">promised</th>
+<th class="group" colspan="4" scope="colgroup">response observed</th>
+<th class="group" colspan="2" scope="colgroup">wake-up</th>
+<th class="group" colspan="3" scope="colgroup">count</th></tr>
+<tr><th scope="col">period</th><th scope="col">deadline</th><th scope="col">budget</th><th scope="col">bound</th>
+<th scope="col">median</th><th scope="col">p99</th><th scope="col">max</th><th scope="col" class="left">of the bound</th>
+<th scope="col">median</th><th scope="col">max</th>
+<th scope="col">jobs</th><th scope="col">misses</th><th scope="col">overruns</th></tr></thead>
+)html";
+
+std::string headline(const Result& result) {
+  if (result.fault) return result.passed ? "The fault was contained" : "The fault was not contained";
+  return result.passed ? "Every promise kept" : "A promise was broken";
+}
+
+std::string angle_note(const PendulumResult& pendulum) {
+  if (pendulum.fell) return "fallen after " + format_ns(pendulum.fell_at_ns.value_or(0));
+  return pendulum.settled ? "upright and settled" : "upright";
+}
+
+std::string miss_note(const Result& result, const Totals& totals) {
+  if (result.fault && result.fault->others_unharmed && totals.misses != 0) return "all by the faulty task";
+  return totals.overruns == 0 ? "no budget was spent" : group_digits(totals.overruns) + " budgets were spent";
+}
 
 }  // namespace
 
@@ -97,8 +108,8 @@ std::string verdict_section(const Result& result) {
   const std::string line = verdict_line(result);
   const std::string rest = line.substr(line.find(':') + 2);
   html += fmt::format("<div class=\"verdict {}\">{}<div><div class=\"word\">{}</div><p>{}</p></div></div>\n",
-                      result.passed ? "pass" : "fail", result.passed ? kTick : kCross,
-                      result.passed ? "Every promise kept" : "A promise was broken", escape_html(rest));
+                      result.passed ? "pass" : "fail", result.passed ? kTick : kCross, headline(result),
+                      escape_html(rest));
   html += "<ul class=\"parts\">";
   for (const std::string& part : heading_parts(result)) html += "<li>" + escape_html(part) + "</li>";
   return html + "</ul>\n";
@@ -107,26 +118,20 @@ std::string verdict_section(const Result& result) {
 std::string facts_section(const Result& result) {
   const Totals totals = totals_of(result);
   std::string html = "<dl class=\"facts\">\n";
-  html +=
-      fact("Jobs", group_digits(totals.jobs), "released, run and stamped by the kernel", totals.jobs == 0);
-  html += fact(
-      "Deadlines missed", group_digits(totals.misses),
-      totals.overruns == 0 ? "no budget was spent" : group_digits(totals.overruns) + " budgets were spent",
-      totals.misses != 0);
+  html += fact("Jobs", group_digits(totals.jobs), "each stamped by the kernel", totals.jobs == 0);
+  const bool harm = totals.misses != 0 && !(result.fault && result.fault->others_unharmed);
+  html += fact("Deadlines missed", group_digits(totals.misses), miss_note(result, totals), harm);
   if (totals.tightest != nullptr) {
     html += fact("Closest to its bound", format_percent(used(*totals.tightest), 1),
                  totals.tightest->input.name, used(*totals.tightest) > 1);
   }
   if (result.pendulum) {
-    html += fact("Largest angle", fmt::format("{:.4f} rad", result.pendulum->max_abs_angle),
-                 result.pendulum->fell      ? "fallen"
-                 : result.pendulum->settled ? "upright and settled"
-                                            : "upright",
-                 result.pendulum->fell && !result.fault);
+    html += fact("Largest angle, rad", fmt::format("{:.4g}", result.pendulum->max_abs_angle),
+                 angle_note(*result.pendulum), result.pendulum->fell && !result.fault);
   }
   for (const IsolatedCpu& cpu : result.isolated_cpus) {
     const double per_job = cpu.jobs == 0 ? 0 : static_cast<double>(cpu.total) / static_cast<double>(cpu.jobs);
-    html += fact(fmt::format("Interrupts on CPU {}", cpu.cpu), fmt::format("{:.3f} per job", per_job),
+    html += fact(fmt::format("Interrupts per job, CPU {}", cpu.cpu), fmt::format("{:.3f}", per_job),
                  group_digits(cpu.total) + " in all");
   }
   html += fact("Telemetry lost", group_digits(result.dropped_events),

@@ -7,7 +7,7 @@ const char* page_style() {
   return R"css(
 :root { color-scheme: light dark;
   --ground: #f6f7f9; --card: #ffffff; --ink: #16202c; --soft: #566273; --rule: #dde2e8; --grid: #e7ebef;
-  --good: #0b7a4b; --good-ground: #e3f5ec; --bad: #b42318; --bad-ground: #fdeceA; --notice: #b45309;
+  --good: #0b7a4b; --good-ground: #e3f5ec; --bad: #b42318; --bad-ground: #fdecea; --notice: #b45309;
   --response: #2f6fde; --wakeup: #0f9d8a; --bound: #c2410c; --deadline: #7c3aed; --push: #f59e0b;
   --promised: #c9d9f5; --track: #e9edf2; }
 @media (prefers-color-scheme: dark) { :root {
@@ -18,7 +18,7 @@ const char* page_style() {
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--ground); color: var(--ink); line-height: 1.5;
   font: 15px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif; }
-main { max-width: 1080px; margin: 0 auto; padding: 32px 20px 48px; }
+main { max-width: 1140px; margin: 0 auto; padding: 32px 20px 48px; }
 h1 { font-size: 15px; font-weight: 600; letter-spacing: .02em; margin: 0 0 14px; color: var(--soft); }
 h1 b { color: var(--ink); font-weight: 700; }
 h2 { font-size: 19px; margin: 40px 0 6px; letter-spacing: -.01em; }
@@ -44,18 +44,18 @@ p.lead { margin: 0 0 14px; color: var(--soft); max-width: 76ch; }
 .card { background: var(--card); border: 1px solid var(--rule); border-radius: 12px; padding: 16px 18px; margin: 0 0 14px; }
 .card > svg { display: block; margin-top: 8px; }
 .scroll { overflow-x: auto; }
-table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; font-size: 14px; }
+table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; font-size: 13px; }
 caption { text-align: left; color: var(--soft); font-size: 13px; padding-bottom: 6px; }
-th, td { padding: 7px 9px; text-align: right; white-space: nowrap; }
+th, td { padding: 7px 6px; text-align: right; white-space: nowrap; }
 th { font-weight: 600; font-size: 12.5px; color: var(--soft); vertical-align: bottom; }
 thead tr:last-child th { border-bottom: 1px solid var(--rule); }
 thead .group { border-bottom: 1px solid var(--rule); text-align: center; }
 tbody tr + tr > * { border-top: 1px solid var(--grid); }
 th:first-child, td:first-child, .left { text-align: left; }
-tbody th { font-size: 14px; color: var(--ink); }
+tbody th { font-size: 13px; color: var(--ink); }
 td.bad, .bad-text { color: var(--bad); font-weight: 650; }
 td.wrap { white-space: normal; }
-td svg { width: 180px; height: 16px; vertical-align: middle; }
+td svg { width: 64px; height: 16px; vertical-align: middle; margin-right: 8px; }
 .head { display: flex; flex-wrap: wrap; justify-content: space-between; gap: 4px 22px; align-items: baseline; }
 .key { display: flex; flex-wrap: wrap; gap: 2px 20px; font-size: 13px; color: var(--soft); }
 .key i { display: inline-block; width: 11px; height: 11px; border-radius: 3px; margin-right: 6px; vertical-align: -1px; }
