@@ -162,6 +162,14 @@ struct TaskRef {
 [[nodiscard]] bool may_call(schema::SystemManifest::Reader manifest, schema::Service::Reader service,
                             std::uint32_t server) noexcept;
 
+// Sets of services, bit i for service i.
+using ServiceSet = std::uint64_t;
+static_assert(kMaxServices <= 64);
+// Passive services that a call of `server` may reach, itself included.
+[[nodiscard]] ServiceSet reached_servers(schema::SystemManifest::Reader manifest, std::uint32_t server) noexcept;
+// Services with time of their own (task or best effort) whose calls may reach passive service `server`.
+[[nodiscard]] ServiceSet callers_of(schema::SystemManifest::Reader manifest, std::uint32_t server) noexcept;
+
 // The rules, one part of the manifest each.
 void check_kernel_params(Check& check) noexcept;
 void check_binaries(Check& check) noexcept;

@@ -11,7 +11,7 @@ void check_lease_of_boot_cpu(Check& check, schema::Island::Reader island) noexce
     check.report("cpus", "boot-cpu-leased",
                  text("island '", island.name(), "' leases CPU 0, which keeps the house on a machine of several CPUs"),
                  text("lease another CPU"));
-  } else if (island.slack() != schema::SlackPolicy::bestEffort) {
+  } else if (island.slack() != schema::SlackPolicy::best_effort) {
     check.report("cpus", "boot-cpu-leased",
                  text("island '", island.name(), "' leases the only CPU and lets nothing else run on it"),
                  text("say slack = bestEffort in the island, or raise kernelParams.cpus"));
@@ -61,30 +61,12 @@ void check_cpus(Check& check, std::uint32_t island_index) noexcept {
   if (leases(island, 0)) check_lease_of_boot_cpu(check, island);
 }
 
-// On one CPU either every task states its priority or none does.
-void check_priorities(Check& check, schema::Island::Reader island, std::uint32_t count) noexcept {
-  const auto tasks = island.tasks();
-  for (std::uint32_t i = 1; i < count; ++i) {
-    for (std::uint32_t j = 0; j < i; ++j) {
-      if (cpu_of(island, tasks[i]) != cpu_of(island, tasks[j])) continue;
-      if ((tasks[i].priority() < 0) == (tasks[j].priority() < 0)) break;
-      const bool first = tasks[i].priority() < 0;
-      const Path::Scope scope(check.path, "tasks", i);
-      check.report("priority", "mixed-priorities",
-                   text("task '", tasks[first ? j : i].name(), "' states a priority and '",
-                        tasks[first ? i : j].name(), "' on the same CPU does not"),
-                   text("state the priority of every task of the CPU, or of none"));
-      return;
-    }
-  }
-}
-
 void check_policies(Check& check, schema::Island::Reader island) noexcept {
-  if (island.policy() != schema::SchedulingPolicy::fixedPriority) {
+  if (island.policy() != schema::SchedulingPolicy::fixed_priority) {
     check.report("policy", "policy-unsupported", text("island '", island.name(), "' asks for an unknown policy"),
                  text("fixedPriority"));
   }
-  if (island.slack() > schema::SlackPolicy::bestEffort) {
+  if (island.slack() > schema::SlackPolicy::best_effort) {
     check.report("slack", "policy-unsupported", text("island '", island.name(), "' asks for an unknown slack policy"),
                  text("idle or bestEffort"));
   }
@@ -100,7 +82,6 @@ void check_tasks(Check& check, schema::Island::Reader island) noexcept {
     const Path::Scope scope(check.path, "tasks", i);
     check_task(check, island, i);
   }
-  check_priorities(check, island, count);
 }
 
 }  // namespace

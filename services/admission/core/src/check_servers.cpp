@@ -85,12 +85,13 @@ std::uint16_t task_cpu(schema::SystemManifest::Reader manifest, TaskRef ref) noe
   return cpu_of(island, island.tasks()[ref.task]);
 }
 
-Callers callers_of(schema::SystemManifest::Reader manifest, std::uint32_t server) noexcept {
+Callers sorted_callers(schema::SystemManifest::Reader manifest, std::uint32_t server) noexcept {
   Callers result;
   std::uint16_t cpu = 0;
   const auto services = manifest.init_config().services();
+  const ServiceSet callers = callers_of(manifest, server);
   for (std::uint32_t i = 0; i < services.size() && i < kMaxServices; ++i) {
-    if (i == server || services[i].passive() || !may_call(manifest, services[i], server)) continue;
+    if ((callers >> i & 1u) == 0) continue;
     const TaskRef task = task_of_service(manifest, services[i].name());
     if (!task.found()) {
       if (result.best_effort == kNotFound) result.best_effort = i;
@@ -105,7 +106,7 @@ Callers callers_of(schema::SystemManifest::Reader manifest, std::uint32_t server
 }
 
 void check_callers(Check& check, std::uint32_t server) noexcept {
-  const Callers callers = callers_of(check.manifest, server);
+  const Callers callers = sorted_callers(check.manifest, server);
   if (callers.task_service == kNotFound) return;
   const auto services = check.manifest.init_config().services();
   const std::string_view name = services[server].name();

@@ -44,7 +44,7 @@ void check_best_effort_cpu(Check& check, schema::Service::Reader service) noexce
   const std::uint32_t island = island_of_cpu(check.manifest, cpu);
   if (island == kNotFound) return;
   const auto leasing = check.manifest.init_config().islands()[island];
-  if (leasing.slack() == schema::SlackPolicy::bestEffort) return;
+  if (leasing.slack() == schema::SlackPolicy::best_effort) return;
   check.report("cpu", "leased-cpu",
                text("best-effort service '", service.name(), "' wants CPU ", cpu, ", which island '", leasing.name(),
                     "' leases"),
@@ -78,7 +78,7 @@ void check_from(Check& check, schema::Service::Reader service, schema::Grant::Re
 }
 
 void check_kernel_grant(Check& check, schema::Grant::Reader grant) noexcept {
-  if (grant.kernel() <= schema::KernelService::bootPackage) return;
+  if (grant.kernel() <= schema::KernelService::boot_package) return;
   check.report("kernel", "unknown-kernel-service",
                text("grant '", grant.name(), "' asks for a kernel service that this version does not know"),
                text("compile the manifest against this version's schema"));

@@ -9,7 +9,7 @@ namespace {
 // A manifest of another version may mean something else by every field: nothing more is said about it.
 bool check_version(Check& check) noexcept {
   const std::uint32_t version = check.manifest.schema_version();
-  if (version == schema::currentSchemaVersion) return true;
+  if (version == schema::kCurrentSchemaVersion) return true;
   if (version == 0) {
     check.report("schemaVersion", "schema-version", text("the manifest does not say its schemaVersion"),
                  text("add: schemaVersion = 1"));

@@ -8,6 +8,7 @@
 //   else admission.build_certificate(message);
 #pragma once
 
+#include <array>
 #include <cstdint>
 
 #include "capos/admission/model.hpp"
@@ -36,11 +37,15 @@ class IslandAdmission {
  private:
   IslandModel model_;
   IslandReport report_;
-  Overheads overheads_;
+  sched::Certificate certificate_;
+  std::array<sched::TaskClaim, kMaxTasks> task_claims_{};
+  std::array<sched::ChainClaim, kMaxChains> chain_claims_{};
 };
 
 // The same manifest with every default filled in (deadlines, priorities, CPUs, times and sizes), as the message's
-// root: what `./capos admit --show` prints. The manifest must be valid. False: out of space.
-[[nodiscard]] bool build_elaborated(schema::SystemManifest::Reader manifest, wire::MessageBuilder& message) noexcept;
+// root: what `./capos admit --show` prints. The manifest must be valid; `scratch` is working memory. Room for twice
+// the manifest's words is enough. False: out of space.
+[[nodiscard]] bool build_elaborated(schema::SystemManifest::Reader manifest, IslandModel& scratch,
+                                    wire::MessageBuilder& message) noexcept;
 
 }  // namespace capos::admission

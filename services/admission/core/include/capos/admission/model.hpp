@@ -7,12 +7,12 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <span>
 #include <string_view>
 
 #include "capos/admission/limits.hpp"
 #include "capos/base/strong.hpp"
 #include "capos/base/time.hpp"
+#include "capos/sched/analysis.hpp"
 #include "capos/sched/certificate.hpp"
 #include "capos/schema/bootpack.hpp"
 #include "capos/schema/manifest.hpp"
@@ -26,57 +26,28 @@ using Overheads = sched::Overheads;
 // quantum as further release jitter. Values over 1 s are cut to it. The kernel computes the same.
 [[nodiscard]] Overheads overheads_of(schema::MachineParams::Reader machine, std::uint16_t cpus) noexcept;
 
-struct CallModel {
-  std::string_view server;  // "service.export"
-  std::uint16_t service = 0;  // index of the serving service in the manifest
-  std::uint64_t wcet_ns = 0;
-};
-
-struct TaskModel {
-  std::string_view name;
-  std::string_view service_name;
-  std::uint16_t service = 0;  // index in the manifest
-  Period period;
-  std::uint64_t budget_ns = 0;
-  std::uint64_t deadline_ns = 0;
-  std::uint64_t jitter_ns = 0;  // beyond the machine's own
-  std::uint8_t priority = 0;
-  bool priority_given = false;
-  std::uint16_t cpu = 0;
-  schema::Consequence on_miss{};
-  schema::Consequence on_overrun{};
-  std::array<CallModel, kMaxCallsPerTask> calls{};
-  std::size_t call_count = 0;
-};
-
-struct ChainModel {
-  std::string_view name;
-  std::array<std::uint16_t, kMaxChainTasks> tasks{};  // indices into the island's tasks
-  std::size_t task_count = 0;
-  std::uint64_t bound_ns = 0;
-  bool triggered = false;
-};
-
+// What sched's analyser works on, with the storage for it; about 80 KiB: static, or on a host's heap.
 struct IslandModel {
-  std::string_view name;
-  std::uint16_t index = 0;  // in the manifest
-  std::array<std::uint16_t, kMaxCpus> cpus{};
-  std::size_t cpu_count = 0;
+  std::uint16_t index = 0;  // the island's place in the manifest
   bool best_effort_slack = false;
-  std::array<TaskModel, kMaxTasks> tasks{};
-  std::size_t task_count = 0;
-  std::array<ChainModel, kMaxChains> chains{};
-  std::size_t chain_count = 0;
+  std::array<sched::TaskModel, kMaxTasks> tasks{};
+  std::array<std::uint16_t, kMaxTasks> services{};  // of each task: its service's place in the manifest
+  std::array<sched::ChainModel, kMaxChains> chains{};
+  std::array<std::uint16_t, kMaxChains * kMaxChainTasks> hops{};
+  std::array<sched::ServerCall, kMaxTasks * kMaxCallsPerTask> calls{};
+  std::array<std::string_view, kMaxTasks * kMaxCallsPerTask> servers{};  // of each call: "service.export"
+  sched::IslandModel view;  // spans over the arrays above, in the manifest's order
 
-  [[nodiscard]] std::span<const TaskModel> all_tasks() const noexcept { return {tasks.data(), task_count}; }
-  [[nodiscard]] std::span<const ChainModel> all_chains() const noexcept {
-    return {chains.data(), chain_count};
-  }
+  IslandModel() noexcept = default;
+  IslandModel(const IslandModel&) = delete;
+  IslandModel& operator=(const IslandModel&) = delete;
 };
 
 // Fills `model` from island `index` of a manifest that validate() accepts; deadlines default to periods,
-// priorities to deadline monotonic order. False if there is no such island.
-bool elaborate(schema::SystemManifest::Reader manifest, std::uint16_t index, IslandModel& model) noexcept;
+// CPUs to the island's first; priorities that are not stated are left to the analyser. False if there is no such
+// island, or if a number is out of range after all.
+bool elaborate(schema::SystemManifest::Reader manifest, std::uint16_t index, const Overheads& overheads,
+               IslandModel& model) noexcept;
 
 enum class PlacementKind : std::uint8_t {
   best_effort,  // a thread with weight on `cpu`

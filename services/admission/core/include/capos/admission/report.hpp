@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What admission says about one island: the bound of each task and chain, or why it does not fit.
 //
-// Names are views into the manifest message. About 40 KiB: keep it static or on the heap of a host program.
+// Names are views into the manifest message. About 25 KiB: keep it static or on the heap of a host program.
 #pragma once
 
 #include <array>
@@ -26,7 +26,7 @@ struct TaskResult {
   std::uint64_t response_ns = 0;  // bound from the scheduled release to the finish; meaningless unless bounded
   std::int64_t slack_ns = 0;      // deadline - response
   std::uint32_t utilisation_ppm = 0;  // budget / period, in millionths
-  bool bounded = false;  // a bound was found at or below the deadline's search limit
+  bool bounded = false;  // there is a bound
   bool fits = false;     // response <= deadline
 };
 
@@ -37,19 +37,32 @@ struct ChainResult {
   bool fits = false;
 };
 
-enum class ContributorKind : std::uint8_t { own, interference, blocking, kernel_blocking, kernel_work, jitter };
+enum class ContributorKind : std::uint8_t {
+  own,             // the task's budget
+  task,            // a task that comes before it
+  server_call,     // a less urgent task's call that it may have to wait for
+  kernel_section,  // the kernel with interrupts off
+  timer_events,
+  switches,
+  interrupt,
+  jitter,        // of the release
+  hop_wait,      // of a chain: until the reader's next release
+  hop_response,  // of a chain: a task's response
+};
 
 // A part of a busy window: count times cost.
 struct Contributor {
   ContributorKind kind = ContributorKind::own;
-  std::string_view name;  // task, or "service.export" for blocking; a fixed word for the kernel's
+  std::string_view name;  // task, or "service.export" for a call; empty for the kernel's
   std::uint64_t count = 0;
-  std::uint64_t total_ns = 0;
+  std::uint64_t each_ns = 0;
+  [[nodiscard]] std::uint64_t total_ns() const noexcept { return count * each_ns; }
 };
 
 enum class FixKind : std::uint8_t {
   budget_at_most,
   period_at_least,
+  period_at_most,
   deadline_at_least,
   call_wcet_at_most,
   chain_bound_at_least,
@@ -64,22 +77,23 @@ struct Fix {
 
 enum class RefusalKind : std::uint8_t {
   none,
-  response,   // the bound exceeds the deadline
-  unbounded,  // the CPU's demand exceeds its time: no bound exists
-  chain,      // the chain's latency exceeds its bound
-  internal,   // the analyser and the checker disagree, or a limit was exceeded: a fault of admission itself
+  response,    // a task's bound exceeds its deadline
+  unbounded,   // no bound was found for a task
+  overloaded,  // the budgets of a CPU exceed it
+  chain,       // a chain's latency exceeds its bound
+  internal,    // analyser and checker disagree: a fault of admission itself, never of the manifest
 };
 
-inline constexpr std::size_t kMaxContributors = 24;
+inline constexpr std::size_t kMaxContributors = kMaxTasks + 16;
 inline constexpr std::size_t kMaxFixes = 6;
 
 struct Refusal {
   RefusalKind kind = RefusalKind::none;
-  std::string_view name;  // task or chain
-  std::uint16_t cpu = 0;
+  std::string_view name;  // task or chain; for `internal` what was found wrong
+  std::uint16_t cpu = 0;  // for `overloaded`
   std::uint64_t response_ns = 0;  // or latency
   std::uint64_t limit_ns = 0;     // deadline or chain bound
-  std::uint32_t utilisation_ppm = 0;
+  std::uint32_t load_permille = 0;  // for `overloaded`
   std::array<Contributor, kMaxContributors> contributors{};
   std::size_t contributor_count = 0;
   std::array<Fix, kMaxFixes> fixes{};

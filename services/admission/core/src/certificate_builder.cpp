@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+// The checked claims as an IslandCertificate message.
+#include <bit>
+
+#include "capos/admission/admit.hpp"
+
+namespace capos::admission {
+namespace {
+
+constexpr std::uint64_t to_ns(Duration duration) noexcept { return static_cast<std::uint64_t>(duration.ns()); }
+
+void write_cpus(std::uint32_t mask, schema::IslandCertificate::Builder out) noexcept {
+  auto cpus = out.init_cpus(static_cast<std::uint32_t>(std::popcount(mask)));
+  for (std::uint32_t i = 0; mask != 0; ++i, mask &= mask - 1) {
+    cpus.set(i, static_cast<std::uint16_t>(std::countr_zero(mask)));
+  }
+}
+
+void write_overheads(const sched::Overheads& overheads, schema::Overheads::Builder out) noexcept {
+  out.set_release_ns(to_ns(overheads.release));
+  out.set_switch_ns(to_ns(overheads.context_switch));
+  out.set_blocking_ns(to_ns(overheads.blocking));
+  out.set_jitter_ns(to_ns(overheads.jitter));
+  out.set_version(overheads.version);
+}
+
+void write_task(const sched::TaskClaim& task, schema::TaskClaim::Builder out) noexcept {
+  out.set_name(task.name);
+  out.set_period_numerator(task.period.numerator);
+  out.set_period_denominator(task.period.denominator);
+  out.set_budget_ns(to_ns(task.budget));
+  out.set_deadline_ns(to_ns(task.deadline));
+  out.set_jitter_ns(to_ns(task.jitter));
+  out.set_blocking_ns(to_ns(task.blocking));
+  out.set_priority(task.priority.value());
+  out.set_cpu(task.cpu.value());
+  out.set_response_ns(to_ns(task.response));
+  out.set_on_miss(static_cast<std::uint16_t>(task.on_miss));
+  out.set_on_overrun(static_cast<std::uint16_t>(task.on_overrun));
+}
+
+void write_chain(const sched::ChainClaim& chain, schema::ChainClaim::Builder out) noexcept {
+  out.set_name(chain.name);
+  auto tasks = out.init_tasks(static_cast<std::uint32_t>(chain.tasks.size()));
+  for (std::uint32_t i = 0; i < chain.tasks.size(); ++i) tasks.set(i, chain.tasks[i]);
+  out.set_bound_ns(to_ns(chain.bound));
+  out.set_latency_ns(to_ns(chain.latency));
+  out.set_triggered(chain.hops == sched::HopKind::triggered);
+}
+
+void write_call(const sched::ServerCall& call, schema::CallClaim::Builder out) noexcept {
+  out.set_task(call.task);
+  out.set_server(call.server);
+  out.set_wcet_ns(to_ns(call.wcet));
+}
+
+}  // namespace
+
+bool IslandAdmission::build_certificate(wire::MessageBuilder& message) const noexcept {
+  auto out = message.init_root<schema::IslandCertificate>();
+  out.set_format_version(certificate_.format);
+  out.set_island_name(certificate_.island);
+  out.set_island_index(model_.index);
+  out.set_best_effort_slack(model_.best_effort_slack);
+  write_cpus(certificate_.cpus, out);
+  write_overheads(certificate_.overheads, out.init_overheads());
+  auto tasks = out.init_tasks(static_cast<std::uint32_t>(certificate_.tasks.size()));
+  for (std::uint32_t i = 0; i < tasks.size(); ++i) write_task(certificate_.tasks[i], tasks[i]);
+  auto chains = out.init_chains(static_cast<std::uint32_t>(certificate_.chains.size()));
+  for (std::uint32_t i = 0; i < chains.size(); ++i) write_chain(certificate_.chains[i], chains[i]);
+  auto calls = out.init_calls(static_cast<std::uint32_t>(certificate_.calls.size()));
+  for (std::uint32_t i = 0; i < calls.size(); ++i) write_call(certificate_.calls[i], calls[i]);
+  return message.error() == wire::Error::none;
+}
+
+}  // namespace capos::admission

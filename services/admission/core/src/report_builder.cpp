@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "report_builder.hpp"
+
+namespace capos::admission {
+namespace {
+
+constexpr std::uint64_t to_ns(Duration duration) noexcept {
+  return duration.ns() < 0 ? 0 : static_cast<std::uint64_t>(duration.ns());
+}
+
+// budget / period in millionths, saturating. The product stays below 2^128.
+std::uint32_t utilisation_ppm(const sched::TaskModel& task) noexcept {
+  using Wide = unsigned __int128;
+  const Wide ppm = Wide{to_ns(task.budget)} * task.period.denominator / 1'000 / task.period.numerator;
+  return ppm > ~std::uint32_t{0} ? ~std::uint32_t{0} : static_cast<std::uint32_t>(ppm);
+}
+
+TaskResult task_result(const sched::TaskModel& task) noexcept {
+  TaskResult result;
+  result.name = task.name;
+  result.cpu = task.cpu.value();
+  result.priority = task.priority.value();
+  result.period = task.period;
+  result.period_ns = to_ns(task.period.floor());
+  result.deadline_ns = to_ns(task.deadline);
+  result.budget_ns = to_ns(task.budget);
+  result.utilisation_ppm = utilisation_ppm(task);
+  result.bounded = task.response > Duration{} && task.response != Duration::max();
+  if (!result.bounded) return result;
+  result.response_ns = to_ns(task.response);
+  result.slack_ns = (task.deadline - task.response).ns();
+  result.fits = result.slack_ns >= 0;
+  return result;
+}
+
+ChainResult chain_result(const sched::ChainModel& chain) noexcept {
+  const bool known = chain.latency > Duration{} && chain.latency != Duration::max();
+  return {chain.name, to_ns(chain.bound), known ? to_ns(chain.latency) : 0, known && chain.latency <= chain.bound};
+}
+
+RefusalKind refusal_kind(sched::Verdict verdict) noexcept {
+  switch (verdict) {
+    case sched::Verdict::admitted: return RefusalKind::none;
+    case sched::Verdict::malformed: return RefusalKind::internal;
+    case sched::Verdict::overloaded: return RefusalKind::overloaded;
+    case sched::Verdict::task_late: return RefusalKind::response;
+    case sched::Verdict::chain_late: return RefusalKind::chain;
+    case sched::Verdict::unresolved: return RefusalKind::unbounded;
+  }
+  return RefusalKind::internal;
+}
+
+struct Named {
+  ContributorKind kind;
+  std::string_view name;
+};
+
+Named name_of(const IslandModel& model, std::uint16_t self, const sched::Contribution& part) noexcept {
+  using Kind = sched::ContributionKind;
+  switch (part.kind) {
+    case Kind::own_budget: return {ContributorKind::own, model.view.tasks[self].name};
+    case Kind::task: return {ContributorKind::task, model.view.tasks[part.index].name};
+    case Kind::server_call: return {ContributorKind::server_call, model.servers[part.index]};
+    case Kind::kernel_section: return {ContributorKind::kernel_section, {}};
+    case Kind::timer_events: return {ContributorKind::timer_events, {}};
+    case Kind::switches: return {ContributorKind::switches, {}};
+    case Kind::interrupt: return {ContributorKind::interrupt, model.view.interrupts[part.index].name};
+    case Kind::jitter: return {ContributorKind::jitter, {}};
+    case Kind::hop_wait: return {ContributorKind::hop_wait, model.view.tasks[part.index].name};
+    case Kind::hop_response: return {ContributorKind::hop_response, model.view.tasks[part.index].name};
+  }
+  return {ContributorKind::jitter, {}};
+}
+
+void explain(const IslandModel& model, const sched::Analysis& analysis, Refusal& refusal) noexcept {
+  std::array<sched::Contribution, kMaxContributors> parts;
+  std::size_t count = 0;
+  if (refusal.kind == RefusalKind::chain) {
+    count = sched::explain_chain(model.view, analysis.index, parts);
+  } else if (refusal.kind == RefusalKind::response || refusal.kind == RefusalKind::unbounded) {
+    count = sched::explain_task(model.view, analysis.index, parts);
+  }
+  for (std::size_t i = 0; i < count; ++i) {
+    const Named named = name_of(model, analysis.index, parts[i]);
+    refusal.contributors[i] = {named.kind, named.name, static_cast<std::uint64_t>(parts[i].count), to_ns(parts[i].each)};
+  }
+  refusal.contributor_count = count;
+}
+
+Fix fix_of(const IslandModel& model, const sched::Change& change) noexcept {
+  const std::uint64_t ns = to_ns(change.value);
+  switch (change.kind) {
+    case sched::ChangeKind::budget: return {FixKind::budget_at_most, model.view.tasks[change.index].name, ns};
+    case sched::ChangeKind::longer_period: return {FixKind::period_at_least, model.view.tasks[change.index].name, ns};
+    case sched::ChangeKind::shorter_period: return {FixKind::period_at_most, model.view.tasks[change.index].name, ns};
+    case sched::ChangeKind::deadline: return {FixKind::deadline_at_least, model.view.tasks[change.index].name, ns};
+    case sched::ChangeKind::wcet: return {FixKind::call_wcet_at_most, model.servers[change.index], ns};
+    case sched::ChangeKind::bound: return {FixKind::chain_bound_at_least, model.view.chains[change.index].name, ns};
+  }
+  return {};
+}
+
+void suggest_fixes(IslandModel& model, const sched::Analysis& analysis, Refusal& refusal) noexcept {
+  std::array<sched::Change, kMaxFixes> changes;
+  refusal.fix_count = sched::suggest(model.view, analysis, changes);
+  for (std::size_t i = 0; i < refusal.fix_count; ++i) refusal.fixes[i] = fix_of(model, changes[i]);
+}
+
+void refuse(IslandModel& model, const sched::Analysis& analysis, Refusal& refusal) noexcept {
+  refusal.kind = refusal_kind(analysis.verdict);
+  refusal.response_ns = analysis.found == Duration::max() ? 0 : to_ns(analysis.found);
+  refusal.limit_ns = to_ns(analysis.limit);
+  if (refusal.kind == RefusalKind::overloaded) {
+    refusal.cpu = analysis.index;
+    refusal.load_permille = static_cast<std::uint32_t>(analysis.load_permille);
+  } else if (refusal.kind == RefusalKind::internal) {
+    refusal.name = analysis.rejection ? sched::describe(*analysis.rejection) : "malformed";
+    return;
+  } else {
+    refusal.name = refusal.kind == RefusalKind::chain ? model.view.chains[analysis.index].name
+                                                      : model.view.tasks[analysis.index].name;
+  }
+  if (refusal.kind == RefusalKind::response && refusal.response_ns == 0) refusal.kind = RefusalKind::unbounded;
+  explain(model, analysis, refusal);
+  suggest_fixes(model, analysis, refusal);
+}
+
+}  // namespace
+
+void reset(IslandReport& report) noexcept {
+  report.island = {};
+  report.admitted = false;
+  report.task_count = report.chain_count = 0;
+  report.refusal.kind = RefusalKind::none;
+  report.refusal.contributor_count = report.refusal.fix_count = 0;
+}
+
+void fill_report(IslandModel& model, const sched::Analysis& analysis, IslandReport& report) noexcept {
+  report.island = model.view.name;
+  report.admitted = analysis.admitted();
+  report.task_count = model.view.tasks.size();
+  report.chain_count = model.view.chains.size();
+  for (std::size_t i = 0; i < report.task_count; ++i) report.tasks[i] = task_result(model.view.tasks[i]);
+  for (std::size_t i = 0; i < report.chain_count; ++i) report.chains[i] = chain_result(model.view.chains[i]);
+  if (!report.admitted) refuse(model, analysis, report.refusal);
+}
+
+void refuse_internal(IslandReport& report, std::string_view reason) noexcept {
+  report.admitted = false;
+  report.refusal.kind = RefusalKind::internal;
+  report.refusal.name = reason;
+}
+
+}  // namespace capos::admission
