@@ -110,7 +110,7 @@ bool CpuScheduler::end_job(Context& context, Time now, std::uint32_t flags) noex
 void CpuScheduler::release_job(Context& context, Time now, bool late) noexcept {
   context.jobs_.release(now, late);
   context.activate(context.jobs_.current().release);
-  deadlines_.insert(context.deadline_, context.jobs_.current().deadline);
+  watch_deadline(context, now);
   enqueue(context, now);
   if (context.state_ == ContextState::awaiting_refill) context.jobs_.awaits_refill();
   const Context* const current = current_.context;
@@ -126,6 +126,15 @@ ReleaseKind CpuScheduler::release_earliest(Time now) noexcept {
   }
   release_job(context, now, false);
   return context.state_ == ContextState::ready ? ReleaseKind::job : ReleaseKind::job_unfunded;
+}
+
+void CpuScheduler::watch_deadline(Context& context, Time now) noexcept {
+  const Time deadline = context.jobs_.current().deadline;
+  if (deadline < now) {
+    context.jobs_.miss_deadline();  // late before it began: nothing to wait for
+  } else {
+    deadlines_.insert(context.deadline_, deadline);
+  }
 }
 
 void CpuScheduler::unwatch_deadline(Context& context) noexcept {

@@ -27,7 +27,11 @@ class Suggester {
   void budget(std::size_t i) noexcept {
     TaskModel& task = model_.tasks[i];
     const Duration original = task.budget;
-    search(ChangeKind::budget, i, in_us_up(kMinBudget), in_us(original) + 1, [&](std::int64_t us) {
+    Duration least = kMinBudget;
+    for (const ServerCall& call : model_.calls) {
+      if (call.task == i) least = std::max(least, call.wcet);
+    }
+    search(ChangeKind::budget, i, in_us_up(least), in_us(original) + 1, [&](std::int64_t us) {
       task.budget = Duration::us(us);
       return fits();
     });
@@ -35,9 +39,12 @@ class Suggester {
   }
 
   void longer_period(std::size_t i) noexcept {
-    // 100 times slower and still too much: not a change that anybody wants to hear of.
+    // Far enough may be too far for a chain, so nearer ends are tried first. 100 times slower and still too
+    // much: not a change that anybody wants to hear of.
     const std::int64_t now = in_us(model_.tasks[i].period.floor());
-    period(ChangeKind::longer_period, i, std::min(now * 100, in_us(kMaxPeriod)));
+    for (const std::int64_t factor : {2, 10, 100}) {
+      if (period(ChangeKind::longer_period, i, std::min(now * factor, in_us(kMaxPeriod)))) return;
+    }
   }
 
   void shorter_period(std::size_t i) noexcept {
@@ -116,12 +123,13 @@ void suggest_for_task(IslandModel& model, std::size_t late, Suggester& suggester
   } else {
     suggester.deadline(late);
   }
+  (void)analyse(model);  // the searches move priorities; the tests below need those that stand
   for (std::size_t j = 0; j < model.tasks.size(); ++j) {
     const TaskModel& other = model.tasks[j];
     if (j == late || other.cpu != task.cpu || other.priority < task.priority) continue;
     suggester.budget(j);
     suggester.longer_period(j);
-    (void)analyse(model);  // the search has moved priorities; the next test needs those that stand
+    (void)analyse(model);
   }
   if (blocking != nullptr) suggester.wcet(static_cast<std::size_t>(blocking - model.calls.data()));
 }
