@@ -73,6 +73,9 @@ inline void cpu_relax() noexcept { __builtin_ia32_pause(); }
 [[nodiscard]] void* to_kernel(PhysicalAddress address) noexcept;
 [[nodiscard]] PhysicalAddress to_physical(const void* kernel_address) noexcept;
 
+// Whether two words at `address` lie in a CPU's kernel stack: safe to read for a stack trace.
+[[nodiscard]] bool is_kernel_stack(std::uint64_t address) noexcept;
+
 // --- Console (text, for people). Bytes as they are; bounded cost per byte.
 void console_write(std::string_view text) noexcept;
 
@@ -80,7 +83,11 @@ void console_write(std::string_view text) noexcept;
 [[noreturn]] void power_off(std::uint8_t code) noexcept;
 inline constexpr std::uint8_t kExitPanic = 0x7f;       // launcher sees 255
 inline constexpr std::uint8_t kExitRefusedCpu = 0x7e;  // launcher sees 253
+inline constexpr std::uint8_t kExitRefusedPack = 0x7d;  // launcher sees 251
 
+// Takes a pending interrupt, if there is one; that starts its upcall on a fresh stack and this call never returns.
+// For work that would otherwise be idle time, between steps that leave everything consistent.
+void interrupt_window() noexcept;
 // Waits for an interrupt with interrupts on; the next upcall starts on a fresh stack. Never returns.
 [[noreturn]] void idle() noexcept;
 

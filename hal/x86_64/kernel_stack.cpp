@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+// A CPU's kernel stack: where it is, and leaving it for a pending interrupt.
+#include "capos/hal/machine.hpp"
+#include "per_cpu.hpp"
+
+namespace capos::hal {
+
+bool is_kernel_stack(std::uint64_t address) noexcept {
+  constexpr std::uint64_t kEnd = CAPOS_PER_CPU_BASE + std::uint64_t{kMaxCpus} * CAPOS_PER_CPU_STRIDE;
+  if (address % 8 != 0 || address < CAPOS_PER_CPU_BASE || address >= kEnd) return false;
+  // The stack lies above the CPU's block and a guard page, and ends at CAPOS_STACK_TOP.
+  const std::uint64_t within = (address - CAPOS_PER_CPU_BASE) % CAPOS_PER_CPU_STRIDE;
+  return within >= (CAPOS_BLOCK_PAGES + 1) * kPageSize && within <= CAPOS_STACK_TOP - 16;
+}
+
+// The instruction after STI still runs with interrupts held; the one after that takes them (Intel SDM, STI).
+void interrupt_window() noexcept { asm volatile("sti; nop; cli" : : : "memory"); }
+
+}  // namespace capos::hal
