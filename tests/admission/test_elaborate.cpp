@@ -1,2 +1,106 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
+
+#include "capos/admission/units.hpp"
+#include "capos/admission/validate.hpp"
+#include "fixtures.hpp"
+
+namespace capos::admission {
+namespace {
+
+using test::Compiled;
+using test::small_manifest;
+
+// The manifest with its defaults written out.
+class Elaborated {
+ public:
+  explicit Elaborated(const std::string& text) : compiled_(Compiled::value(text)), words_(4096), builder_(words_) {
+    good_ = build_elaborated(compiled_.manifest(), *std::make_unique<IslandModel>(), builder_);
+    reader_ = std::make_unique<wire::MessageReader>(builder_.words());
+  }
+  bool good() const { return good_; }
+  schema::SystemManifest::Reader root() { return reader_->root<schema::SystemManifest>(); }
+
+ private:
+  Compiled compiled_;
+  std::vector<wire::Word> words_;
+  wire::MessageBuilder builder_;
+  std::unique_ptr<wire::MessageReader> reader_;
+  bool good_ = false;
+};
+
+TEST(Elaborate, DefaultsAreWrittenOut) {
+  Elaborated manifest(small_manifest({{"init = \"init\",\n", ""}}));
+  ASSERT_TRUE(manifest.good());
+  const auto root = manifest.root();
+  EXPECT_TRUE(root.kernel_params().has_memory());
+  EXPECT_EQ(size_bytes(root.kernel_params().memory()).value(), 256u << 20);
+  EXPECT_TRUE(root.kernel_params().has_best_effort_slice());
+  EXPECT_TRUE(root.init_config().has_init());
+  EXPECT_EQ(root.init_config().init(), "init");
+  EXPECT_TRUE(root.init_config().services()[3].has_memory());
+  EXPECT_EQ(size_bytes(root.init_config().services()[3].memory()).value(), 256u << 10);
+}
+
+TEST(Elaborate, TasksHaveDeadlinesPrioritiesAndCpus) {
+  Elaborated manifest(small_manifest());
+  const auto tasks = manifest.root().init_config().islands()[0].tasks();
+  for (const auto task : tasks) {
+    EXPECT_EQ(time_ns(task.deadline()).value(), 1'000'000u);
+    EXPECT_EQ(task.cpu(), 1);
+    EXPECT_GT(task.priority(), 0);
+    EXPECT_EQ(time_ns(task.jitter()).value(), 0u);
+  }
+  EXPECT_GT(tasks[0].priority(), tasks[1].priority());
+}
+
+TEST(Elaborate, WhatWasStatedStays) {
+  Elaborated manifest(small_manifest({{"(us = 80)", "(us = 80), deadline = (us = 600), priority = 7, jitter = (us = 2)"},
+                                      {"\"noise\"", "\"noise\", memory = (mib = 3)"}}));
+  const auto task = manifest.root().init_config().islands()[0].tasks()[0];
+  EXPECT_EQ(time_ns(task.deadline()).value(), 600'000u);
+  EXPECT_EQ(task.priority(), 7);
+  EXPECT_EQ(time_ns(task.jitter()).value(), 2'000u);
+  EXPECT_EQ(size_bytes(manifest.root().init_config().services()[3].memory()).value(), 3u << 20);
+}
+
+TEST(Elaborate, TheResultIsValidAndElaboratesToItself) {
+  Elaborated once(small_manifest());
+  auto found = std::make_unique<Diagnostics>();
+  EXPECT_TRUE(validate(once.root(), *found));
+  std::vector<wire::Word> words(4096);
+  wire::MessageBuilder again(words);
+  ASSERT_TRUE(build_elaborated(once.root(), *std::make_unique<IslandModel>(), again));
+  wire::MessageReader reader(again.words());
+  const auto first = once.root().init_config().islands()[0].tasks();
+  const auto second = reader.root<schema::SystemManifest>().init_config().islands()[0].tasks();
+  for (std::uint32_t i = 0; i < first.size(); ++i) EXPECT_EQ(first[i].priority(), second[i].priority());
+}
+
+TEST(Elaborate, WithoutRoomItFails) {
+  auto manifest = Compiled::value(small_manifest());
+  std::array<wire::Word, 64> words{};
+  wire::MessageBuilder builder(words);
+  EXPECT_FALSE(build_elaborated(manifest.manifest(), *std::make_unique<IslandModel>(), builder));
+}
+
+TEST(Place, EveryServiceRunsWhereItsWorkIs) {
+  auto manifest = Compiled::value(small_manifest());
+  const auto root = manifest.manifest();
+  const Placement plant = place(root, 0);
+  EXPECT_EQ(plant.kind, PlacementKind::task);
+  EXPECT_EQ(plant.cpu, 1);
+  EXPECT_EQ(plant.task, 0);
+  const Placement controller = place(root, 1);
+  EXPECT_EQ(controller.kind, PlacementKind::task);
+  EXPECT_EQ(controller.task, 1);
+  const Placement actuator = place(root, 2);
+  EXPECT_EQ(actuator.kind, PlacementKind::passive);
+  EXPECT_EQ(actuator.cpu, 1);
+  const Placement noise = place(root, 3);
+  EXPECT_EQ(noise.kind, PlacementKind::best_effort);
+  EXPECT_EQ(noise.cpu, 0);
+}
+
+}  // namespace
+}  // namespace capos::admission
