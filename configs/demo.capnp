@@ -44,7 +44,6 @@ const demo :M.SystemManifest = (
         exports = [(name = "admission", interface = Admission.admissionInterface)],
         grants = [
           (name = "boot", kernel = bootPackage),
-          (name = "memory", kernel = virtualMemory),
           (name = "out", buffer = "admission-out"),
           (name = "console", kernel = console),
         ],
@@ -54,7 +53,6 @@ const demo :M.SystemManifest = (
         grants = [
           (name = "rings", kernel = traceRings),
           (name = "host", kernel = hostChannel),
-          (name = "memory", kernel = virtualMemory),
           (name = "timer", kernel = timer),
           (name = "console", kernel = console),
         ],
@@ -65,7 +63,6 @@ const demo :M.SystemManifest = (
         grants = [
           (name = "sensor", buffer = "sensor"),
           (name = "drive", buffer = "drive"),
-          (name = "memory", kernel = virtualMemory),
           (name = "trace", kernel = trace),
         ],
       ),
@@ -75,7 +72,6 @@ const demo :M.SystemManifest = (
         exports = [(name = "drive", interface = Robot.actuatorInterface)],
         grants = [
           (name = "drive", buffer = "drive"),
-          (name = "memory", kernel = virtualMemory),
           (name = "timer", kernel = timer),
           (name = "trace", kernel = trace),
         ],
@@ -86,7 +82,6 @@ const demo :M.SystemManifest = (
         grants = [
           (name = "sensor", buffer = "sensor"),
           (name = "actuator", from = "actuator.drive"),
-          (name = "memory", kernel = virtualMemory),
           (name = "trace", kernel = trace),
         ],
       ),
@@ -96,7 +91,6 @@ const demo :M.SystemManifest = (
       (
         name = "load-memory", binary = "load", memory = (mib = 12),
         config = (load = (kind = memory, seed = 2)),
-        grants = [(name = "memory", kernel = virtualMemory)],
       ),
       (
         name = "load-server", binary = "load", config = (load = (kind = ipcServer)),

@@ -24,7 +24,6 @@ const wakeup :M.SystemManifest = (
         exports = [(name = "admission", interface = Admission.admissionInterface)],
         grants = [
           (name = "boot", kernel = bootPackage),
-          (name = "memory", kernel = virtualMemory),
           (name = "out", buffer = "admission-out"),
           (name = "console", kernel = console),
         ],
@@ -34,7 +33,6 @@ const wakeup :M.SystemManifest = (
         grants = [
           (name = "rings", kernel = traceRings),
           (name = "host", kernel = hostChannel),
-          (name = "memory", kernel = virtualMemory),
           (name = "timer", kernel = timer),
           (name = "console", kernel = console),
         ],
@@ -47,7 +45,6 @@ const wakeup :M.SystemManifest = (
       (
         name = "load-memory", binary = "load", memory = (mib = 12),
         config = (load = (kind = memory, seed = 2)),
-        grants = [(name = "memory", kernel = virtualMemory)],
       ),
       (
         name = "load-server", binary = "load", config = (load = (kind = ipcServer)),

@@ -21,7 +21,6 @@ const minimal :M.SystemManifest = (
         exports = [(name = "admission", interface = Admission.admissionInterface)],
         grants = [
           (name = "boot", kernel = bootPackage),
-          (name = "memory", kernel = virtualMemory),
           (name = "out", buffer = "admission-out"),
         ],
       ),
@@ -30,7 +29,6 @@ const minimal :M.SystemManifest = (
         grants = [
           (name = "rings", kernel = traceRings),
           (name = "host", kernel = hostChannel),
-          (name = "memory", kernel = virtualMemory),
           (name = "timer", kernel = timer),
         ],
       ),

@@ -31,7 +31,6 @@ const tooMuch :M.SystemManifest = (
         exports = [(name = "admission", interface = Admission.admissionInterface)],
         grants = [
           (name = "boot", kernel = bootPackage),
-          (name = "memory", kernel = virtualMemory),
           (name = "out", buffer = "admission-out"),
         ],
       ),
@@ -40,7 +39,6 @@ const tooMuch :M.SystemManifest = (
         grants = [
           (name = "rings", kernel = traceRings),
           (name = "host", kernel = hostChannel),
-          (name = "memory", kernel = virtualMemory),
           (name = "timer", kernel = timer),
         ],
       ),
@@ -49,7 +47,6 @@ const tooMuch :M.SystemManifest = (
         grants = [
           (name = "sensor", buffer = "sensor"),
           (name = "drive", buffer = "drive"),
-          (name = "memory", kernel = virtualMemory),
           (name = "trace", kernel = trace),
         ],
       ),
@@ -58,7 +55,6 @@ const tooMuch :M.SystemManifest = (
         exports = [(name = "drive", interface = Robot.actuatorInterface)],
         grants = [
           (name = "drive", buffer = "drive"),
-          (name = "memory", kernel = virtualMemory),
           (name = "timer", kernel = timer),
           (name = "trace", kernel = trace),
         ],
@@ -69,7 +65,6 @@ const tooMuch :M.SystemManifest = (
         grants = [
           (name = "sensor", buffer = "sensor"),
           (name = "actuator", from = "actuator.drive"),
-          (name = "memory", kernel = virtualMemory),
           (name = "trace", kernel = trace),
         ],
       ),

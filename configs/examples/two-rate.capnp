@@ -32,7 +32,6 @@ const twoRate :M.SystemManifest = (
         exports = [(name = "admission", interface = Admission.admissionInterface)],
         grants = [
           (name = "boot", kernel = bootPackage),
-          (name = "memory", kernel = virtualMemory),
           (name = "out", buffer = "admission-out"),
         ],
       ),
@@ -41,7 +40,6 @@ const twoRate :M.SystemManifest = (
         grants = [
           (name = "rings", kernel = traceRings),
           (name = "host", kernel = hostChannel),
-          (name = "memory", kernel = virtualMemory),
           (name = "timer", kernel = timer),
         ],
       ),
@@ -50,7 +48,6 @@ const twoRate :M.SystemManifest = (
         grants = [
           (name = "sensor", buffer = "sensor"),
           (name = "drive", buffer = "drive"),
-          (name = "memory", kernel = virtualMemory),
           (name = "trace", kernel = trace),
         ],
       ),
@@ -59,7 +56,6 @@ const twoRate :M.SystemManifest = (
         exports = [(name = "drive", interface = Robot.actuatorInterface)],
         grants = [
           (name = "drive", buffer = "drive"),
-          (name = "memory", kernel = virtualMemory),
           (name = "timer", kernel = timer),
           (name = "trace", kernel = trace),
         ],
@@ -70,7 +66,6 @@ const twoRate :M.SystemManifest = (
         grants = [
           (name = "sensor", buffer = "sensor"),
           (name = "actuator", from = "actuator.drive"),
-          (name = "memory", kernel = virtualMemory),
           (name = "trace", kernel = trace),
         ],
       ),

@@ -139,9 +139,8 @@ struct CapabilityGrant {
 }
 
 interface ProcessSpawner @0xf0a1b6c8d2e34717 {
-  spawn @0 (name :Text, program :Text, grants :List(CapabilityGrant), cpu :UInt16, weight :UInt16,
-            memoryPages :UInt64, context :SchedulingContext, passive :Bool, source :UInt32)
-        -> (process :ProcessHandle);
+  spawn @0 (name :Text, program :Text, grants :List(CapabilityGrant), cpu :UInt16, memoryPages :UInt64,
+            context :SchedulingContext, passive :Bool, source :UInt32) -> (process :ProcessHandle);
   # Starts `program` of the boot pack. `context` null: best effort on `cpu`. `passive`: no time of its own; it runs
   # once, on the spawner's account, up to its first receive. `source` is the number its trace events carry.
   # Errors: notFound, badElf, outOfMemory, outOfCapabilities, badCapability, badCpu, busy (the context is bound).
@@ -185,8 +184,9 @@ interface Endpoint @0xf0a1b6c8d2e3471b {
 
 interface ObjectFactory @0xf0a1b6c8d2e3471c {
   createNotification @0 () -> (notification :Notification);
-  createEndpoint @1 (interfaceId :UInt64, minimumBudgetNs :UInt64) -> (endpoint :Endpoint);
-  # `interfaceId`: what is served. A call whose context has less than minimumBudgetNs left is refused.
+  createEndpoint @1 (interfaceId :UInt64, minimumBudgetNs :UInt64, ceiling :UInt8) -> (endpoint :Endpoint);
+  # `interfaceId`: what is served. A call whose context has less than minimumBudgetNs left is refused. `ceiling`: the
+  # priority at which calls made on scheduling contexts are served, if it is above the caller's.
 }
 
 interface IslandAuthority @0xf0a1b6c8d2e3471d {

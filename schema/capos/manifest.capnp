@@ -105,16 +105,15 @@ enum KernelService {
   timer @1;
   trace @2;
   # TraceSource: emit events of one's own; the source is the service.
-  virtualMemory @3;
-  traceRings @4;
+  traceRings @3;
   # Read every CPU's trace ring: for the telemetry service.
-  hostChannel @5;
+  hostChannel @4;
   # The memory shared with the host: for the telemetry service.
-  control @6;
+  control @5;
   # SystemControl: end the run.
-  frames @7;
+  frames @6;
   # FrameAllocator.
-  bootPackage @8;
+  bootPackage @7;
   # Read what the machine was booted with: for the admission service.
 }
 

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/cpu.hpp"
+
+#include <algorithm>
+#include <bit>
+
+#include "core/account.hpp"
+#include "core/assert.hpp"
+#include "core/job_trace.hpp"
+#include "memory/frame_allocator.hpp"
+#include "process/process.hpp"
+#include "process/reaper.hpp"
+
+namespace capos::kernel {
+namespace {
+
+constinit std::array<Cpu*, kMaxCpus> g_cpus{};
+constinit unsigned g_count = 0;
+constinit KernelParameters g_parameters;
+
+std::byte* scratch() noexcept {
+  const FrameBlock block = frames().lock()->allocate(std::countr_zero(abi::kArenaPages));
+  return block.is_none() ? nullptr : static_cast<std::byte*>(hal::to_kernel(block.base));
+}
+
+Thread* owner_of(const sched::Dispatch& dispatch) noexcept {
+  if (dispatch.context != nullptr) return static_cast<Thread*>(dispatch.context->owner);
+  if (dispatch.entity != nullptr) return static_cast<Thread*>(dispatch.entity->owner);
+  return nullptr;
+}
+
+// The simulation quantum ends a best-effort turn so that the machine's other CPUs, simulated in turn, get theirs.
+Time quantum_end(const Cpu& cpu, const sched::Dispatch& dispatch, Time now) noexcept {
+  const Duration quantum = parameters().quantum;
+  if (quantum == Duration{} || dispatch.kind != sched::DispatchKind::best_effort || g_count < 2) return Time::never();
+  return cpu.quantum_end > now && !cpu.quantum_end.is_never() ? cpu.quantum_end : now + quantum;
+}
+
+void arm(Cpu& cpu, const sched::Dispatch& dispatch, Time now) noexcept {
+  cpu.quantum_end = quantum_end(cpu, dispatch, now);
+  const Time wanted =
+      std::min({cpu.scheduler.next_event(now), cpu.sleepers.earliest_time(), cpu.quantum_end});
+  if (wanted == cpu.armed) return;
+  cpu.armed = wanted;
+  if (wanted.is_never()) {
+    hal::disarm_timer();
+  } else {
+    hal::arm_timer(wanted);
+  }
+}
+
+}  // namespace
+
+KernelParameters& parameters() noexcept { return g_parameters; }
+
+Cpu* Cpu::registered(CpuId id) noexcept { return id.value() < kMaxCpus ? g_cpus[id.value()] : nullptr; }
+
+Cpu* Cpu::find(CpuId id) noexcept {
+  Cpu* const cpu = registered(id);
+  return cpu == nullptr || cpu->use.load(std::memory_order_acquire) == CpuUse::off ? nullptr : cpu;
+}
+
+unsigned Cpu::count() noexcept { return g_count; }
+
+Cpu* Cpu::create(CpuId id, std::uint64_t trace_events) noexcept {
+  constexpr auto kOrder = static_cast<unsigned>(std::bit_width((sizeof(Cpu) - 1) / hal::kPageSize));
+  const FrameBlock block = frames().lock()->allocate(kOrder);
+  if (block.is_none()) return nullptr;
+  Cpu* const cpu = ::new (hal::to_kernel(block.base)) Cpu();
+  cpu->id = id;
+  cpu->message_in = scratch();
+  cpu->message_out = scratch();
+  if (cpu->message_in == nullptr || cpu->message_out == nullptr || !cpu->trace.create(id, trace_events)) return nullptr;
+  g_cpus[id.value()] = cpu;
+  ++g_count;
+  return cpu;
+}
+
+void Cpu::start(Time now) noexcept {
+  hal::set_cpu_local(this);
+  scheduler.start(id, now);
+  use.store(CpuUse::housekeeping, std::memory_order_release);
+}
+
+void leave(Cpu& cpu, Time now) noexcept {
+  const sched::Dispatch next = cpu.scheduler.pick(now);
+  if (next.overrun != nullptr) [[unlikely]] note_overrun(cpu, static_cast<SchedulingContext&>(*next.overrun), now);
+
+  Thread* const thread = owner_of(next);
+  arm(cpu, next, now);
+  if (thread == nullptr) {
+    cpu.thread = nullptr;
+    cpu.trace.note_idle(cpu.scheduler.idle_time());
+    // A step leaves everything consistent: an interrupt taken in the window does not come back here.
+    while (cpu.id == CpuId(0) && reap_step()) hal::interrupt_window();
+    hal::idle();
+  }
+  if (next.entity != nullptr && cpu.id == CpuId(0)) (void)reap_step();
+  if (thread != cpu.thread) {
+    cpu.thread = thread;
+    cpu.trace.count_switch();
+    hal::switch_user(thread->user, thread->process.memory().space());
+  }
+  if (thread->state == ThreadState::await_release) begin_job(*thread);
+  resume();
+}
+
+void switch_directly(Cpu& cpu, Thread& next) noexcept {
+  cpu.thread = &next;
+  hal::switch_user(next.user, next.process.memory().space());
+  resume();
+}
+
+bool post(CpuId id, Mail& mail, Mail::Handler handler, void* subject) noexcept {
+  if (id == Cpu::current().id) {
+    handler(subject);
+    return true;
+  }
+  if (mail.posted.exchange(true, std::memory_order_acq_rel)) return false;
+  mail.handler = handler;
+  mail.subject = subject;
+  Cpu* const target = Cpu::find(id);
+  require(target != nullptr, "mail goes to a running CPU");
+  if (target->mailbox.push(mail)) hal::send_mailbox_interrupt(id);
+  return true;
+}
+
+}  // namespace capos::kernel

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a CPU owns: its scheduler, its sleepers, its mailbox, its trace ring, the thread it runs.
+//
+// Invariants: only the CPU itself touches its scheduler, sleepers and current thread; others reach it by mail.
+// The current thread is the owner of the account that the scheduler has picked. No path through here allocates, or
+// takes a lock that another CPU takes.
+#pragma once
+
+#include <array>
+#include <cstddef>
+
+#include "capos/abi/ring.hpp"
+#include "capos/sched/cpu_scheduler.hpp"
+#include "core/mailbox.hpp"
+#include "process/thread.hpp"
+#include "trace/trace_ring.hpp"
+
+namespace capos::kernel {
+
+// Who may run on a CPU.
+enum class CpuUse : std::uint8_t {
+  off,           // not started
+  housekeeping,  // best effort
+  leased,        // an island's contexts only
+  leased_slack,  // an island's contexts, best effort below them
+};
+
+class Cpu {
+ public:
+  [[nodiscard]] static Cpu& current() noexcept { return *static_cast<Cpu*>(hal::cpu_local()); }
+  // The CPU of that number, or nullptr if it is not running.
+  [[nodiscard]] static Cpu* find(CpuId id) noexcept;
+  // The same, running or not yet.
+  [[nodiscard]] static Cpu* registered(CpuId id) noexcept;
+  [[nodiscard]] static unsigned count() noexcept;
+  // Allocates and registers a CPU's block and trace ring. nullptr: out of memory.
+  [[nodiscard]] static Cpu* create(CpuId id, std::uint64_t trace_events) noexcept;
+  // On the CPU itself, first thing.
+  void start(Time now) noexcept;
+
+  CpuId id{};
+  std::atomic<CpuUse> use{CpuUse::off};
+  sched::CpuScheduler scheduler;
+  sched::TimedQueue<Thread> sleepers;
+  Thread* thread = nullptr;  // in user mode, or about to be
+  Mailbox mailbox;
+  TraceRing trace;
+  Time armed = Time::never();
+  Time quantum_end = Time::never();
+
+  // Scratch for messages: what came in, and what goes out.
+  std::byte* message_in = nullptr;   // abi::kArenaBytes
+  std::byte* message_out = nullptr;  // abi::kArenaBytes
+};
+
+// Parameters of the run, set at boot and constant then.
+struct KernelParameters {
+  Duration quantum{};        // simulation quantum; zero: none
+  Duration slice = Duration::ms(2);
+  std::uint64_t trace_events = 8192;
+};
+[[nodiscard]] KernelParameters& parameters() noexcept;
+
+// --- The ways out of the kernel.
+// Chooses who runs, arms the timer, goes there. `now` as stamped at entry.
+[[noreturn]] void leave(Cpu& cpu, Time now) noexcept;
+// Back to the thread that entered: nothing that matters to the scheduler has changed.
+[[noreturn]] inline void resume() noexcept { hal::resume_user(); }
+// To `next`, on the account it has just been given from the thread that runs now.
+[[noreturn]] void switch_directly(Cpu& cpu, Thread& next) noexcept;
+
+}  // namespace capos::kernel

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+// The upcalls of the HAL: every way into the kernel after boot.
+#include "capos/hal/upcalls.hpp"
+
+#include "core/account.hpp"
+#include "core/assert.hpp"
+#include "core/cpu.hpp"
+#include "core/job_trace.hpp"
+#include "core/termination.hpp"
+#include "core/wake.hpp"
+#include "ipc/call_context.hpp"
+#include "ipc/endpoint.hpp"
+#include "ipc/ring.hpp"
+
+namespace capos::kernel {
+namespace {
+
+using schema::InterruptCause;
+using schema::TransportError;
+
+[[noreturn]] void answer(Thread& thread, TransportError error) noexcept {
+  thread.user.set_result(static_cast<std::uint32_t>(-static_cast<std::int32_t>(error)), 0, 0);
+  resume();
+}
+
+[[noreturn]] void call_object(Cpu& cpu, Thread& thread, Object& object, Time now) noexcept {
+  auto& words = thread.user.words();
+  std::uint64_t in[abi::kRegisterWords];
+  for (unsigned i = 0; i < abi::kRegisterWords; ++i) in[i] = words[i];
+  std::uint64_t out[abi::kRegisterWords] = {};
+  CallContext context(cpu, thread, now);
+  const Outcome outcome = object.call_registers(context, thread.user.interface_id(),
+                                                static_cast<std::uint16_t>(thread.user.operation() >> 16), in, out);
+  if (outcome.kind() == Outcome::Kind::blocked || cpu.thread != &thread) leave(cpu, now);
+  for (unsigned i = 0; i < abi::kRegisterWords; ++i) words[i] = out[i];
+  thread.user.set_result(static_cast<std::uint32_t>(outcome.status()), outcome.exception_word(), 0);
+  if (context.reschedule) leave(cpu, now);
+  resume();
+}
+
+[[noreturn]] void system_call(Cpu& cpu, Thread& thread, Time now) noexcept {
+  CapabilityEntry* const entry = thread.process.capabilities().find(abi::CapId{thread.user.cap()});
+  if (entry == nullptr) answer(thread, TransportError::invalid_cap);
+  if (auto* const client = object_cast<ClientEndpoint>(entry->object)) client->endpoint().call(cpu, thread, now);
+  call_object(cpu, thread, *entry->object, now);
+}
+
+[[noreturn]] void reply_receive(Cpu& cpu, Thread& thread, Time now) noexcept {
+  auto* const endpoint = thread.process.capabilities().find_object<Endpoint>(abi::CapId{thread.user.cap()});
+  if (endpoint == nullptr) answer(thread, TransportError::invalid_cap);
+  endpoint->reply_receive(cpu, thread, now);
+}
+
+[[noreturn]] void cap_enter(Cpu& cpu, Thread& thread, Time now) noexcept {
+  const std::uint32_t available = process_ring(cpu, thread, now);
+  if (cpu.thread != &thread) leave(cpu, hal::now());  // it ended itself
+  auto& words = thread.user.words();
+  for (auto& word : words) word = 0;
+  words[0] = available;
+  thread.user.set_result(0, 0, 0);
+  // An entry may have made another thread ready, or taken long: decide afresh.
+  leave(cpu, hal::now());
+}
+
+void wake_sleepers(Cpu& cpu, Time now) noexcept {
+  while (cpu.sleepers.earliest_time() <= now) {
+    Thread& thread = *cpu.sleepers.earliest();
+    cpu.sleepers.remove(thread);
+    for (auto& word : thread.user.words()) word = 0;
+    thread.user.words()[0] = now.ns();
+    complete_call(thread, 0, now);
+  }
+}
+
+// What the timer was for: the first that applies.
+InterruptCause timer_cause(const Cpu& cpu, bool released, bool slept, bool budget, Time now) noexcept {
+  if (released) return InterruptCause::timer_release;
+  if (budget) return InterruptCause::timer_budget;
+  if (slept) return InterruptCause::timer_sleep;
+  if (cpu.quantum_end <= now) return InterruptCause::timer_quantum;
+  if (cpu.scheduler.current_entity() != nullptr) return InterruptCause::timer_slice;
+  return InterruptCause::timer_early;
+}
+
+}  // namespace
+}  // namespace capos::kernel
+
+namespace capos::hal {
+
+using namespace kernel;
+
+void on_system_call(UserState& state) noexcept {
+  Cpu& cpu = Cpu::current();
+  Thread& thread = *cpu.thread;
+  const Time now = hal::now();
+  switch (static_cast<abi::SystemCall>(state.operation() & 0xff)) {
+    case abi::SystemCall::call: system_call(cpu, thread, now);
+    case abi::SystemCall::reply_receive: reply_receive(cpu, thread, now);
+    case abi::SystemCall::cap_enter: cap_enter(cpu, thread, now);
+    case abi::SystemCall::exit: {
+      const auto code = static_cast<std::int64_t>(state.words()[0]);
+      end_thread(cpu, thread, {schema::ExitReason::exited, code, 0}, now);
+      leave(cpu, now);
+    }
+  }
+  answer(thread, TransportError::invalid_operation);
+}
+
+void on_user_fault(UserState& state, const FaultInfo& fault) noexcept {
+  Cpu& cpu = Cpu::current();
+  const Time now = hal::now();
+  report_fault(cpu, *cpu.thread, state, fault, now);
+  end_thread(cpu, *cpu.thread, {schema::ExitReason::fault, fault.vector, fault.address}, now);
+  leave(cpu, now);
+}
+
+void on_timer() noexcept {
+  Cpu& cpu = Cpu::current();
+  const Time now = hal::now();
+  cpu.armed = Time::never();
+  const sched::Context* const running = cpu.scheduler.current_context();
+  const bool budget = running != nullptr && running->budget_end(cpu.scheduler.charged_until()) <= now;
+  const bool slept = cpu.sleepers.earliest_time() <= now;
+  bool released = false;
+  cpu.scheduler.release_due(now, [&](sched::Context&, sched::ReleaseKind) { released = true; });
+  expire_deadlines(cpu, now);
+  if (slept) wake_sleepers(cpu, now);
+  cpu.trace.count_interrupt(timer_cause(cpu, released, slept, budget, now));
+  if (cpu.quantum_end <= now) {
+    cpu.quantum_end = Time::never();
+    cpu_relax();  // lets the machine's other CPUs, simulated in turn, run
+  }
+  leave(cpu, now);
+}
+
+void on_mailbox() noexcept {
+  Cpu& cpu = Cpu::current();
+  cpu.trace.count_interrupt(InterruptCause::mailbox);
+  for (Mail* mail = cpu.mailbox.take_all(); mail != nullptr;) {
+    Mail* const next = mail->next;
+    const Mail::Handler handler = mail->handler;
+    void* const subject = mail->subject;
+    mail->posted.store(false, std::memory_order_release);
+    handler(subject);
+    mail = next;
+  }
+  leave(cpu, hal::now());
+}
+
+void on_device_interrupt(std::uint8_t) noexcept {
+  Cpu& cpu = Cpu::current();
+  cpu.trace.count_interrupt(InterruptCause::device);
+  leave(cpu, hal::now());
+}
+
+void on_spurious() noexcept {
+  Cpu& cpu = Cpu::current();
+  cpu.trace.count_interrupt(InterruptCause::spurious);
+  leave(cpu, hal::now());
+}
+
+}  // namespace capos::hal

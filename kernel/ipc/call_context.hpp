@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+// One call on a kernel object: who calls, when, and the capabilities that travel with it.
+//
+// Lives on the kernel stack for the time of the call.
+#pragma once
+
+#include <array>
+#include <optional>
+#include <span>
+
+#include "capos/abi/ring.hpp"
+#include "core/cpu.hpp"
+#include "process/process.hpp"
+
+namespace capos::kernel {
+
+class CallContext {
+ public:
+  CallContext(Cpu& on, Thread& caller, Time at) noexcept : cpu(on), thread(caller), now(at) {}
+  CallContext(Cpu& on, Thread& caller, Time at, std::span<const abi::TransferDescriptor> transfers) noexcept
+      : cpu(on), thread(caller), now(at), transfers_(transfers) {}
+
+  Cpu& cpu;
+  Thread& thread;
+  const Time now;
+  bool reschedule = false;  // set by a call after which another thread may have to run
+
+  [[nodiscard]] Process& process() noexcept { return thread.process; }
+
+  // The entry behind a capability pointer of the message; nullptr if it is null, out of range, stale or revoked.
+  [[nodiscard]] CapabilityEntry* argument_entry(std::optional<std::uint32_t> index) noexcept {
+    if (!index.has_value() || *index >= transfers_.size()) return nullptr;
+    return process().capabilities().find(abi::CapId{transfers_[*index].cap});
+  }
+  template <typename T>
+  [[nodiscard]] T* argument(std::optional<std::uint32_t> index) noexcept {
+    CapabilityEntry* const entry = argument_entry(index);
+    return entry == nullptr ? nullptr : object_cast<T>(entry->object);
+  }
+
+  // A capability that the results carry: its index for the result message.
+  // Errors: out_of_capabilities, out_of_memory.
+  [[nodiscard]] ResultOf<std::uint32_t, schema::KernelError> give(Ref<Object> object, std::uint64_t interface_id) noexcept {
+    if (results_count_ == results_.size()) return fail(schema::KernelError::out_of_capabilities);
+    const abi::CapId id = TRY(process().capabilities().insert(std::move(object), interface_id));
+    results_[results_count_] = {id.raw, interface_id};
+    return results_count_++;
+  }
+  [[nodiscard]] ResultOf<std::uint32_t, schema::KernelError> give(Ref<Object> object) noexcept {
+    const std::uint64_t interface_id = object->interface_id();
+    return give(std::move(object), interface_id);
+  }
+  [[nodiscard]] std::span<const abi::ResultCap> results() const noexcept { return {results_.data(), results_count_}; }
+  // Takes back what give() gave: the call failed after all.
+  void take_back() noexcept {
+    while (results_count_ > 0) (void)process().capabilities().remove(abi::CapId{results_[--results_count_].cap});
+  }
+
+ private:
+  std::span<const abi::TransferDescriptor> transfers_;
+  std::array<abi::ResultCap, abi::kMaxTransfers> results_{};
+  std::uint32_t results_count_ = 0;
+};
+
+}  // namespace capos::kernel

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ipc/endpoint.hpp"
+
+#include "core/account.hpp"
+#include "core/wake.hpp"
+#include "ipc/call_context.hpp"
+#include "memory/object_heap.hpp"
+
+namespace capos::kernel {
+
+using schema::KernelError;
+using schema::TransportError;
+
+namespace {
+
+constexpr std::int32_t status_of(TransportError error) noexcept { return -static_cast<std::int32_t>(error); }
+
+[[noreturn]] void refuse(Thread& caller, TransportError error) noexcept {
+  caller.user.set_result(static_cast<std::uint32_t>(status_of(error)), 0, 0);
+  resume();
+}
+
+void copy_words(hal::UserState& from, hal::UserState& to) noexcept {
+  auto& source = from.words();
+  auto& target = to.words();
+  for (unsigned i = 0; i < 8; ++i) target[i] = source[i];
+}
+
+void raise_to(Cpu& cpu, SchedulingContext* context, Priority ceiling, Time now) noexcept {
+  if (context != nullptr && ceiling > context->priority()) cpu.scheduler.set_priority(*context, ceiling, now);
+}
+
+void lower_again(Cpu& cpu, SchedulingContext* context, Time now) noexcept {
+  if (context != nullptr && context->priority() != context->base_priority()) {
+    cpu.scheduler.set_priority(*context, context->base_priority(), now);
+  }
+}
+
+// The caller gets its account back.
+void take_account_back(Cpu& cpu, Thread& server, Thread& caller, Time now) noexcept {
+  give_account(server.account, caller);
+  server.account = {};
+  lower_again(cpu, caller.account.context, now);
+  server.caller = nullptr;
+  caller.server = nullptr;
+  caller.state = ThreadState::runnable;
+}
+
+}  // namespace
+
+void Endpoint::destroy() noexcept { heap_delete(this); }
+void ClientEndpoint::destroy() noexcept { heap_delete(this); }
+
+Outcome Endpoint::connect(CallContext& call, schema::Endpoint::Connect::Params::Reader,
+                          schema::Endpoint::Connect::Results::Builder results) noexcept {
+  ClientEndpoint* const client = heap_new<ClientEndpoint>(*this);
+  if (client == nullptr) return Outcome::overloaded(KernelError::out_of_memory);
+  const auto index = call.give(Ref<Object>::adopt(client));
+  if (!index.has_value()) return Outcome::overloaded(index.error());
+  results.init_client().set_capability(*index);
+  return Outcome::done();
+}
+
+bool Endpoint::budget_suffices(Thread& caller, Time now) const noexcept {
+  const SchedulingContext* const context = caller.account.context;
+  return minimum_budget_ == Duration{} || context == nullptr || context->remaining(now) >= minimum_budget_;
+}
+
+void Endpoint::deliver(Cpu& cpu, Thread& caller, Thread& server, Time now) noexcept {
+  copy_words(caller.user, server.user);
+  server.user.set_result((caller.user.operation() & 0xffff'0000u) << 16, caller.process.number(), caller.user.interface_id());
+  give_account(caller.account, server);
+  raise_to(cpu, server.account.context, ceiling_, now);
+  server.caller = &caller;
+  server.state = ThreadState::runnable;
+  caller.server = &server;
+  caller.queued_at = nullptr;
+  caller.state = ThreadState::await_reply;
+}
+
+void Endpoint::call(Cpu& cpu, Thread& caller, Time now) noexcept {
+  if (closed_) refuse(caller, TransportError::disconnected);
+  if (bound_ && cpu_ != cpu.id) refuse(caller, TransportError::wrong_cpu);
+  if (minimum_budget_ != Duration{}) {
+    cpu.scheduler.charge(now);
+    if (!budget_suffices(caller, now)) refuse(caller, TransportError::budget_too_small);
+  }
+  if (Thread* const server = servers_.pop_front(); server != nullptr) {
+    deliver(cpu, caller, *server, now);
+    switch_directly(cpu, *server);
+  }
+  caller.state = ThreadState::await_server;
+  caller.queued_at = this;
+  callers_.push_back(caller);
+  block(cpu, caller.account, now);
+  leave(cpu, now);
+}
+
+void Endpoint::reply_receive(Cpu& cpu, Thread& server, Time now) noexcept {
+  Thread* const caller = server.caller;
+  if (caller != nullptr) {
+    const std::uint64_t exception = (server.user.operation() >> 16) & 0xffff;
+    copy_words(server.user, caller->user);
+    if (exception == 0) {
+      caller->user.set_result(0, 0, 0);
+    } else {
+      caller->user.set_result(static_cast<std::uint32_t>(status_of(TransportError::exception)),
+                              (exception - 1) | (server.user.interface_id() & 0xffff) << 16, 0);
+    }
+    take_account_back(cpu, server, *caller, now);
+  }
+  if (!bound_) {
+    bound_ = true;
+    cpu_ = cpu.id;
+  }
+  if (server.serving != this) server.serving_hold = Ref<Object>::share(*this);
+  server.serving = this;
+  server.has_waited = true;
+  if (Thread* const next = callers_.pop_front(); next != nullptr) {
+    if (caller == nullptr) block(cpu, server.account, now);
+    make_ready(cpu, next->account, now);
+    deliver(cpu, *next, server, now);
+    leave(cpu, now);
+  }
+  server.state = ThreadState::await_call;
+  servers_.push_back(server);
+  if (caller != nullptr) switch_directly(cpu, *caller);
+  block(cpu, server.account, now);
+  server.account = {};
+  leave(cpu, now);
+}
+
+void Endpoint::server_died(Cpu& cpu, Thread& server, Time now) noexcept {
+  if (server.state == ThreadState::await_call) List<Thread, EndpointTag>::erase(server);
+  closed_ = servers_.empty();
+  if (!closed_) return;
+  while (Thread* const waiting = callers_.pop_front()) {
+    waiting->queued_at = nullptr;
+    complete_call(*waiting, status_of(TransportError::disconnected), now);
+  }
+  (void)cpu;
+}
+
+void Endpoint::forget_caller(Thread& caller) noexcept {
+  List<Thread, EndpointTag>::erase(caller);
+  caller.queued_at = nullptr;
+}
+
+void abandon_calls(Cpu& cpu, Thread& thread, Time now) noexcept {
+  if (thread.queued_at != nullptr) thread.queued_at->forget_caller(thread);
+  if (Thread* const server = thread.server; server != nullptr) {
+    // The server finishes on time of its own: the dead caller's account dies with it.
+    give_account(thread.account, thread);
+    block(cpu, thread.account, now);
+    server->caller = nullptr;
+    give_account(own_account(*server), *server);
+    make_ready(cpu, server->account, now);
+    thread.server = nullptr;
+  }
+  if (Thread* const caller = thread.caller; caller != nullptr) {
+    take_account_back(cpu, thread, *caller, now);
+    caller->user.set_result(static_cast<std::uint32_t>(status_of(TransportError::disconnected)), 0, 0);
+  }
+  if (thread.serving != nullptr) thread.serving->server_died(cpu, thread, now);
+  thread.serving = nullptr;
+  thread.serving_hold = {};
+}
+
+}  // namespace capos::kernel

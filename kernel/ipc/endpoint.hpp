@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where a server's calls arrive: callers run their servers on their own time.
+//
+// Invariants: a call is queued or being served, and ends exactly once (reply, server's death, endpoint's death);
+// while it is served its account belongs to the server's thread. Servers and callers are on one CPU, the endpoint's.
+// Bounds: call and reply O(1), a direct switch without a scheduling decision when the other side waits.
+#pragma once
+
+#include "capos/base/list.hpp"
+#include "core/cpu.hpp"
+#include "objects/object.hpp"
+
+namespace capos::kernel {
+
+class Endpoint final : public TypedObject<Endpoint, schema::Endpoint> {
+ public:
+  static constexpr ObjectType kType = ObjectType::endpoint;
+  Endpoint(std::uint64_t served, Duration minimum_budget, Priority ceiling) noexcept
+      : TypedObject(kType), served_(served), minimum_budget_(minimum_budget), ceiling_(ceiling) {}
+
+  [[nodiscard]] std::uint64_t served() const noexcept { return served_; }
+
+  Outcome connect(CallContext&, schema::Endpoint::Connect::Params::Reader,
+                  schema::Endpoint::Connect::Results::Builder) noexcept;
+
+  // The calling thread's call; its words are in its registers. Does not return.
+  [[noreturn]] void call(Cpu& cpu, Thread& caller, Time now) noexcept;
+  // Answers the server's open call, if there is one, and waits for the next. Does not return.
+  [[noreturn]] void reply_receive(Cpu& cpu, Thread& server, Time now) noexcept;
+
+  // The server's thread dies: its caller and all who queue get `disconnected`.
+  void server_died(Cpu& cpu, Thread& server, Time now) noexcept;
+  // A queued caller dies.
+  void forget_caller(Thread& caller) noexcept;
+
+ private:
+  void destroy() noexcept override;
+  [[nodiscard]] bool budget_suffices(Thread& caller, Time now) const noexcept;
+  // Hands the caller's account and words to the server.
+  void deliver(Cpu& cpu, Thread& caller, Thread& server, Time now) noexcept;
+
+  const std::uint64_t served_;
+  const Duration minimum_budget_;
+  const Priority ceiling_;
+  bool closed_ = false;
+  bool bound_ = false;
+  CpuId cpu_{};
+  List<Thread, EndpointTag> callers_;   // waiting to be served
+  List<Thread, EndpointTag> servers_;   // waiting for calls
+};
+
+// The calling side: nothing but calls.
+class ClientEndpoint final : public Object {
+ public:
+  static constexpr ObjectType kType = ObjectType::client_endpoint;
+  explicit ClientEndpoint(Endpoint& endpoint) noexcept : Object(kType), endpoint_(Ref<Endpoint>::share(endpoint)) {}
+  [[nodiscard]] Endpoint& endpoint() const noexcept { return *endpoint_; }
+
+  [[nodiscard]] std::uint64_t interface_id() const noexcept override { return endpoint_->served(); }
+  // Calls by register go to Endpoint::call; by message they are not served yet.
+  Outcome call_registers(CallContext&, std::uint64_t, std::uint16_t, const std::uint64_t (&)[8],
+                         std::uint64_t (&)[8]) noexcept override {
+    return Outcome::unimplemented();
+  }
+  Outcome call_message(CallContext&, std::uint64_t, std::uint16_t, wire::AnyStructReader,
+                       wire::MessageBuilder&) noexcept override {
+    return Outcome::unimplemented();
+  }
+
+ private:
+  void destroy() noexcept override;
+  Ref<Endpoint> endpoint_;
+};
+
+// What a dying thread leaves behind in calls, as caller or as server. On its CPU.
+void abandon_calls(Cpu& cpu, Thread& thread, Time now) noexcept;
+
+}  // namespace capos::kernel

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ipc/notification.hpp"
+
+#include "core/account.hpp"
+#include "core/wake.hpp"
+#include "ipc/call_context.hpp"
+#include "memory/object_heap.hpp"
+
+namespace capos::kernel {
+
+void Notification::destroy() noexcept { heap_delete(this); }
+
+bool Notification::set(std::uint64_t bits) noexcept {
+  bits_.fetch_or(bits, std::memory_order_seq_cst);
+  Thread* const waiting = waiter_.take();
+  if (waiting == nullptr) return false;
+  wake_for_signal(*waiting);
+  return true;
+}
+
+Outcome Notification::signal(CallContext& call, const Interface::Signal::Params::Value& params,
+                             Interface::Signal::Results::Value&) noexcept {
+  call.reschedule = set(params.bits);
+  return Outcome::done();
+}
+
+Outcome Notification::wait(CallContext& call, const Interface::Wait::Params::Value&,
+                           Interface::Wait::Results::Value& results) noexcept {
+  results.bits = take();
+  if (results.bits != 0) return Outcome::done();
+  Thread& thread = call.thread;
+  thread.waiting_for = this;
+  thread.waiting_in = &waiter_;
+  if (!waiter_.enter(thread)) return Outcome::overloaded(schema::KernelError::busy);
+  // A signal may have come between the look and the entry; whoever takes the thread out answers it.
+  if (bits_.load(std::memory_order_seq_cst) != 0 && waiter_.leave(thread)) {
+    results.bits = take();
+    return Outcome::done();
+  }
+  thread.state = ThreadState::await_signal;
+  thread.has_waited = true;
+  block(call.cpu, thread.account, call.now);
+  return Outcome::blocked();
+}
+
+Outcome Notification::poll(CallContext&, const Interface::Poll::Params::Value&,
+                           Interface::Poll::Results::Value& results) noexcept {
+  results.bits = take();
+  return Outcome::done();
+}
+
+}  // namespace capos::kernel

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+// A word of event bits: any CPU signals, one thread waits. Wait-free on both sides.
+#pragma once
+
+#include "core/cpu.hpp"
+#include "objects/object.hpp"
+
+namespace capos::kernel {
+
+class Notification final : public TypedObject<Notification, schema::Notification> {
+ public:
+  static constexpr ObjectType kType = ObjectType::notification;
+  using Interface = schema::Notification;
+  Notification() noexcept : TypedObject(kType) {}
+
+  // Takes all bits.
+  [[nodiscard]] std::uint64_t take() noexcept { return bits_.exchange(0, std::memory_order_seq_cst); }
+  // Sets bits and wakes the waiter. True if that may have changed what this CPU should run.
+  bool set(std::uint64_t bits) noexcept;
+
+  Outcome signal(CallContext&, const Interface::Signal::Params::Value&, Interface::Signal::Results::Value&) noexcept;
+  Outcome wait(CallContext&, const Interface::Wait::Params::Value&, Interface::Wait::Results::Value&) noexcept;
+  Outcome poll(CallContext&, const Interface::Poll::Params::Value&, Interface::Poll::Results::Value&) noexcept;
+
+ private:
+  void destroy() noexcept override;
+  std::atomic<std::uint64_t> bits_{0};
+  WaitSlot waiter_;
+};
+
+}  // namespace capos::kernel

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "islands/island.hpp"
+
+#include "core/account.hpp"
+#include "core/text.hpp"
+#include "ipc/call_context.hpp"
+#include "islands/lease.hpp"
+#include "memory/object_heap.hpp"
+
+namespace capos::kernel {
+namespace {
+
+using schema::KernelError;
+
+constexpr std::uint64_t kActivated = 1, kRetired = 2, kRefused = 3;
+
+constinit sched::Overheads g_overheads{};
+constinit CertificateStorage g_storage{};  // used by one admission at a time: on the boot CPU only
+
+sched::ContextParameters parameters_of(const sched::TaskClaim& claim, std::uint32_t island) noexcept {
+  return {.budget = claim.budget,
+          .period = claim.period,
+          .deadline = claim.deadline,
+          .priority = claim.priority,
+          .cpu = claim.cpu,
+          .island = IslandId(island + 1),
+          .on_miss = claim.on_miss,
+          .on_overrun = claim.on_overrun};
+}
+
+// One line: which inequality of which task does not hold.
+Line explain(const sched::Certificate& certificate, const sched::Refusal& refusal) noexcept {
+  Line line;
+  line.text(certificate.island).text(": ").text(sched::describe(refusal.reason));
+  if (refusal.index < certificate.tasks.size()) line.text(" (").text(certificate.tasks[refusal.index].name).text(")");
+  if (refusal.claimed != Duration{} || refusal.required != Duration{}) {
+    line.text(": claimed ").decimal(static_cast<std::uint64_t>(refusal.claimed.ns()));
+    line.text(" ns, required ").decimal(static_cast<std::uint64_t>(refusal.required.ns())).text(" ns");
+  }
+  return line;
+}
+
+void arm_here(void* subject) noexcept {
+  auto& context = *static_cast<SchedulingContext*>(subject);
+  Cpu& cpu = Cpu::current();
+  cpu.scheduler.arm_jobs(context, context.first_release, hal::now());
+  context.release();
+}
+
+void remove_here(void* subject) noexcept {
+  auto& context = *static_cast<SchedulingContext*>(subject);
+  Cpu::current().scheduler.remove(context, hal::now());
+  context.release();
+}
+
+void mail_to(SchedulingContext& context, Mail::Handler handler) noexcept {
+  context.acquire();
+  if (!post(context.cpu(), context.mail, handler, &context)) context.release();
+}
+
+class IslandAuthorityService final : public SingletonObject<IslandAuthorityService, schema::IslandAuthority> {
+ public:
+  Outcome admit(CallContext& call, schema::IslandAuthority::Admit::Params::Reader params,
+                schema::IslandAuthority::Admit::Results::Builder results) noexcept {
+    if (call.cpu.id != CpuId(0)) return Outcome::failed(KernelError::bad_cpu);
+    const auto message = params.certificate();
+    const auto certificate = read_certificate(message, g_storage);
+    if (!certificate.has_value()) return refuse(call, message.island_index(), results, describe(certificate.error()));
+    const sched::MachineFacts facts{
+        .cpus = running_cpus(), .leased_cpus = leased_cpus(), .overheads = g_overheads};
+    const auto checked = sched::check_certificate(*certificate, facts);
+    if (!checked.has_value()) {
+      const Line reason = explain(*certificate, checked.error());
+      return refuse(call, message.island_index(), results, reason.view());
+    }
+    // CPU 0 keeps the house: it is leased only with best effort below.
+    if ((certificate->cpus & 1u) != 0 && !message.best_effort_slack()) {
+      return refuse(call, message.island_index(), results, "CPU 0 can be leased only with best-effort slack");
+    }
+    return make_island(call, *certificate, message.island_index(), message.best_effort_slack(), results);
+  }
+
+ private:
+  static Outcome refuse(CallContext& call, std::uint32_t island, schema::AdmitResult::Builder results,
+                        std::string_view reason) noexcept {
+    results.set_refused(reason);
+    call.cpu.trace.emit(call.now, schema::EventKind::island, island, kRefused);
+    return Outcome::done();
+  }
+
+  static Outcome make_island(CallContext& call, const sched::Certificate& certificate, std::uint32_t index, bool slack,
+                             schema::AdmitResult::Builder results) noexcept {
+    if (certificate.tasks.size() + 1 > abi::kMaxTransfers) return Outcome::overloaded(KernelError::out_of_capabilities);
+    auto island = Island::create(certificate, index, slack, call.now);
+    if (!island.has_value()) return Outcome::overloaded(island.error());
+    Island& made = **island;
+    const auto admitted = results.init_admitted();
+    const auto own = call.give(Ref<Object>::adopt(island->leak()));
+    if (!own.has_value()) return Outcome::overloaded(own.error());
+    admitted.set_island(*own);
+    const auto contexts = admitted.init_contexts(made.size());
+    for (unsigned task = 0; task < made.size(); ++task) {
+      const auto given = call.give(Ref<Object>::share(made.context(task)));
+      if (!given.has_value()) return Outcome::overloaded(given.error());
+      contexts.set(task, *given);
+    }
+    return Outcome::done();
+  }
+};
+
+constinit IslandAuthorityService g_authority;
+
+}  // namespace
+
+Object& island_authority_service() noexcept { return g_authority; }
+void set_machine_overheads(const sched::Overheads& overheads) noexcept { g_overheads = overheads; }
+
+ResultOf<Ref<Island>, KernelError> Island::create(const sched::Certificate& certificate, std::uint32_t index, bool slack,
+                                                  Time now) noexcept {
+  Island* const raw = heap_new<Island>(index, certificate.cpus);
+  if (raw == nullptr) return fail(KernelError::out_of_memory);
+  Ref<Island> island = Ref<Island>::adopt(raw);
+  for (const sched::TaskClaim& claim : certificate.tasks) {
+    SchedulingContext* const context = heap_new<SchedulingContext>();
+    if (context == nullptr) return fail(KernelError::out_of_memory);
+    context->source = index << 16 | island->count_;
+    island->contexts_[island->count_++] = Ref<SchedulingContext>::adopt(context);
+    if (!context->configure(parameters_of(claim, index), now).has_value()) return fail(KernelError::bad_certificate);
+  }
+  lease_cpus(certificate.cpus, slack);
+  island->leased_ = true;
+  return island;
+}
+
+void Island::destroy() noexcept {
+  if (state_ != State::retired && leased_) release_cpus(cpus_);
+  heap_delete(this);
+}
+
+Outcome Island::activate(CallContext& call, const Interface::Activate::Params::Value& params,
+                         Interface::Activate::Results::Value&) noexcept {
+  const Time start = Time::from_ns(params.start_ns);
+  if (state_ != State::admitted || start < call.now || start - call.now > Duration::s(3600)) {
+    return Outcome::failed(KernelError::bad_state);
+  }
+  for (unsigned task = 0; task < count_; ++task) {
+    const Thread* const thread = contexts_[task]->thread;
+    if (thread == nullptr || !thread->has_waited) return Outcome::failed(KernelError::bad_state);
+  }
+  state_ = State::active;
+  for (unsigned task = 0; task < count_; ++task) {
+    contexts_[task]->first_release = start;
+    mail_to(*contexts_[task], arm_here);
+  }
+  call.cpu.trace.emit(call.now, schema::EventKind::island, index_, kActivated, start.ns());
+  call.reschedule = true;
+  return Outcome::done();
+}
+
+Outcome Island::retire(CallContext& call, const Interface::Retire::Params::Value&,
+                       Interface::Retire::Results::Value&) noexcept {
+  if (state_ == State::retired) return Outcome::failed(KernelError::bad_state);
+  state_ = State::retired;
+  for (unsigned task = 0; task < count_; ++task) mail_to(*contexts_[task], remove_here);
+  release_cpus(cpus_);
+  call.cpu.trace.emit(call.now, schema::EventKind::island, index_, kRetired);
+  call.reschedule = true;
+  return Outcome::done();
+}
+
+Outcome Island::status(CallContext&, const Interface::Status::Params::Value&,
+                       Interface::Status::Results::Value& results) noexcept {
+  results.active = state_ == State::active;
+  for (unsigned task = 0; task < count_; ++task) {
+    results.jobs += contexts_[task]->jobs_done;
+    results.misses += contexts_[task]->misses;
+    results.overruns += contexts_[task]->overruns;
+  }
+  return Outcome::done();
+}
+
+}  // namespace capos::kernel

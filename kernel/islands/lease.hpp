@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which CPUs are leased to islands, and who may use them.
+//
+// One lock-free word of CPUs; changed by admission and retirement on housekeeping CPUs only.
+#pragma once
+
+#include <cstdint>
+
+#include "capos/base/strong.hpp"
+
+namespace capos::kernel {
+
+// Bit c: CPU c runs.
+[[nodiscard]] std::uint32_t running_cpus() noexcept;
+// Bit c: CPU c is leased.
+[[nodiscard]] std::uint32_t leased_cpus() noexcept;
+// Marks the CPUs as leased; best effort below the island only if `slack`.
+void lease_cpus(std::uint32_t cpus, bool slack) noexcept;
+void release_cpus(std::uint32_t cpus) noexcept;
+
+// May a thread without a context be started there? A passive server may anywhere: it only runs up to its first wait.
+[[nodiscard]] bool best_effort_allowed(CpuId cpu, bool passive) noexcept;
+
+}  // namespace capos::kernel

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "islands/scheduling_context.hpp"
+
+#include "core/job_trace.hpp"
+#include "ipc/call_context.hpp"
+#include "memory/object_heap.hpp"
+
+namespace capos::kernel {
+
+void SchedulingContext::destroy() noexcept { heap_delete(this); }
+
+Outcome SchedulingContext::wait_next_release(CallContext& call, const Interface::WaitNextRelease::Params::Value&,
+                                             Interface::WaitNextRelease::Results::Value&) noexcept {
+  Thread& caller = call.thread;
+  if (caller.bound != this || caller.account.context != this) {
+    return Outcome::transport(schema::TransportError::not_bound);
+  }
+  caller.state = ThreadState::await_release;
+  caller.has_waited = true;
+  if (call.cpu.scheduler.wait_next_release(*this, call.now)) end_job(call.cpu, *this, call.now);
+  return Outcome::blocked();
+}
+
+Outcome SchedulingContext::consumed(CallContext& call, const Interface::Consumed::Params::Value&,
+                                    Interface::Consumed::Results::Value& results) noexcept {
+  if (call.cpu.id != cpu()) return Outcome::transport(schema::TransportError::wrong_cpu);
+  call.cpu.scheduler.charge(call.now);
+  results.total_ns = static_cast<std::uint64_t>(total_consumed().ns());
+  results.job_ns = static_cast<std::uint64_t>(jobs().current().consumed.ns());
+  return Outcome::done();
+}
+
+Outcome SchedulingContext::parameters(CallContext&, const Interface::Parameters::Params::Value&,
+                                      Interface::Parameters::Results::Value& results) noexcept {
+  const sched::ContextParameters& own = sched::Context::parameters();
+  results.period_numerator = own.period.numerator;
+  results.period_denominator = own.period.denominator;
+  results.budget_ns = static_cast<std::uint64_t>(own.budget.ns());
+  results.deadline_ns = static_cast<std::uint64_t>(own.deadline.ns());
+  results.priority = own.priority.value();
+  results.cpu = own.cpu.value();
+  results.island = own.island.value();
+  return Outcome::done();
+}
+
+}  // namespace capos::kernel

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// Time as a capability: a sched::Context that belongs to an admitted island, and the thread bound to it.
+//
+// Invariants: made by an island's admission only; bound to at most one thread, for good; changed by its CPU alone once
+// the thread has started. Counters may be read by others (relaxed).
+#pragma once
+
+#include "capos/sched/context.hpp"
+#include "core/mailbox.hpp"
+#include "objects/object.hpp"
+#include "process/thread.hpp"
+
+namespace capos::kernel {
+
+class SchedulingContext final : public TypedObject<SchedulingContext, schema::SchedulingContext>, public sched::Context {
+ public:
+  static constexpr ObjectType kType = ObjectType::scheduling_context;
+  using Interface = schema::SchedulingContext;
+
+  SchedulingContext() noexcept : TypedObject(kType) {}
+
+  Outcome wait_next_release(CallContext&, const Interface::WaitNextRelease::Params::Value&,
+                            Interface::WaitNextRelease::Results::Value&) noexcept;
+  Outcome consumed(CallContext&, const Interface::Consumed::Params::Value&, Interface::Consumed::Results::Value&) noexcept;
+  Outcome parameters(CallContext&, const Interface::Parameters::Params::Value&,
+                     Interface::Parameters::Results::Value&) noexcept;
+
+  Thread* thread = nullptr;                    // bound
+  std::atomic<bool> claimed{false};            // a process has been, or is being, made for it
+  bool stopped = false;                        // by a consequence, for good
+  Time job_start = Time::never();              // of the job in progress: first return to user mode
+  Time previous_start = Time::never();
+  SchedulingContext* next_missed = nullptr;    // while the timer's misses are judged
+  std::uint64_t jobs_done = 0, misses = 0, overruns = 0;
+  Time first_release{};                        // set by its island before the mail that arms it
+  Mail mail;                                   // from its island
+
+ private:
+  void destroy() noexcept override;
+};
+
+}  // namespace capos::kernel

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "objects/capability_table.hpp"
+
+#include <limits>
+
+#include "memory/page_source.hpp"
+
+namespace capos::kernel {
+
+ResultOf<void, schema::KernelError> CapabilityTable::grow() noexcept {
+  if (slots_ == kMaxSlots) return fail(schema::KernelError::out_of_capabilities);
+  if (directory_ == nullptr) {
+    directory_ = static_cast<CapabilityEntry**>(source_.take_page());
+    if (directory_ == nullptr) return fail(schema::KernelError::out_of_memory);
+  }
+  auto* const chunk = static_cast<CapabilityEntry*>(source_.take_page());
+  if (chunk == nullptr) return fail(schema::KernelError::out_of_memory);
+  directory_[slots_ / kSlotsPerChunk] = chunk;
+  const std::uint32_t first = slots_;
+  slots_ += kSlotsPerChunk;
+  for (std::uint32_t slot = slots_ - 1; slot + 1 > first; --slot) {
+    CapabilityEntry* const entry = ::new (&at(slot)) CapabilityEntry{};
+    if (slot == 0) break;  // slot 0 stays unused
+    entry->next_free = first_free_;
+    first_free_ = slot;
+  }
+  return {};
+}
+
+ResultOf<abi::CapId, schema::KernelError> CapabilityTable::insert(Ref<Object> object,
+                                                                  std::uint64_t interface_id) noexcept {
+  if (first_free_ == 0) TRY_VOID(grow());
+  const std::uint32_t slot = first_free_;
+  CapabilityEntry& entry = at(slot);
+  first_free_ = entry.next_free;
+  entry.epoch = object->epoch();
+  entry.object = object.leak();
+  entry.interface_id = interface_id;
+  ++in_use_;
+  return abi::CapId::make(slot, entry.generation);
+}
+
+void CapabilityTable::free_slot(std::uint32_t slot) noexcept {
+  CapabilityEntry& entry = at(slot);
+  Object* const object = entry.object;
+  entry.object = nullptr;
+  --in_use_;
+  if (entry.generation != std::numeric_limits<std::uint32_t>::max()) {
+    ++entry.generation;
+    entry.next_free = first_free_;
+    first_free_ = slot;
+  }
+  object->release();
+}
+
+bool CapabilityTable::remove(abi::CapId id) noexcept {
+  if (id.slot() >= slots_) return false;
+  const CapabilityEntry& entry = at(id.slot());
+  if (entry.object == nullptr || entry.generation != id.generation()) return false;
+  free_slot(id.slot());
+  return true;
+}
+
+bool CapabilityTable::clear_step(unsigned limit) noexcept {
+  for (; limit > 0 && clear_at_ < slots_; --limit, ++clear_at_) {
+    if (at(clear_at_).object != nullptr) free_slot(clear_at_);
+  }
+  if (clear_at_ < slots_) return false;
+  for (; limit > 0 && slots_ > 0; --limit) {
+    slots_ -= kSlotsPerChunk;
+    source_.give_page(directory_[slots_ / kSlotsPerChunk]);
+    clear_at_ = slots_;
+  }
+  if (slots_ > 0) return false;
+  if (directory_ != nullptr) source_.give_page(directory_);
+  directory_ = nullptr;
+  first_free_ = 0;
+  return true;
+}
+
+}  // namespace capos::kernel

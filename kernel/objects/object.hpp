@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+// A kernel object: counted, typed, called through its Cap'n Proto interface.
+//
+// Invariants: an object lives while a Ref or a capability holds it; `epoch` only grows, and a capability made under
+// an older epoch is dead (revocation in O(1)). Calls arrive on any CPU; each object says what it allows.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <utility>
+
+#include "capos/schema/kernel.hpp"
+#include "capos/wire/message.hpp"
+#include "objects/outcome.hpp"
+
+namespace capos::kernel {
+
+class CallContext;
+
+enum class ObjectType : std::uint8_t {
+  singleton,
+  memory_object,
+  virtual_memory,
+  process_handle,
+  notification,
+  endpoint,
+  client_endpoint,
+  scheduling_context,
+  island,
+};
+
+class Object {
+ public:
+  Object(const Object&) = delete;
+  Object& operator=(const Object&) = delete;
+
+  [[nodiscard]] ObjectType type() const noexcept { return type_; }
+  [[nodiscard]] std::uint32_t epoch() const noexcept { return epoch_.load(std::memory_order_acquire); }
+  void revoke() noexcept { epoch_.fetch_add(1, std::memory_order_acq_rel); }
+
+  void acquire() noexcept { references_.fetch_add(1, std::memory_order_relaxed); }
+  void release() noexcept {
+    if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) destroy();
+  }
+
+  // The interface a new capability to this object carries.
+  [[nodiscard]] virtual std::uint64_t interface_id() const noexcept = 0;
+  // A typed call; in and out never alias. May block the calling thread (Outcome::blocked).
+  virtual Outcome call_registers(CallContext& call, std::uint64_t interface_id, std::uint16_t method,
+                                 const std::uint64_t (&in)[8], std::uint64_t (&out)[8]) noexcept = 0;
+  // The same by message. Must not block.
+  virtual Outcome call_message(CallContext& call, std::uint64_t interface_id, std::uint16_t method,
+                               wire::AnyStructReader params, wire::MessageBuilder& results) noexcept = 0;
+
+ protected:
+  explicit constexpr Object(ObjectType type) noexcept : type_(type) {}
+  ~Object() = default;
+  // The last reference is gone. Singletons have one that is never given back.
+  virtual void destroy() noexcept = 0;
+
+ private:
+  std::atomic<std::uint32_t> references_{1};
+  std::atomic<std::uint32_t> epoch_{1};
+  ObjectType type_;
+};
+
+// One counted reference.
+template <typename T>
+class Ref {
+ public:
+  constexpr Ref() noexcept = default;
+  // Takes over a reference that the caller holds (a new object's first one).
+  [[nodiscard]] static Ref adopt(T* object) noexcept {
+    Ref ref;
+    ref.object_ = object;
+    return ref;
+  }
+  [[nodiscard]] static Ref share(T& object) noexcept {
+    object.acquire();
+    return adopt(&object);
+  }
+  Ref(const Ref& other) noexcept : object_(other.object_) {
+    if (object_ != nullptr) object_->acquire();
+  }
+  Ref(Ref&& other) noexcept : object_(std::exchange(other.object_, nullptr)) {}
+  Ref& operator=(Ref other) noexcept {
+    std::swap(object_, other.object_);
+    return *this;
+  }
+  ~Ref() {
+    if (object_ != nullptr) object_->release();
+  }
+  [[nodiscard]] T* get() const noexcept { return object_; }
+  [[nodiscard]] T* operator->() const noexcept { return object_; }
+  [[nodiscard]] T& operator*() const noexcept { return *object_; }
+  [[nodiscard]] explicit operator bool() const noexcept { return object_ != nullptr; }
+  [[nodiscard]] T* leak() noexcept { return std::exchange(object_, nullptr); }
+
+ private:
+  T* object_ = nullptr;
+};
+
+// Checked downcast by type tag; nullptr if it is another type. T::kType names the tag.
+template <typename T>
+[[nodiscard]] T* object_cast(Object* object) noexcept {
+  return object != nullptr && object->type() == T::kType ? static_cast<T*>(object) : nullptr;
+}
+
+// Joins an object class to the dispatch generated from its interface.
+template <typename Derived, typename Interface>
+class TypedObject : public Object {
+ public:
+  using Outcome = kernel::Outcome;
+  [[nodiscard]] static Outcome unimplemented() noexcept { return Outcome::unimplemented(); }
+  [[nodiscard]] static Outcome wrong_path() noexcept {
+    return Outcome::transport(schema::TransportError::invalid_message);
+  }
+  [[nodiscard]] std::uint64_t interface_id() const noexcept override { return Interface::kInterfaceId; }
+  Outcome call_registers(CallContext& call, std::uint64_t interface_id, std::uint16_t method,
+                         const std::uint64_t (&in)[8], std::uint64_t (&out)[8]) noexcept final {
+    return Interface::dispatch_registers(static_cast<Derived&>(*this), call, interface_id, method, in, out);
+  }
+  Outcome call_message(CallContext& call, std::uint64_t interface_id, std::uint16_t method,
+                       wire::AnyStructReader params, wire::MessageBuilder& results) noexcept final {
+    return Interface::dispatch_message(static_cast<Derived&>(*this), call, interface_id, method, params, results);
+  }
+
+ protected:
+  using Object::Object;
+  ~TypedObject() = default;
+};
+
+// An object that exists once and for ever.
+template <typename Derived, typename Interface>
+class SingletonObject : public TypedObject<Derived, Interface> {
+ protected:
+  constexpr SingletonObject() noexcept : TypedObject<Derived, Interface>(ObjectType::singleton) {}
+  ~SingletonObject() = default;
+  void destroy() noexcept final {}
+};
+
+}  // namespace capos::kernel

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a call on a kernel object came to: done, blocked, or one of the error layers.
+#pragma once
+
+#include <cstdint>
+
+#include "capos/schema/kernel.hpp"
+
+namespace capos::kernel {
+
+class [[nodiscard]] Outcome {
+ public:
+  enum class Kind : std::uint8_t { done, blocked, transport, exception };
+
+  static constexpr Outcome done() noexcept { return Outcome(Kind::done, 0, 0); }
+  // The calling thread waits; whoever wakes it completes the call.
+  static constexpr Outcome blocked() noexcept { return Outcome(Kind::blocked, 0, 0); }
+  static constexpr Outcome transport(schema::TransportError error) noexcept {
+    return Outcome(Kind::transport, static_cast<std::uint16_t>(error), 0);
+  }
+  static constexpr Outcome unimplemented() noexcept {
+    return Outcome(Kind::exception, static_cast<std::uint16_t>(schema::ExceptionType::unimplemented), 0);
+  }
+  static constexpr Outcome invalid(schema::KernelError detail) noexcept {
+    return exception(schema::ExceptionType::invalid_argument, detail);
+  }
+  static constexpr Outcome failed(schema::KernelError detail) noexcept {
+    return exception(schema::ExceptionType::failed, detail);
+  }
+  static constexpr Outcome overloaded(schema::KernelError detail) noexcept {
+    return exception(schema::ExceptionType::overloaded, detail);
+  }
+
+  [[nodiscard]] constexpr Kind kind() const noexcept { return kind_; }
+  // Status as programs see it: 0 or a negated TransportError.
+  [[nodiscard]] constexpr std::int32_t status() const noexcept {
+    switch (kind_) {
+      case Kind::transport: return -static_cast<std::int32_t>(code_);
+      case Kind::exception: return -static_cast<std::int32_t>(schema::TransportError::exception);
+      default: return 0;
+    }
+  }
+  // ExceptionType in bits 0-15, detail in bits 16-31; 0 unless it is an exception.
+  [[nodiscard]] constexpr std::uint32_t exception_word() const noexcept {
+    return kind_ == Kind::exception ? static_cast<std::uint32_t>(code_ | (std::uint32_t{detail_} << 16)) : 0;
+  }
+
+ private:
+  static constexpr Outcome exception(schema::ExceptionType type, schema::KernelError detail) noexcept {
+    return Outcome(Kind::exception, static_cast<std::uint16_t>(type), static_cast<std::uint16_t>(detail));
+  }
+  constexpr Outcome(Kind kind, std::uint16_t code, std::uint16_t detail) noexcept
+      : kind_(kind), code_(code), detail_(detail) {}
+  Kind kind_;
+  std::uint16_t code_;
+  std::uint16_t detail_;
+};
+
+}  // namespace capos::kernel

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "objects/services.hpp"
+
+#include "core/account.hpp"
+#include "core/text.hpp"
+#include "ipc/call_context.hpp"
+#include "ipc/endpoint.hpp"
+#include "ipc/notification.hpp"
+#include "memory/memory_object.hpp"
+#include "memory/object_heap.hpp"
+
+namespace capos::kernel {
+namespace {
+
+using schema::KernelError;
+
+constinit hal::MemoryRange g_host_channel;
+constinit hal::MemoryRange g_boot_pack;
+
+// Hands `object` out as a result capability; `set` writes its index into the results.
+template <typename Set>
+Outcome give_result(CallContext& call, ResultOf<Ref<MemoryObject>, KernelError> object, Set&& set) noexcept {
+  if (!object.has_value()) return Outcome::overloaded(object.error());
+  const auto index = call.give(Ref<Object>::adopt(object->leak()));
+  if (!index.has_value()) return Outcome::overloaded(index.error());
+  set(*index);
+  return Outcome::done();
+}
+
+class ConsoleService final : public SingletonObject<ConsoleService, schema::Console> {
+ public:
+  Outcome write(CallContext&, schema::Console::Write::Params::Reader params,
+                schema::Console::Write::Results::Builder) noexcept {
+    constexpr std::size_t kLongest = 1024;
+    const std::string_view text = params.text();
+    if (text.size() > kLongest) return Outcome::invalid(KernelError::bad_range);
+    hal::console_write(text);
+    return Outcome::done();
+  }
+};
+
+class TimerService final : public SingletonObject<TimerService, schema::Timer> {
+ public:
+  Outcome now(CallContext& call, const schema::Timer::Now::Params::Value&,
+              schema::Timer::Now::Results::Value& results) noexcept {
+    results.ns = call.now.ns();
+    return Outcome::done();
+  }
+  Outcome sleep_until(CallContext& call, const schema::Timer::SleepUntil::Params::Value& params,
+                      schema::Timer::SleepUntil::Results::Value& results) noexcept {
+    Thread& thread = call.thread;
+    if (thread.account.entity == nullptr) return Outcome::failed(KernelError::bad_state);
+    const Time until = Time::from_ns(params.ns);
+    if (until <= call.now) {
+      results.ns = call.now.ns();
+      return Outcome::done();
+    }
+    thread.state = ThreadState::sleeping;
+    thread.has_waited = true;
+    block(call.cpu, thread.account, call.now);
+    call.cpu.sleepers.insert(thread, until);
+    return Outcome::blocked();
+  }
+};
+
+class TraceSourceService final : public SingletonObject<TraceSourceService, schema::TraceSource> {
+ public:
+  Outcome emit(CallContext& call, const schema::TraceSource::Emit::Params::Value& params,
+               schema::TraceSource::Emit::Results::Value&) noexcept {
+    const std::uint32_t source = 1u << 31 | (params.code & 0x7fff) << 16 | (call.process().number() & 0xffff);
+    call.cpu.trace.emit(call.now, schema::EventKind::user, source, params.a, params.b, params.c, params.d, params.e,
+                        params.f);
+    return Outcome::done();
+  }
+};
+
+class TraceRingsService final : public SingletonObject<TraceRingsService, schema::TraceRings> {
+ public:
+  Outcome open(CallContext& call, schema::TraceRings::Open::Params::Reader params,
+               schema::TraceRings::Open::Results::Builder results) noexcept {
+    Cpu* const cpu = Cpu::find(CpuId(params.cpu()));
+    if (cpu == nullptr) return Outcome::invalid(KernelError::bad_cpu);
+    return give_result(call, cpu->trace.memory(), [&](std::uint32_t index) { results.set_ring(index); });
+  }
+};
+
+class HostChannelService final : public SingletonObject<HostChannelService, schema::HostChannel> {
+ public:
+  Outcome open(CallContext& call, schema::HostChannel::Open::Params::Reader,
+               schema::HostChannel::Open::Results::Builder results) noexcept {
+    if (g_host_channel.size == 0) return Outcome::failed(KernelError::not_found);
+    return give_result(call, MemoryObject::wrap(g_host_channel, true),
+                       [&](std::uint32_t index) { results.set_memory(index); });
+  }
+};
+
+class SystemControlService final : public SingletonObject<SystemControlService, schema::SystemControl> {
+ public:
+  Outcome shutdown(CallContext&, const schema::SystemControl::Shutdown::Params::Value& params,
+                   schema::SystemControl::Shutdown::Results::Value&) noexcept {
+    hal::power_off(params.code);
+  }
+};
+
+class FrameAllocatorService final : public SingletonObject<FrameAllocatorService, schema::FrameAllocator> {
+ public:
+  Outcome allocate(CallContext& call, schema::FrameAllocator::Allocate::Params::Reader params,
+                   schema::FrameAllocator::Allocate::Results::Builder results) noexcept {
+    constexpr std::uint64_t kMostPages = 65'536;
+    const std::uint64_t pages = params.pages();
+    if (pages == 0 || pages > kMostPages) return Outcome::invalid(KernelError::bad_range);
+    return give_result(call, MemoryObject::create(call.process(), pages),
+                       [&](std::uint32_t index) { results.set_object(index); });
+  }
+};
+
+class ObjectFactoryService final : public SingletonObject<ObjectFactoryService, schema::ObjectFactory> {
+ public:
+  Outcome create_notification(CallContext& call, schema::ObjectFactory::CreateNotification::Params::Reader,
+                              schema::ObjectFactory::CreateNotification::Results::Builder results) noexcept {
+    return give_new(call, heap_new<Notification>(), [&](std::uint32_t index) { results.set_notification(index); });
+  }
+  Outcome create_endpoint(CallContext& call, schema::ObjectFactory::CreateEndpoint::Params::Reader params,
+                          schema::ObjectFactory::CreateEndpoint::Results::Builder results) noexcept {
+    const std::uint64_t minimum = params.minimum_budget_ns();
+    if (minimum > static_cast<std::uint64_t>(sched::kMaxPeriod.ns())) return Outcome::invalid(KernelError::bad_range);
+    return give_new(call,
+                    heap_new<Endpoint>(params.interface_id(), Duration::ns(static_cast<std::int64_t>(minimum)),
+                                       Priority(params.ceiling())),
+                    [&](std::uint32_t index) { results.set_endpoint(index); });
+  }
+
+ private:
+  template <typename T, typename Set>
+  Outcome give_new(CallContext& call, T* object, Set&& set) noexcept {
+    if (object == nullptr) return Outcome::overloaded(KernelError::out_of_memory);
+    const auto index = call.give(Ref<Object>::adopt(object));
+    if (!index.has_value()) return Outcome::overloaded(index.error());
+    set(*index);
+    return Outcome::done();
+  }
+};
+
+class BootPackageService final : public SingletonObject<BootPackageService, schema::BootPackage> {
+ public:
+  Outcome read_manifest(CallContext& call, schema::BootPackage::ReadManifest::Params::Reader,
+                        schema::BootPackage::ReadManifest::Results::Builder results) noexcept {
+    // Whole pages around the module, which may begin and end within one.
+    const std::uint64_t base = g_boot_pack.base.value() & ~(hal::kPageSize - 1);
+    const std::uint64_t offset = g_boot_pack.base.value() - base;
+    const std::uint64_t size = (offset + g_boot_pack.size + hal::kPageSize - 1) & ~(hal::kPageSize - 1);
+    results.set_offset(offset);
+    results.set_size(g_boot_pack.size);
+    return give_result(call, MemoryObject::wrap({hal::PhysicalAddress(base), size}, false),
+                       [&](std::uint32_t index) { results.set_pack(index); });
+  }
+};
+
+constinit ConsoleService g_console;
+constinit TimerService g_timer;
+constinit TraceSourceService g_trace_source;
+constinit TraceRingsService g_trace_rings;
+constinit HostChannelService g_host;
+constinit SystemControlService g_control;
+constinit FrameAllocatorService g_frames_service;
+constinit ObjectFactoryService g_factory;
+constinit BootPackageService g_boot_package;
+
+}  // namespace
+
+Object& console_service() noexcept { return g_console; }
+Object& timer_service() noexcept { return g_timer; }
+Object& trace_source_service() noexcept { return g_trace_source; }
+Object& trace_rings_service() noexcept { return g_trace_rings; }
+Object& host_channel_service() noexcept { return g_host; }
+Object& system_control_service() noexcept { return g_control; }
+Object& frame_allocator_service() noexcept { return g_frames_service; }
+Object& object_factory_service() noexcept { return g_factory; }
+Object& boot_package_service() noexcept { return g_boot_package; }
+
+void set_boot_memory(hal::MemoryRange host_channel, hal::MemoryRange boot_pack) noexcept {
+  g_host_channel = host_channel;
+  g_boot_pack = boot_pack;
+}
+
+}  // namespace capos::kernel

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "process/spawner.hpp"
+
+#include <array>
+#include <cstring>
+
+#include "core/account.hpp"
+#include "core/termination.hpp"
+#include "core/wake.hpp"
+#include "ipc/call_context.hpp"
+#include "islands/lease.hpp"
+#include "memory/object_heap.hpp"
+#include "process/elf_loader.hpp"
+
+namespace capos::kernel {
+namespace {
+
+using schema::KernelError;
+
+constexpr std::uint64_t kStackPages = 16;
+
+// The CapSet page of a new process; its capabilities go into the process's table.
+ResultOf<void, KernelError> grant_all(Process& process, std::span<const GrantedCapability> grants) noexcept {
+  Ref<MemoryObject> page = TRY(MemoryObject::create(process, 1));
+  auto& capset = *static_cast<abi::CapSet*>(page->kernel_address());
+  capset.magic = abi::kCapSetMagic;
+  for (const GrantedCapability& grant : grants) {
+    if (capset.count == abi::kCapSetCapacity) return fail(KernelError::out_of_capabilities);
+    abi::CapSetEntry& entry = capset.entries[capset.count++];
+    if (grant.name.empty() || grant.name.size() >= sizeof entry.name) return fail(KernelError::bad_range);
+    std::memcpy(entry.name, grant.name.data(), grant.name.size());
+    const abi::CapId id = TRY(process.capabilities().insert(Ref<Object>::share(*grant.object), grant.interface_id));
+    entry.cap = id.raw;
+    entry.interface_id = grant.interface_id;
+  }
+  return process.install_capset(std::move(page));
+}
+
+ResultOf<void, KernelError> fill_process(Process& process, const SpawnRequest& request,
+                                         std::span<const GrantedCapability> grants) noexcept {
+  process.set_entry(TRY(load_elf(process, request.image)));
+  TRY_VOID(process.prepare(kStackPages));
+  VirtualMemoryObject* const memory = heap_new<VirtualMemoryObject>(process);
+  if (memory == nullptr) return fail(KernelError::out_of_memory);
+  const Ref<Object> held = Ref<Object>::adopt(memory);
+  std::array<GrantedCapability, abi::kCapSetCapacity> all;
+  if (grants.size() + 2 > all.size()) return fail(KernelError::out_of_capabilities);
+  std::size_t count = 0;
+  for (const GrantedCapability& grant : grants) all[count++] = grant;
+  all[count++] = {"self.memory", memory, memory->interface_id()};
+  if (request.context != nullptr) {
+    all[count++] = {"self.context", request.context, request.context->interface_id()};
+  }
+  TRY_VOID(grant_all(process, {all.data(), count}));
+  Thread& thread = process.thread();
+  if (request.context != nullptr) {
+    request.context->acquire();
+    request.context->thread = &thread;
+    thread.bound = request.context;
+  }
+  give_account(own_account(thread), thread);
+  return {};
+}
+
+void start_here(void* subject) noexcept {
+  Process& process = *static_cast<Process*>(subject);
+  if (process.alive()) make_ready(Cpu::current(), process.thread().account, hal::now());
+  process.release();
+}
+
+class ProcessSpawnerService final : public SingletonObject<ProcessSpawnerService, schema::ProcessSpawner> {
+ public:
+  Outcome spawn(CallContext& call, schema::ProcessSpawner::Spawn::Params::Reader params,
+                schema::ProcessSpawner::Spawn::Results::Builder results) noexcept {
+    std::array<GrantedCapability, abi::kCapSetCapacity> grants;
+    const auto list = params.grants();
+    if (list.size() > grants.size()) return Outcome::overloaded(KernelError::out_of_capabilities);
+    for (std::uint32_t i = 0; i < list.size(); ++i) {
+      CapabilityEntry* const entry = call.argument_entry(list[i].capability().get_capability());
+      if (entry == nullptr) return Outcome::invalid(KernelError::bad_capability);
+      grants[i] = {list[i].name(), entry->object, entry->interface_id};
+    }
+    SpawnRequest request{.name = params.name(),
+                         .image = find_program(params.program()),
+                         .number = params.source(),
+                         .cpu = CpuId(params.cpu()),
+                         .quota_pages = params.memory_pages()};
+    if (request.image.empty()) return Outcome::invalid(KernelError::not_found);
+    if (params.has_context()) {
+      request.context = call.argument<SchedulingContext>(params.context());
+      if (request.context == nullptr) return Outcome::invalid(KernelError::bad_capability);
+      request.cpu = request.context->cpu();
+    } else if (!best_effort_allowed(request.cpu, params.passive())) {
+      return Outcome::invalid(KernelError::bad_cpu);
+    }
+    if (request.context != nullptr && request.context->claimed.exchange(true)) return Outcome::overloaded(KernelError::busy);
+    const Outcome outcome = build_and_start(call, request, {grants.data(), list.size()}, results);
+    if (request.context != nullptr && outcome.kind() != Outcome::Kind::done) request.context->claimed = false;
+    return outcome;
+  }
+
+ private:
+  static Outcome build_and_start(CallContext& call, const SpawnRequest& request,
+                                 std::span<const GrantedCapability> grants,
+                                 schema::ProcessSpawner::Spawn::Results::Builder results) noexcept {
+    auto process = build_process(request, grants);
+    if (!process.has_value()) return Outcome::failed(process.error());
+    ProcessHandle* const handle = heap_new<ProcessHandle>(**process);
+    const auto index = handle == nullptr ? ResultOf<std::uint32_t, KernelError>(fail(KernelError::out_of_memory))
+                                         : call.give(Ref<Object>::adopt(handle));
+    if (!index.has_value()) {
+      (*process)->end({schema::ExitReason::killed, 0, 0});
+      return Outcome::overloaded(index.error());
+    }
+    start_process(**process);
+    results.set_process(*index);
+    call.reschedule = true;
+    return Outcome::done();
+  }
+};
+
+constinit ProcessSpawnerService g_spawner;
+
+}  // namespace
+
+Object& process_spawner_service() noexcept { return g_spawner; }
+
+ResultOf<Ref<Process>, KernelError> build_process(const SpawnRequest& request,
+                                                  std::span<const GrantedCapability> grants) noexcept {
+  Ref<Process> process = TRY(Process::create(request.name, request.number, request.quota_pages, request.cpu));
+  const auto filled = fill_process(*process, request, grants);
+  if (filled.has_value()) return process;
+  Thread& thread = process->thread();
+  if (thread.bound != nullptr) {
+    thread.bound->thread = nullptr;
+    thread.bound->release();
+    thread.bound = nullptr;
+  }
+  process->end({schema::ExitReason::killed, 0, 0});
+  return fail(filled.error());
+}
+
+void start_process(Process& process) noexcept {
+  process.acquire();
+  if (!post(process.thread().cpu, process.thread().start_mail, start_here, &process)) process.release();
+}
+
+void ProcessHandle::destroy() noexcept { heap_delete(this); }
+
+Outcome ProcessHandle::wait(CallContext& call, const Interface::Wait::Params::Value&,
+                            Interface::Wait::Results::Value& results) noexcept {
+  const auto ended = [&]() noexcept {
+    const ProcessExit& exit = process_->exit_record();
+    results.reason = exit.reason;
+    results.code = exit.code;
+    results.address = exit.address;
+    return Outcome::done();
+  };
+  if (!process_->alive()) return ended();
+  Thread& thread = call.thread;
+  thread.waiting_for = nullptr;
+  thread.waiting_in = &process_->waiter;
+  if (!process_->waiter.enter(thread)) return Outcome::overloaded(KernelError::busy);
+  if (!process_->alive() && process_->waiter.leave(thread)) return ended();
+  thread.state = ThreadState::await_signal;
+  thread.has_waited = true;
+  block(call.cpu, thread.account, call.now);
+  return Outcome::blocked();
+}
+
+Outcome ProcessHandle::kill(CallContext& call, const Interface::Kill::Params::Value&,
+                            Interface::Kill::Results::Value&) noexcept {
+  if (process_->alive()) kernel::kill(*process_);
+  call.reschedule = true;
+  return Outcome::done();
+}
+
+Outcome ProcessHandle::state(CallContext&, const Interface::State::Params::Value&,
+                             Interface::State::Results::Value& results) noexcept {
+  results.alive = process_->alive();
+  results.ready = results.alive && process_->thread().has_waited;
+  return Outcome::done();
+}
+
+}  // namespace capos::kernel

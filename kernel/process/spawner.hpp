@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+// Making processes: from a program of the boot pack, with the capabilities granted and no others.
+#pragma once
+
+#include <span>
+#include <string_view>
+
+#include "process/process.hpp"
+
+namespace capos::kernel {
+
+struct GrantedCapability {
+  std::string_view name;
+  Object* object = nullptr;
+  std::uint64_t interface_id = 0;
+};
+
+struct SpawnRequest {
+  std::string_view name;
+  std::span<const std::byte> image;
+  std::uint32_t number = 0;
+  CpuId cpu;
+  std::uint64_t quota_pages = 0;
+  SchedulingContext* context = nullptr;  // claimed by the caller
+};
+
+// Builds a process that is ready to start; every process has "self.memory", its VirtualMemory.
+// Errors: those of ProcessSpawner.spawn.
+[[nodiscard]] ResultOf<Ref<Process>, schema::KernelError> build_process(const SpawnRequest& request,
+                                                                        std::span<const GrantedCapability> grants) noexcept;
+// Its thread begins to run on its CPU.
+void start_process(Process& process) noexcept;
+
+[[nodiscard]] Object& process_spawner_service() noexcept;
+// The boot pack's programs, for the spawner; set at boot.
+[[nodiscard]] std::span<const std::byte> find_program(std::string_view name) noexcept;
+
+class ProcessHandle final : public TypedObject<ProcessHandle, schema::ProcessHandle> {
+ public:
+  static constexpr ObjectType kType = ObjectType::process_handle;
+  using Interface = schema::ProcessHandle;
+  explicit ProcessHandle(Process& process) noexcept : TypedObject(kType), process_(Ref<Process>::share(process)) {}
+
+  Outcome wait(CallContext&, const Interface::Wait::Params::Value&, Interface::Wait::Results::Value&) noexcept;
+  Outcome kill(CallContext&, const Interface::Kill::Params::Value&, Interface::Kill::Results::Value&) noexcept;
+  Outcome state(CallContext&, const Interface::State::Params::Value&, Interface::State::Results::Value&) noexcept;
+
+ private:
+  void destroy() noexcept override;
+  Ref<Process> process_;
+};
+
+}  // namespace capos::kernel
