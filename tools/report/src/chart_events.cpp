@@ -76,7 +76,7 @@ std::string draw_interrupts(const IsolatedCpu& cpu) {
     const std::uint64_t count = cpu.interrupts[i];
     if (count == 0) continue;
     const double end = std::max(x(static_cast<double>(count)), kLabel + 2);
-    svg.text(kLabel - 10, y + 14, interrupt_cause_name(i), "tick", Anchor::end);
+    svg.text(kLabel - 10, y + 14, describe(static_cast<schema::InterruptCause>(i)), "tick", Anchor::end);
     svg.rect(kLabel, y + 4, end - kLabel, kBar - 9, "response");
     svg.text(end + 8, y + 14, group_digits(count), "label");
     y += kBar;

@@ -104,7 +104,7 @@ void draw_times(Svg& svg, const Scale& x, double bottom) {
 }
 
 std::string state_class(DriveState state) {
-  const std::string_view name = name_of(state);
+  const std::string_view name = describe(state);
   return fmt::format("drive-{}", name);
 }
 
@@ -114,8 +114,8 @@ void draw_drive(Svg& svg, const PendulumResult& pendulum, const Scale& x, double
   const auto bar = [&](std::uint64_t from, std::uint64_t to, DriveState state) {
     const double x1 = x(static_cast<double>(from)), x2 = x(static_cast<double>(to));
     svg.rect(x1, top, std::max(x2 - x1, 1.5), kStrip, state_class(state),
-             fmt::format("{} from {} to {}", name_of(state), format_ns(from), format_ns(to)));
-    if (x2 - x1 > 60) svg.text((x1 + x2) / 2, top + 13, name_of(state), "drive-name", Anchor::middle);
+             fmt::format("{} from {} to {}", describe(state), format_ns(from), format_ns(to)));
+    if (x2 - x1 > 60) svg.text((x1 + x2) / 2, top + 13, describe(state), "drive-name", Anchor::middle);
   };
   std::uint64_t since = pendulum.points.front().time_ns;
   DriveState state = DriveState::idle;

@@ -2,15 +2,10 @@
 #include "capos/report/event.hpp"
 
 #include <algorithm>
-#include <bit>
 #include <span>
 
 namespace capos::report {
 namespace {
-
-constexpr std::uint64_t head_word(Kind kind, std::uint16_t cpu, std::uint32_t source) noexcept {
-  return static_cast<std::uint64_t>(kind) | std::uint64_t{cpu} << 16 | std::uint64_t{source} << 32;
-}
 
 std::string_view name_at(std::span<const std::string_view> names, std::uint64_t index) noexcept {
   return index < names.size() ? names[index] : std::string_view("unknown");
@@ -19,48 +14,57 @@ std::string_view name_at(std::span<const std::string_view> names, std::uint64_t 
 }  // namespace
 
 Event Event::from_words(const std::array<std::uint64_t, 8>& words) noexcept {
-  Event event;
-  event.time_ns = words[0];
-  event.kind = static_cast<Kind>(words[1] & 0xffff);
-  event.cpu = static_cast<std::uint16_t>(words[1] >> 16);
-  event.source = static_cast<std::uint32_t>(words[1] >> 32);
-  std::copy_n(words.begin() + 2, 6, event.values.begin());
-  return event;
+  const auto raw = schema::TraceEvent::Value::from_words(words.data(), static_cast<unsigned>(words.size()));
+  return {raw.time_ns, raw.kind, raw.cpu, raw.source, {raw.a, raw.b, raw.c, raw.d, raw.e, raw.f}};
 }
 
 std::array<std::uint64_t, 8> Event::to_words() const noexcept {
-  std::array<std::uint64_t, 8> words{time_ns, head_word(kind, cpu, source)};
-  std::copy_n(values.begin(), 6, words.begin() + 2);
+  const schema::TraceEvent::Value raw{time_ns,   kind,      cpu,       source,    values[0],
+                                      values[1], values[2], values[3], values[4], values[5]};
+  std::array<std::uint64_t, 8> words{};
+  raw.to_words(words.data());
   return words;
 }
 
 Job Job::from_event(const Event& event) noexcept {
+  const auto words = event.to_words();
+  const auto raw = schema::JobEvent::Value::from_words(words.data(), static_cast<unsigned>(words.size()));
   Job job;
-  job.finish_ns = event.time_ns;
-  job.cpu = event.cpu;
-  job.source = event.source;
-  job.release_ns = event.values[0];
-  job.start_ns = event.values[1];
-  job.deadline_ns = event.values[2];
-  job.consumed_ns = event.values[3];
-  job.index = static_cast<std::uint32_t>(event.values[4]);
-  job.cause = static_cast<Cause>(event.values[4] >> 32 & 0xffff);
-  job.overran = (event.values[4] >> 48 & 1) != 0;
-  job.abandoned = (event.values[4] >> 49 & 1) != 0;
-  job.preemptions = static_cast<std::uint32_t>(event.values[5]);
-  job.by_whom = static_cast<std::uint32_t>(event.values[5] >> 32);
+  job.finish_ns = raw.finish_ns;
+  job.release_ns = raw.release_ns;
+  job.start_ns = raw.start_ns;
+  job.deadline_ns = raw.deadline_ns;
+  job.consumed_ns = raw.consumed_ns;
+  job.source = raw.source;
+  job.index = raw.index;
+  job.preemptions = raw.preemptions;
+  job.by_whom = raw.by_whom;
+  job.cpu = raw.cpu;
+  job.cause = raw.cause;
+  job.overran = raw.overran;
+  job.abandoned = raw.abandoned;
   return job;
 }
 
 Event Job::to_event() const noexcept {
-  const std::uint64_t flags = std::uint64_t{index} | static_cast<std::uint64_t>(cause) << 32 |
-                              std::uint64_t{overran} << 48 | std::uint64_t{abandoned} << 49;
-  return {finish_ns,
-          Kind::job,
-          cpu,
-          source,
-          {release_ns, start_ns, deadline_ns, consumed_ns, flags,
-           std::uint64_t{preemptions} | std::uint64_t{by_whom} << 32}};
+  schema::JobEvent::Value raw;
+  raw.finish_ns = finish_ns;
+  raw.kind = Kind::job;
+  raw.cpu = cpu;
+  raw.source = source;
+  raw.release_ns = release_ns;
+  raw.start_ns = start_ns;
+  raw.deadline_ns = deadline_ns;
+  raw.consumed_ns = consumed_ns;
+  raw.index = index;
+  raw.cause = cause;
+  raw.overran = overran;
+  raw.abandoned = abandoned;
+  raw.preemptions = preemptions;
+  raw.by_whom = by_whom;
+  std::array<std::uint64_t, 8> words{};
+  raw.to_words(words.data());
+  return Event::from_words(words);
 }
 
 std::uint64_t Job::response_ns() const noexcept {
@@ -68,36 +72,22 @@ std::uint64_t Job::response_ns() const noexcept {
 }
 std::uint64_t Job::wakeup_ns() const noexcept { return start_ns > release_ns ? start_ns - release_ns : 0; }
 
-std::string_view name_of(Kind kind) noexcept {
-  static constexpr std::string_view kNames[] = {"none",    "job",         "release",  "miss",
-                                                "overrun", "consequence", "dispatch", "fault",
-                                                "exit",    "user",        "island",   "boot"};
-  return name_at(kNames, static_cast<std::uint64_t>(kind));
-}
-
-std::string_view name_of(Cause cause) noexcept {
+std::string_view describe(Cause cause) noexcept {
   static constexpr std::string_view kNames[] = {"none",      "budget spent", "late wake-up",
                                                 "preempted", "ran long",     "previous job late"};
   return name_at(kNames, static_cast<std::uint64_t>(cause));
 }
 
-std::string_view name_of(DriveState state) noexcept {
+std::string_view describe(DriveState state) noexcept {
   static constexpr std::string_view kNames[] = {"idle", "driving", "holding", "released", "stopped"};
   return name_at(kNames, static_cast<std::uint64_t>(state));
 }
 
-std::string_view interrupt_cause_name(unsigned index) noexcept {
+std::string_view describe(schema::InterruptCause cause) noexcept {
   static constexpr std::string_view kNames[] = {"timer: release", "timer: budget end", "timer: slice",
                                                 "timer: quantum", "timer: sleep",      "mailbox",
                                                 "device",         "spurious",          "timer: early"};
-  return name_at(kNames, index);
-}
-
-std::string_view interrupt_cause_key(unsigned index) noexcept {
-  static constexpr std::string_view kNames[] = {"timerRelease", "timerBudget", "timerSlice",
-                                                "timerQuantum", "timerSleep",  "mailbox",
-                                                "device",       "spurious",    "timerEarly"};
-  return name_at(kNames, index);
+  return name_at(kNames, static_cast<std::uint64_t>(cause));
 }
 
 std::string_view consequence_name(std::uint64_t value) noexcept {

@@ -31,10 +31,11 @@ std::string format_ns(std::uint64_t ns) {
 }
 
 std::string group_digits(std::uint64_t value) {
-  std::string text = std::to_string(value);
-  for (std::size_t place = text.size(); place > 3;) {
-    place -= 3;
-    text.insert(place, " ");
+  const std::string digits = std::to_string(value);
+  std::string text;
+  for (std::size_t i = 0; i < digits.size(); ++i) {
+    if (i != 0 && (digits.size() - i) % 3 == 0) text += ' ';
+    text += digits[i];
   }
   return text;
 }

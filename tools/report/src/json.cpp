@@ -98,8 +98,8 @@ template <typename Counts>
 Json interrupts_to_json(const Counts& counts) {
   Json causes = Json::object();
   for (unsigned i = 0; i < counts.size(); ++i) {
-    const std::string_view key = interrupt_cause_key(i);
-    if (key != "unknown") {
+    const std::string_view key = name_of(static_cast<schema::InterruptCause>(i));
+    if (!key.empty()) {
       causes[std::string(key)] = counts[i];
     } else if (counts[i] != 0) {
       causes["cause" + std::to_string(i)] = counts[i];

@@ -52,7 +52,7 @@ std::string miss_rows(const Result& result) {
             "<td class=\"left\">{}</td></tr>\n",
             escape_html(full_name(island.name, task.input.name)), miss.index,
             format_since(miss.deadline_ns, result.start_ns),
-            miss.finished ? format_ns(miss.late_by_ns) : "never finished", name_of(miss.cause),
+            miss.finished ? format_ns(miss.late_by_ns) : "never finished", describe(miss.cause),
             escape_html(miss.by_whom));
       }
     }

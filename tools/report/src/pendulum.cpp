@@ -2,7 +2,6 @@
 #include "pendulum.hpp"
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 
 namespace capos::report {
@@ -17,16 +16,11 @@ std::optional<std::uint32_t> plant_number(const RunInputs& inputs) {
   return std::nullopt;
 }
 
-// PlantSample of robot.capnp: five doubles and the drive's state.
 PlantPoint to_point(const Event& event, std::uint64_t start_ns) {
-  const auto real = [&](std::size_t i) { return std::bit_cast<double>(event.values[i]); };
-  return {event.time_ns - start_ns,
-          real(0),
-          real(1),
-          real(2),
-          real(3),
-          real(4),
-          static_cast<DriveState>(event.values[5] & 0xffff)};
+  const auto sample =
+      schema::PlantSample::Value::from_words(event.values.data(), static_cast<unsigned>(event.values.size()));
+  return {event.time_ns - start_ns, sample.position, sample.velocity, sample.angle,
+          sample.angular_velocity,  sample.effort,   sample.state};
 }
 
 bool finite(const PlantPoint& p) {

@@ -46,8 +46,8 @@ std::string interrupt_sentence(const IsolatedCpu& cpu) {
   std::string causes;
   for (unsigned i = 0; i < cpu.interrupts.size(); ++i) {
     if (cpu.interrupts[i] == 0) continue;
-    causes += fmt::format("{}{} {}", causes.empty() ? "" : ", ", interrupt_cause_name(i),
-                          group_digits(cpu.interrupts[i]));
+    causes += fmt::format("{}{} {}", causes.empty() ? "" : ", ",
+                          describe(static_cast<schema::InterruptCause>(i)), group_digits(cpu.interrupts[i]));
   }
   std::string text = fmt::format("CPU {} ({}): {} interrupts", cpu.cpu, cpu.island, group_digits(cpu.total));
   if (cpu.jobs != 0) {

@@ -121,7 +121,7 @@ void add_event(Builder& builder, const Event& event, const Names& names, const R
 }
 
 std::string miss_text(const Miss& miss) {
-  std::string text = fmt::format("deadline missed: {}", name_of(miss.cause));
+  std::string text = fmt::format("deadline missed: {}", describe(miss.cause));
   if (!miss.by_whom.empty()) text += " by " + miss.by_whom;
   return text;
 }
@@ -148,7 +148,7 @@ void add_pendulum(Builder& builder, const PendulumResult& pendulum, std::uint64_
   for (const DriveChange& change : pendulum.drive_changes) {
     const std::uint64_t at = start_ns + change.time_ns;
     builder.add({at, severity_of(change.to), "drive", "actuator",
-                 fmt::format("{} -> {}", name_of(change.from), name_of(change.to)), 1, at});
+                 fmt::format("{} -> {}", describe(change.from), describe(change.to)), 1, at});
   }
   if (pendulum.fell_at_ns) {
     const std::uint64_t at = start_ns + *pendulum.fell_at_ns;

@@ -57,7 +57,7 @@ void judge_records(Judge& judge, const std::string& name, const TaskResult& task
 std::string miss_reason(const std::string& name, const TaskResult& task) {
   const Miss& first = task.miss_details.front();
   std::string text = fmt::format("{}: {} of {} jobs missed the deadline; the first, job {}: {}", name,
-                                 task.misses, task.jobs, first.index, name_of(first.cause));
+                                 task.misses, task.jobs, first.index, describe(first.cause));
   if (!first.by_whom.empty()) text += " by " + first.by_whom;
   if (first.late_by_ns != 0) text += fmt::format(", {} late", format_ns(first.late_by_ns));
   return text;

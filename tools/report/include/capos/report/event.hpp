@@ -11,26 +11,14 @@
 #include <string_view>
 
 #include "capos/abi/trace.hpp"
+#include "capos/schema/robot.hpp"
+#include "capos/schema/telemetry.hpp"
 
 namespace capos::report {
 
-// The values of EventKind, MissCause, InterruptCause, Consequence and ActuatorState of schema/, in its order.
-enum class Kind : std::uint16_t {
-  none,
-  job,
-  release,
-  miss,
-  overrun,
-  consequence,
-  dispatch,
-  fault,
-  exit,
-  user,
-  island,
-  boot,
-};
-enum class Cause : std::uint16_t { none, budget_spent, late_wakeup, preempted, ran_long, previous_job_late };
-enum class DriveState : std::uint16_t { idle, driving, holding, released, stopped };
+using Kind = schema::EventKind;
+using Cause = schema::MissCause;
+using DriveState = schema::ActuatorState;
 
 inline constexpr std::uint32_t kNobody = 0xffff'ffff;
 inline constexpr std::uint32_t kProgramBit = 0x8000'0000;
@@ -76,12 +64,10 @@ struct Job {
   return kProgramBit | (code & 0x7fff) << 16 | (program & 0xffff);
 }
 
-// Names for people: "timer release", "late wake-up", ...; "unknown" beyond the known ones.
-[[nodiscard]] std::string_view name_of(Kind kind) noexcept;
-[[nodiscard]] std::string_view name_of(Cause cause) noexcept;
-[[nodiscard]] std::string_view name_of(DriveState state) noexcept;
-[[nodiscard]] std::string_view interrupt_cause_name(unsigned index) noexcept;  // for people
-[[nodiscard]] std::string_view interrupt_cause_key(unsigned index) noexcept;   // as in telemetry.capnp
+// Words for people: "late wake-up", "timer: release", ...; "unknown" beyond the known ones.
+[[nodiscard]] std::string_view describe(Cause cause) noexcept;
+[[nodiscard]] std::string_view describe(DriveState state) noexcept;
+[[nodiscard]] std::string_view describe(schema::InterruptCause cause) noexcept;
 [[nodiscard]] std::string_view consequence_name(std::uint64_t value) noexcept;
 [[nodiscard]] std::string_view feature_name(unsigned bit) noexcept;  // MachineFeature of hal/machine.hpp
 
