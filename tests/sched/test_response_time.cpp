@@ -57,6 +57,14 @@ TEST(ResponseTime, DeadlineMonotonicOrder) {
   EXPECT_EQ(island.tasks[3].priority, Priority(197));
 }
 
+TEST(ResponseTime, JitterMakesATaskMoreUrgent) {
+  Island island;
+  island.task(1000, 10, 300);
+  island.task(1000, 10, 320).jitter = us(30);
+  ASSERT_TRUE(island.analyse().admitted());
+  EXPECT_GT(island.tasks[1].priority, island.tasks[0].priority);
+}
+
 TEST(ResponseTime, DerivedPrioritiesAvoidStatedOnes) {
   Island island;
   island.task(100, 10);

@@ -114,6 +114,20 @@ TEST(Suggest, ALateChain) {
   EXPECT_EQ(find(changes, ChangeKind::shorter_period, 1)->value, us(1220));
 }
 
+TEST(Suggest, AShorterPeriodTakesAStatedDeadlineAlong) {
+  Island island;
+  island.task(1000, 80);
+  island.task(2000, 120, 1900);
+  island.chain({0, 1}, 1500);
+  const Analysis refused = island.analyse();
+  ASSERT_EQ(refused.verdict, Verdict::chain_late);
+  std::array<Change, 8> room;
+  const std::span changes = std::span(room).first(suggest(island.model, refused, room));
+  ASSERT_NE(find(changes, ChangeKind::shorter_period, 1), nullptr);
+  EXPECT_EQ(find(changes, ChangeKind::shorter_period, 1)->value, us(1220));
+  EXPECT_EQ(island.tasks[1].deadline, us(1900));
+}
+
 TEST(Suggest, AFullCpu) {
   Island island;
   island.task(1000, 600);
