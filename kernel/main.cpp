@@ -144,6 +144,7 @@ void kernel_main(const BootInfo& boot) noexcept {
   }
   kernel::parameters() = parameters_from(pack);
   set_boot_memory(boot.host_channel, boot.module);
+  set_machine_features(boot.features);
   start_boot_cpu();
   start_other_cpus(pack.manifest().kernel_params().cpus(), boot.cpus);
   set_machine_overheads(overheads_of(pack.machine(), static_cast<std::uint16_t>(Cpu::count())));

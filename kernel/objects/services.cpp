@@ -16,6 +16,7 @@ using schema::KernelError;
 
 constinit hal::MemoryRange g_host_channel;
 constinit hal::MemoryRange g_boot_pack;
+constinit std::uint64_t g_features = 0;
 
 // Hands `object` out as a result capability; `set` writes its index into the results.
 template <typename Set>
@@ -44,6 +45,13 @@ class TimerService final : public SingletonObject<TimerService, schema::Timer> {
   Outcome now(CallContext& call, const schema::Timer::Now::Params::Value&,
               schema::Timer::Now::Results::Value& results) noexcept {
     results.ns = call.now.ns();
+    return Outcome::done();
+  }
+  Outcome describe(CallContext&, const schema::Timer::Describe::Params::Value&,
+                   schema::Timer::Describe::Results::Value& results) noexcept {
+    results.start_tsc = hal::tsc_of(Time{});
+    results.tsc_hz = hal::tsc_of(Time::from_ns(1'000'000'000)) - results.start_tsc;
+    results.features = g_features;
     return Outcome::done();
   }
   Outcome sleep_until(CallContext& call, const schema::Timer::SleepUntil::Params::Value& params,
@@ -182,5 +190,7 @@ void set_boot_memory(hal::MemoryRange host_channel, hal::MemoryRange boot_pack) 
   g_host_channel = host_channel;
   g_boot_pack = boot_pack;
 }
+
+void set_machine_features(std::uint64_t features) noexcept { g_features = features; }
 
 }  // namespace capos::kernel

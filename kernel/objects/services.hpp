@@ -20,5 +20,7 @@ namespace capos::kernel {
 
 // At boot: what host_channel and boot_package hand out; size 0 if the machine has none.
 void set_boot_memory(hal::MemoryRange host_channel, hal::MemoryRange boot_pack) noexcept;
+// At boot: MachineFeature bits in use, for Timer.describe.
+void set_machine_features(std::uint64_t features) noexcept;
 
 }  // namespace capos::kernel

@@ -87,6 +87,9 @@ interface Timer @0xf0a1b6c8d2e34712 {
   sleepUntil @1 (ns :UInt64) -> (ns :UInt64);
   # Blocks a best-effort thread until then and returns the time. Errors: badState for a thread on a
   # scheduling context (it waits for its next release instead).
+  describe @2 () -> (startTsc :UInt64, tscHz :UInt64, features :UInt64);
+  # What the clock is made of: the time stamp counter at its zero and in a second, so that a program reads the
+  # time by itself; and the features that the kernel uses (bits of hal's MachineFeature).
 }
 
 interface SchedulingContext @0xf0a1b6c8d2e34713 {
