@@ -1,12 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 # capos_kernel(name SOURCES a.cpp ... LIBRARIES x ...): a bootable image, <build>/kernel/<name>, of these sources,
-# the HAL and nothing else. It carries PVH and Multiboot2 headers. Libraries given must be freestanding.
+# the HAL and nothing else. It carries PVH and Multiboot2 headers, and a table of its functions for panics
+# (link_with_symbols.sh). Libraries given must be freestanding.
+get_filename_component(compiler_directory ${CMAKE_CXX_COMPILER} DIRECTORY)
+find_program(CAPOS_CXXFILT c++filt HINTS ${compiler_directory} REQUIRED)
+
 function(capos_kernel name)
   cmake_parse_arguments(ARG "" "" "SOURCES;LIBRARIES" ${ARGN})
   set(script ${PROJECT_SOURCE_DIR}/hal/x86_64/kernel.ld)
+  set(linker ${PROJECT_SOURCE_DIR}/cmake/link_with_symbols.sh)
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE ${ARG_LIBRARIES} capos_hal_x86_64 capos_freestanding_kernel)
-  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/kernel LINK_DEPENDS ${script})
+  set_target_properties(${name} PROPERTIES
+    RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/kernel
+    LINK_DEPENDS "${script};${linker}"
+    RULE_LAUNCH_LINK "sh ${linker} ${CMAKE_NM} ${CAPOS_CXXFILT}")
   target_link_options(${name} PRIVATE -nostdlib -nostartfiles -static -no-pie -Wl,--gc-sections
     -Wl,-z,noexecstack -Wl,-z,max-page-size=4096 -Wl,--build-id=none -Wl,--no-warn-rwx-segments
     -Wl,-T,${script})

@@ -131,7 +131,7 @@ extern "C" [[noreturn]] void hal_on_far_timer(bool from_user) noexcept {
   if (now() >= block.far_deadline) on_timer();
   arm_timer(block.far_deadline);
   if (from_user) resume_user();
-  idle();
+  on_spurious();  // what was interrupted is gone: the kernel decides anew
 }
 
 }  // namespace capos::hal

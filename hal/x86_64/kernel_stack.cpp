@@ -8,9 +8,8 @@ namespace capos::hal {
 bool is_kernel_stack(std::uint64_t address) noexcept {
   constexpr std::uint64_t kEnd = CAPOS_PER_CPU_BASE + std::uint64_t{kMaxCpus} * CAPOS_PER_CPU_STRIDE;
   if (address % 8 != 0 || address < CAPOS_PER_CPU_BASE || address >= kEnd) return false;
-  // The stack lies above the CPU's block and a guard page, and ends at CAPOS_STACK_TOP.
   const std::uint64_t within = (address - CAPOS_PER_CPU_BASE) % CAPOS_PER_CPU_STRIDE;
-  return within >= (CAPOS_BLOCK_PAGES + 1) * kPageSize && within <= CAPOS_STACK_TOP - 16;
+  return within >= CAPOS_STACK_BOTTOM && within <= CAPOS_STACK_TOP - 16;
 }
 
 // The instruction after STI still runs with interrupts held; the one after that takes them (Intel SDM, STI).

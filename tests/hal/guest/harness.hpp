@@ -83,7 +83,7 @@ class Process {
 }
 
 // The tests, in their files.
-void test_threads() noexcept;
+void test_threads(const BootInfo& boot) noexcept;
 void test_hostile_programs() noexcept;
 void test_vectors(const BootInfo& boot) noexcept;
 void test_address_spaces() noexcept;
