@@ -67,7 +67,7 @@ const demo :M.SystemManifest = (
         ],
       ),
       (
-        name = "actuator", binary = "actuator", memory = (kib = 256), passive = true,
+        name = "actuator", binary = "actuator", memory = (kib = 512), passive = true,
         config = (actuator = .drive),
         exports = [(name = "drive", interface = Robot.actuatorInterface)],
         grants = [

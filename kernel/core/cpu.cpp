@@ -19,7 +19,7 @@ constinit unsigned g_count = 0;
 constinit KernelParameters g_parameters;
 
 std::byte* scratch() noexcept {
-  const FrameBlock block = frames().lock()->allocate(std::countr_zero(abi::kArenaPages));
+  const FrameBlock block = frames().lock()->allocate(std::bit_width(abi::kArenaPages - 1));
   return block.is_none() ? nullptr : static_cast<std::byte*>(hal::to_kernel(block.base));
 }
 

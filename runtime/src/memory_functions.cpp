@@ -54,4 +54,5 @@ extern "C" {
 void __cxa_pure_virtual() { __builtin_trap(); }
 }
 
+void operator delete(void*) noexcept { __builtin_trap(); }
 void operator delete(void*, std::size_t) noexcept { __builtin_trap(); }

@@ -25,6 +25,13 @@ abi::CapId Runtime::find(std::string_view name, std::uint64_t interface_id) cons
   return {};
 }
 
+abi::CapId Runtime::find_any(std::string_view name) const noexcept {
+  for (std::uint32_t i = 0; i < capset_->count; ++i) {
+    if (name_of(capset_->entries[i]) == name) return abi::CapId{capset_->entries[i].cap};
+  }
+  return {};
+}
+
 abi::CapId Runtime::need(std::string_view name, std::uint64_t interface_id) const noexcept {
   const abi::CapId cap = find(name, interface_id);
   if (!cap.is_null()) return cap;

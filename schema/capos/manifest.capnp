@@ -70,7 +70,7 @@ struct Service {
   exports @2 :List(Export);
   # Endpoints it serves; others are granted them as "service.export".
   grants @3 :List(Grant);
-  memory @4 :Units.Size = (kib = 256);
+  memory @4 :Units.Size = (kib = 512);
   # Bound on its stack, heap and kernel objects.
   weight @5 :UInt16 = 100;
   # Share of best-effort time relative to other best-effort services, 1 to 1000.

@@ -83,7 +83,7 @@ void console_write(std::string_view text) noexcept;
 [[noreturn]] void power_off(std::uint8_t code) noexcept;
 inline constexpr std::uint8_t kExitPanic = 0x7f;       // launcher sees 255
 inline constexpr std::uint8_t kExitRefusedCpu = 0x7e;  // launcher sees 253
-inline constexpr std::uint8_t kExitRefusedPack = 0x7d;  // launcher sees 251
+inline constexpr std::uint8_t kExitRefusedPack = 0x7d;  // launcher sees 251; all of them: abi/exit_code.hpp
 
 // Takes a pending interrupt, if there is one; that starts its upcall on a fresh stack and this call never returns.
 // For work that would otherwise be idle time, between steps that leave everything consistent.

@@ -10,6 +10,7 @@
 #include <span>
 
 #include "capos/abi/ring.hpp"
+#include "capos/abi/syscall.hpp"
 #include "capos/runtime/error.hpp"
 #include "capos/wire/message.hpp"
 

@@ -32,6 +32,8 @@ class Runtime {
     return Capability<Interface>(need(name, Interface::kInterfaceId));
   }
   [[nodiscard]] abi::CapId find(std::string_view name, std::uint64_t interface_id) const noexcept;
+  // By name alone, to hand it on.
+  [[nodiscard]] abi::CapId find_any(std::string_view name) const noexcept;
   [[nodiscard]] abi::CapId need(std::string_view name, std::uint64_t interface_id) const noexcept;
 
  private:

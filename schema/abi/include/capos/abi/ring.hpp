@@ -14,7 +14,7 @@ namespace capos::abi {
 inline constexpr std::uint32_t kSubmissionEntries = 16;
 inline constexpr std::uint32_t kCompletionEntries = 32;
 inline constexpr std::uint32_t kRingMagic = 0x474e4952;  // "RING"
-inline constexpr std::size_t kArenaPages = 16;
+inline constexpr std::size_t kArenaPages = 15;  // with the ring: one block of 16
 inline constexpr std::size_t kArenaBytes = kArenaPages * 4096;
 
 enum class RingOperation : std::uint8_t {

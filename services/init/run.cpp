@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+// The run: islands started together, time passed, an orderly end.
+#include "capos/abi/exit_code.hpp"
+#include "capos/runtime/text.hpp"
+#include "system.hpp"
+
+namespace capos::init {
+namespace {
+
+constexpr std::uint64_t kForever = std::uint64_t{1} << 62;
+
+std::uint64_t now_of(const System& system) noexcept {
+  const auto now = system.runtime.need<schema::Timer>("timer")->now();
+  return now.has_value() ? now->ns : 0;
+}
+
+void sleep_until(const System& system, std::uint64_t time) noexcept {
+  auto timer = system.runtime.need<schema::Timer>("timer");
+  (void)timer->sleep_until(time);
+}
+
+void start_islands(System& system, std::uint64_t start) noexcept {
+  std::uint32_t index = 0;
+  for (const auto island : system.config().islands()) {
+    runtime::Capability<schema::RealtimeIsland> capability(system.islands[index++]);
+    const auto started = capability->activate(start);
+    if (!started.has_value()) {
+      give_up(system, static_cast<std::uint8_t>(abi::RunOutcome::start_failed), island.name(), started.error().text());
+    }
+  }
+}
+
+void retire_islands(System& system) noexcept {
+  for (std::uint32_t index = 0; index < system.config().islands().size(); ++index) {
+    runtime::Capability<schema::RealtimeIsland> capability(system.islands[index]);
+    (void)capability->retire();
+  }
+}
+
+// The service with the host channel writes out what is left; without one there is nobody to wait for.
+void flush(const System& system) noexcept {
+  for (const auto service : system.config().services()) {
+    for (const auto grant : service.grants()) {
+      if (grant.which() != schema::Grant::Which::kernel || grant.kernel() != schema::KernelService::host_channel) continue;
+      runtime::Capability<schema::Notification> ask(system.flush), answer(system.flushed);
+      (void)ask->signal(1);
+      (void)answer->wait();
+      return;
+    }
+  }
+}
+
+}  // namespace
+
+void run(System& system) noexcept {
+  constexpr std::uint64_t kSettle = 2'000'000;  // ns, for the last jobs' records
+  const auto wanted = system.pack.run();
+  const std::uint64_t start = now_of(system) + wanted.warmup_ns();
+  start_islands(system, start);
+  sleep_until(system, wanted.duration_ns() == 0 ? kForever : start + wanted.duration_ns());
+  retire_islands(system);
+  sleep_until(system, now_of(system) + kSettle);
+  flush(system);
+  auto control = system.runtime.need<schema::SystemControl>("control");
+  (void)control->shutdown(static_cast<std::uint8_t>(abi::RunOutcome::finished));
+  runtime::exit_process(0);
+}
+
+}  // namespace capos::init

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+// Services: made with what the manifest grants them, and waited for.
+#include "boot_pack.hpp"
+#include "capos/abi/exit_code.hpp"
+#include "capos/runtime/text.hpp"
+#include "system.hpp"
+
+namespace capos::init {
+namespace {
+
+constexpr auto kStartFailed = static_cast<std::uint8_t>(abi::RunOutcome::start_failed);
+
+const TaskPlace* task_of(const System& system, std::string_view service) noexcept {
+  for (std::size_t i = 0; i < system.tasks_count; ++i) {
+    if (system.tasks[i].service == service) return &system.tasks[i];
+  }
+  return nullptr;
+}
+
+// A passive server runs where its callers do: on the CPU of the task that calls it, else where the manifest says.
+std::uint16_t cpu_of(const System& system, schema::Service::Reader service) noexcept {
+  std::size_t place = 0;
+  for (const auto island : system.config().islands()) {
+    for (const auto task : island.tasks()) {
+      const std::uint16_t cpu = system.tasks[place++].cpu;
+      for (const auto call : task.calls()) {
+        const std::string_view server = call.server();
+        if (server.substr(0, server.find('.')) == service.name()) return cpu;
+      }
+    }
+  }
+  return service.cpu();
+}
+
+bool is_own_export(const System& system, std::size_t index, schema::Service::Reader service) noexcept {
+  return system.exports[index].service == service.name();
+}
+
+// Everything the service is to hold, by name.
+class GrantList {
+ public:
+  GrantList(const System& system, schema::Service::Reader service) noexcept {
+    for (const auto grant : service.grants()) add(system, service, grant.name(), find_grant(system, grant));
+    for (std::size_t i = 0; i < system.exports_count; ++i) {
+      if (!is_own_export(system, i, service)) continue;
+      names_[count_].add("serve.").add(system.exports[i].name);
+      add(system, service, names_[count_].view(), system.exports[i].endpoint);
+    }
+    if (const abi::CapId config = make_config(system, service); !config.is_null()) add(system, service, "config", config);
+    for (const auto grant : service.grants()) {
+      if (grant.which() != schema::Grant::Which::kernel || grant.kernel() != schema::KernelService::host_channel) continue;
+      add(system, service, "flush", system.flush);
+      add(system, service, "flushed", system.flushed);
+    }
+  }
+  template <typename Params>
+  void write(Params params, runtime::Transfers& transfers) const noexcept {
+    const auto list = params.init_grants(static_cast<std::uint32_t>(count_));
+    for (std::uint32_t i = 0; i < count_; ++i) {
+      list[i].set_name(entries_[i].name);
+      list[i].init_capability().set_capability(transfers.add(entries_[i].cap));
+    }
+  }
+
+ private:
+  struct Entry {
+    std::string_view name;
+    abi::CapId cap;
+  };
+  void add(const System& system, schema::Service::Reader service, std::string_view name, abi::CapId cap) noexcept {
+    if (count_ == entries_.size()) give_up(system, kStartFailed, service.name(), "too many grants");
+    if (cap.is_null()) {
+      runtime::Text<96> text;
+      text.add("nothing to grant as \"").add(name).add("\"");
+      give_up(system, kStartFailed, service.name(), text.view());
+    }
+    entries_[count_++] = {name, cap};
+  }
+  std::array<Entry, 48> entries_{};
+  std::array<runtime::Text<40>, 48> names_{};
+  std::size_t count_ = 0;
+};
+
+}  // namespace
+
+void spawn_service(System& system, std::uint32_t index) noexcept {
+  constexpr std::uint64_t kPage = 4096;
+  const auto service = system.config().services()[index];
+  const GrantList grants(system, service);
+  const TaskPlace* const task = task_of(system, service.name());
+  auto spawner = system.runtime.need<schema::ProcessSpawner>("spawner");
+  auto made = spawner->spawn([&](auto params, runtime::Transfers& transfers) {
+    params.set_name(service.name());
+    params.set_program(service.binary());
+    grants.write(params, transfers);
+    params.set_cpu(cpu_of(system, service));
+    params.set_memory_pages(bytes_of(service.memory()) / kPage);
+    if (task != nullptr) params.set_context(transfers.add(task->context));
+    params.set_passive(service.passive());
+    params.set_source(index);
+  });
+  if (!made.has_value()) give_up(system, kStartFailed, service.name(), made.error().text());
+  system.processes[index] = made->cap(made->reader().process());
+}
+
+void await_services(const System& system) noexcept {
+  constexpr std::uint64_t kPause = 200'000, kPatience = 10'000'000'000;  // ns
+  auto timer = system.runtime.need<schema::Timer>("timer");
+  const auto begin = timer->now();
+  std::uint32_t index = 0;
+  for (const auto service : system.config().services()) {
+    runtime::Capability<schema::ProcessHandle> process(system.processes[index++]);
+    // Best-effort services may compute for ever; who is called or released must be there first.
+    if (!service.passive() && task_of(system, service.name()) == nullptr) continue;
+    for (;;) {
+      const auto state = process->state();
+      const auto now = timer->now();
+      if (!state.has_value() || !now.has_value()) give_up(system, kStartFailed, service.name(), "no state");
+      if (!state->alive) give_up(system, kStartFailed, service.name(), "it ended before it was ready");
+      if (state->ready) break;
+      if (now->ns - begin->ns > kPatience) give_up(system, kStartFailed, service.name(), "not ready after 10 s");
+      (void)timer->sleep_until(now->ns + kPause);
+    }
+  }
+}
+
+}  // namespace capos::init
