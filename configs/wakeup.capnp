@@ -39,7 +39,7 @@ const wakeup :M.SystemManifest = (
       ),
       (
         name = "wakeup-probe", binary = "wakeup-probe",
-        grants = [(name = "trace", kernel = trace)],
+        grants = [(name = "trace", kernel = trace), (name = "timer", kernel = timer)],
       ),
       (name = "load-cpu", binary = "load", config = (load = (kind = cpu, seed = 1))),
       (

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// wakeup-probe: a periodic task that reads the time stamp counter as soon as it is released, and reports how
+// long the release took to reach it: `user` events of code 2, a: latency in ns, b: the scheduled release.
+#include "capos/runtime/runtime.hpp"
+#include "capos/runtime/system_call.hpp"
+
+namespace {
+
+using namespace capos;
+
+constexpr std::uint32_t kWakeupCode = 2;
+
+struct Woken {
+  std::int32_t status = 0;
+  std::uint64_t tsc = 0;
+  std::uint64_t scheduled_ns = 0;
+};
+
+// SchedulingContext.waitNextRelease by hand: between the return from the kernel and RDTSC there is one
+// instruction, which saves the status that RDTSC would overwrite. (Registers: abi/syscall.hpp.)
+Woken wait_next_release(abi::CapId context) noexcept {
+  using Wait = schema::SchedulingContext::WaitNextRelease;
+  std::uint64_t a = static_cast<std::uint64_t>(abi::SystemCall::call) | std::uint64_t{Wait::kOrdinal} << 16;
+  std::uint64_t d = 0, status = 0, cap = context.raw, interface_id = Wait::kInterfaceId;
+  register std::uint64_t scheduled asm("r8") = 0;
+  asm volatile("syscall\n\tmovq %%rax, %%rcx\n\trdtsc"
+               : "+a"(a), "+d"(d), "=&c"(status), "+D"(cap), "+S"(interface_id), "+r"(scheduled)
+               :
+               : "r9", "r10", "r11", "r12", "r13", "r14", "r15", "memory");
+  return {static_cast<std::int32_t>(status), d << 32 | (a & 0xffff'ffff), scheduled};
+}
+
+}  // namespace
+
+int program_main(capos::runtime::Runtime& runtime) {
+  const auto context = runtime.need<schema::SchedulingContext>("self.context");
+  auto trace = runtime.need<schema::TraceSource>("trace");
+  const auto clock = runtime.need<schema::Timer>("timer")->describe();
+  if (!clock.has_value() || clock->tsc_hz == 0)
+    runtime::panic("wakeup-probe: the clock does not describe itself");
+  for (;;) {
+    const Woken woken = wait_next_release(context.cap());
+    if (woken.status != 0) return 0;  // retired
+    const unsigned __int128 ticks = woken.tsc - clock->start_tsc;
+    const auto now_ns = static_cast<std::uint64_t>(ticks * 1'000'000'000u / clock->tsc_hz);
+    const std::uint64_t latency = now_ns > woken.scheduled_ns ? now_ns - woken.scheduled_ns : 0;
+    (void)trace->emit(kWakeupCode, latency, woken.scheduled_ns, 0, 0, 0, 0);
+  }
+}
