@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The four functions that the compiler may call of itself (GCC manual, "Standards"), and strnlen.
+// The functions that the compiler may call of itself (GCC manual, "Standards"), strlen and strnlen.
 #include <cstddef>
 #include <cstdint>
 
@@ -47,6 +47,12 @@ extern "C" {
 [[gnu::optimize("no-tree-loop-distribute-patterns")]] std::size_t strnlen(const char* text, std::size_t limit) {
   std::size_t length = 0;
   while (length < limit && text[length] != 0) ++length;
+  return length;
+}
+
+[[gnu::optimize("no-tree-loop-distribute-patterns")]] std::size_t strlen(const char* text) {
+  std::size_t length = 0;
+  while (text[length] != 0) ++length;
   return length;
 }
 

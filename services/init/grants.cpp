@@ -27,9 +27,8 @@ std::uint8_t ceiling_of(const System& system, std::string_view service, std::str
     for (const auto task : island.tasks()) {
       const std::uint8_t priority = system.tasks[place++].priority;
       for (const auto call : task.calls()) {
-        const std::string_view server = call.server();
-        const std::size_t dot = server.find('.');
-        if (server.substr(0, dot) == service && server.substr(dot + 1) == name && priority > ceiling) ceiling = priority;
+        const ServerPath server = split(call.server());
+        if (server.service == service && server.name == name && priority > ceiling) ceiling = priority;
       }
     }
   }
@@ -52,11 +51,10 @@ std::string_view own_name(schema::KernelService service) noexcept {
 }
 
 abi::CapId find_export(const System& system, std::string_view path) noexcept {
-  const std::size_t dot = path.find('.');
-  if (dot == std::string_view::npos) return {};
+  const ServerPath wanted = split(path);
   for (std::size_t i = 0; i < system.exports_count; ++i) {
     const ExportPlace& place = system.exports[i];
-    if (place.service == path.substr(0, dot) && place.name == path.substr(dot + 1)) return place.client;
+    if (place.service == wanted.service && place.name == wanted.name) return place.client;
   }
   return {};
 }

@@ -24,8 +24,7 @@ std::uint16_t cpu_of(const System& system, schema::Service::Reader service) noex
     for (const auto task : island.tasks()) {
       const std::uint16_t cpu = system.tasks[place++].cpu;
       for (const auto call : task.calls()) {
-        const std::string_view server = call.server();
-        if (server.substr(0, server.find('.')) == service.name()) return cpu;
+        if (split(call.server()).service == service.name()) return cpu;
       }
     }
   }

@@ -53,6 +53,18 @@ struct System {
   abi::CapId flushed;
 };
 
+// "service.export" in its two parts; both empty if there is no dot.
+struct ServerPath {
+  std::string_view service;
+  std::string_view name;
+};
+[[nodiscard]] constexpr ServerPath split(std::string_view path) noexcept {
+  for (std::size_t dot = 0; dot < path.size(); ++dot) {
+    if (path[dot] == '.') return {{path.data(), dot}, {path.data() + dot + 1, path.size() - dot - 1}};
+  }
+  return {};
+}
+
 // A refusal on the console, and the end of the run with `code`.
 [[noreturn]] void give_up(const System& system, std::uint8_t code, std::string_view where, std::string_view why) noexcept;
 
