@@ -30,6 +30,12 @@ Woken wait_next_release(abi::CapId context) noexcept {
   return {static_cast<std::int32_t>(status), d << 32 | (a & 0xffff'ffff), scheduled};
 }
 
+// Cannot overflow below 18 GHz.
+std::uint64_t to_ns(std::uint64_t ticks, std::uint64_t hz) noexcept {
+  constexpr std::uint64_t kSecond = 1'000'000'000;
+  return ticks / hz * kSecond + ticks % hz * kSecond / hz;
+}
+
 }  // namespace
 
 int program_main(capos::runtime::Runtime& runtime) {
@@ -41,8 +47,7 @@ int program_main(capos::runtime::Runtime& runtime) {
   for (;;) {
     const Woken woken = wait_next_release(context.cap());
     if (woken.status != 0) return 0;  // retired
-    const unsigned __int128 ticks = woken.tsc - clock->start_tsc;
-    const auto now_ns = static_cast<std::uint64_t>(ticks * 1'000'000'000u / clock->tsc_hz);
+    const std::uint64_t now_ns = to_ns(woken.tsc - clock->start_tsc, clock->tsc_hz);
     const std::uint64_t latency = now_ns > woken.scheduled_ns ? now_ns - woken.scheduled_ns : 0;
     (void)trace->emit(kWakeupCode, latency, woken.scheduled_ns, 0, 0, 0, 0);
   }
