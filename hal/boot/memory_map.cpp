@@ -42,6 +42,7 @@ bool RangeSet::add(std::uint64_t from, std::uint64_t size) noexcept {
 
 bool RangeSet::remove(std::uint64_t from, std::uint64_t size) noexcept {
   const std::uint64_t to = end_of(from, size);
+  if (from == to) return true;
   bool complete = true;
   for (std::size_t i = 0; i < count_;) {
     const std::uint64_t low = base(i), high = end(i);

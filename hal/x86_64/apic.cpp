@@ -15,7 +15,6 @@ constexpr std::uint32_t kId = 0x20, kTaskPriority = 0x80, kEnd = 0xb0, kSpurious
                         kLint1 = 0x360, kError = 0x370, kInitialCount = 0x380, kCurrentCount = 0x390, kDivide = 0x3e0;
 constexpr std::uint32_t kMasked = 1u << 16, kDeadlineMode = 2u << 17, kNmi = 0x400;
 constexpr std::uint32_t kDivideByOne = 0xb;
-constexpr std::uint32_t kOthers = 3u << 18;
 
 volatile std::uint32_t& memory_register(std::uint32_t offset) noexcept {
   return *reinterpret_cast<volatile std::uint32_t*>(CAPOS_LAPIC_BASE + offset);
@@ -93,7 +92,6 @@ std::uint32_t apic_id() noexcept {
 }
 
 void send_ipi(std::uint32_t apic, std::uint32_t what) noexcept { command(apic, what); }
-void send_ipi_to_others(std::uint32_t what) noexcept { command(0, what | kOthers); }
 
 namespace {
 // Every redirection entry masked; the window of a controller is two registers.

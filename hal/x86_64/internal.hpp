@@ -75,7 +75,6 @@ void start_local_apic() noexcept;  // this CPU's
 void end_of_interrupt() noexcept;
 [[nodiscard]] std::uint32_t apic_id() noexcept;
 void send_ipi(std::uint32_t apic, std::uint32_t command) noexcept;
-void send_ipi_to_others(std::uint32_t command) noexcept;
 void set_timer_vector(std::uint8_t vector) noexcept;
 void set_timer_count(std::uint32_t count) noexcept;  // 0 stops it
 [[nodiscard]] std::uint32_t timer_count() noexcept;  // what is left

@@ -23,6 +23,7 @@ std::array<std::uint32_t, kMaxCpus> apic_ids;
 unsigned cpu_count = 1;
 constinit std::atomic<unsigned> starting = 0;     // the CPU that start_cpu() waits for
 constinit std::atomic<bool> answered = false;
+constinit std::atomic<std::uint32_t> running = 1;  // bits of CPUs that execute
 constinit std::atomic<std::uint64_t> ping = 0, pong = 0;
 constexpr unsigned kRounds = 8;
 
@@ -103,6 +104,7 @@ void start_this_cpu(unsigned cpu) noexcept {
 void hal_ap_start() noexcept {
   const unsigned cpu = starting.load(std::memory_order_acquire);
   start_this_cpu(cpu);
+  running.fetch_or(1u << cpu, std::memory_order_relaxed);
   answered.store(true, std::memory_order_release);
   answer_clock();
   on_cpu_started(CpuId{static_cast<std::uint16_t>(cpu)});
@@ -113,7 +115,7 @@ void hal_ap_start() noexcept {
 bool start_cpu(CpuId cpu) noexcept {
   using namespace x86;
   constexpr std::uint64_t kAfterInit = 10'000, kFirst = 1'000'000, kSecond = 100'000'000;
-  if (cpu.value() == 0 || cpu.value() >= cpu_count) return false;
+  if (cpu.value() >= cpu_count || (running.load(std::memory_order_relaxed) >> cpu.value() & 1) != 0) return false;
   copy_trampoline();
   hal_ap_root = kernel_root();
   hal_ap_stack = reinterpret_cast<std::uint64_t>(&block_of(cpu)) + CAPOS_STACK_TOP;
@@ -134,7 +136,10 @@ bool start_cpu(CpuId cpu) noexcept {
 void stop_other_cpus() noexcept {
   using namespace x86;
   stopping.store(true, std::memory_order_release);
-  if (cpu_count > 1) send_ipi_to_others(kIpiNmi);
+  // Not by the "all others" shorthand: a CPU that still waits for its start must not see an NMI (QEMU resets then).
+  const std::uint32_t targets = running.load(std::memory_order_relaxed) & ~(1u << this_cpu().value());
+  for (unsigned cpu = 0; cpu < cpu_count; ++cpu)
+    if ((targets >> cpu & 1) != 0) send_ipi(apic_ids[cpu], kIpiNmi);
 }
 
 CpuId this_cpu() noexcept {
