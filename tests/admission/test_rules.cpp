@@ -110,6 +110,7 @@ const Case kCases[] = {
     {"export_interface", {{", interface = 7", ""}}, {"initConfig.services[2].exports[0].interface", "export-interface"}},
     {"grant_twice", {{"kernel = timer)", "kernel = timer), (name = \"clock\", kernel = console)"}},
      {"initConfig.services[3].grants[1].name", "duplicate-name"}},
+    {"grant_reserved", {{"name = \"clock\"", "name = \"config\""}}, {"initConfig.services[3].grants[0].name", "reserved-name"}},
     {"grant_of_nothing", {{", kernel = timer", ""}}, {"initConfig.services[3].grants[0]", "grant-source"}},
     {"grant_service", {{"kernel = timer", "from = \"actuato.drive\""}},
      {"initConfig.services[3].grants[0].from", "unknown-service"}},

@@ -10,7 +10,9 @@ namespace {
 constexpr std::uint64_t to_ns(Duration duration) noexcept { return static_cast<std::uint64_t>(duration.ns()); }
 
 void write_cpus(std::uint32_t mask, schema::IslandCertificate::Builder out) noexcept {
-  auto cpus = out.init_cpus(static_cast<std::uint32_t>(std::popcount(mask)));
+  std::uint32_t count = 0;
+  for (std::uint32_t rest = mask; rest != 0; rest &= rest - 1) ++count;
+  auto cpus = out.init_cpus(count);
   for (std::uint32_t i = 0; mask != 0; ++i, mask &= mask - 1) {
     cpus.set(i, static_cast<std::uint16_t>(std::countr_zero(mask)));
   }

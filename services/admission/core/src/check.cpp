@@ -53,7 +53,7 @@ void Check::name(std::string_view kind, std::string_view name) noexcept {
     report("name", "bad-name", text("this ", kind, " has no name"), text("add: name = \"...\""));
     return;
   }
-  report("name", "bad-name", text("'", name.substr(0, 40), "' is not a name"),
+  report("name", "bad-name", text("'", std::string_view(name.data(), std::min<std::size_t>(name.size(), 40)), "' is not a name"),
          text("use 1 to ", kMaxNameLength, " letters, digits and '-', a letter first"));
 }
 
@@ -73,34 +73,41 @@ std::size_t distance(std::string_view a, std::string_view b) noexcept {
   return row[b.size()];
 }
 
+Halves split_at_dot(std::string_view name) noexcept {
+  for (std::size_t i = 0; i < name.size(); ++i) {
+    if (name[i] == '.') return {{name.data(), i}, std::string_view(name.data() + i + 1, name.size() - i - 1)};
+  }
+  return {name, std::nullopt};
+}
+
 ExportRef resolve(schema::SystemManifest::Reader manifest, std::string_view name) noexcept {
   ExportRef result;
   const auto services = manifest.init_config().services();
-  const std::size_t dot = name.find('.');
-  result.service = index_of(services, kMaxServices, name.substr(0, dot));
-  if (result.service == kNotFound || dot == std::string_view::npos) return result;
-  result.export_ = index_of(services[result.service].exports(), kMaxExportsPerService, name.substr(dot + 1));
+  const Halves halves = split_at_dot(name);
+  result.service = index_of(services, kMaxServices, halves.first);
+  if (result.service == kNotFound || !halves.second) return result;
+  result.export_ = index_of(services[result.service].exports(), kMaxExportsPerService, *halves.second);
   return result;
 }
 
 ExportRef resolve_or_report(Check& check, std::string_view field, std::string_view name) noexcept {
   const ExportRef ref = resolve(check.manifest, name);
   if (ref.found()) return ref;
-  const std::size_t dot = name.find('.');
-  if (dot == std::string_view::npos) {
+  const Halves halves = split_at_dot(name);
+  if (!halves.second) {
     check.report(field, "unknown-export", text("'", name, "' does not name an export"),
                  text("write \"service.export\""));
     return ref;
   }
   const auto services = check.manifest.init_config().services();
-  const std::string_view service = name.substr(0, dot);
+  const std::string_view service = halves.first;
   if (ref.service == kNotFound) {
     check.report(field, "unknown-service", text("no service is called '", service, "'"),
                  suggest("service", services, kMaxServices, service));
     return ref;
   }
   const auto exports = services[ref.service].exports();
-  const std::string_view wanted = name.substr(dot + 1);
+  const std::string_view wanted = *halves.second;
   check.report(field, "unknown-export", text("service '", service, "' does not export '", wanted, "'"),
                exports.empty() ? text("it exports nothing: add exports = [(name = \"", wanted, "\", interface = ...)]")
                                : suggest("export", exports, kMaxExportsPerService, wanted));

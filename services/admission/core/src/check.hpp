@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 #include <type_traits>
 
@@ -31,6 +32,12 @@ void append(TextWriter& out, const Part& part) noexcept {
   } else {
     out << part;
   }
+}
+
+// Literals know their length: no strlen, which programs on capOS do not have.
+template <std::size_t kSize>
+void append(TextWriter& out, const char (&part)[kSize]) noexcept {
+  out << std::string_view(part, kSize - 1);
 }
 
 // A text of at most 240 bytes from its parts.
@@ -134,11 +141,21 @@ FixedText<240> suggest(std::string_view kind, const NamedList& list, std::size_t
   char storage[240];
   TextWriter out(storage);
   out << "known: ";
-  for (std::uint32_t i = 0; i < list.size() && i < most; ++i) out << (i == 0 ? "" : ", ") << list[i].name();
+  for (std::uint32_t i = 0; i < list.size() && i < most; ++i) {
+    if (i != 0) out << ", ";
+    out << list[i].name();
+  }
   FixedText<240> result;
   result.assign(out.view());
   return result;
 }
+
+// "service.export" in two; `second` is null if there is no dot. (string_view's own find and substr want a C library.)
+struct Halves {
+  std::string_view first;
+  std::optional<std::string_view> second;
+};
+[[nodiscard]] Halves split_at_dot(std::string_view name) noexcept;
 
 // "service.export" resolved; unresolved parts are kNotFound.
 struct ExportRef {

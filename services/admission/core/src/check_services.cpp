@@ -91,6 +91,15 @@ void check_buffer_grant(Check& check, schema::Grant::Reader grant) noexcept {
                suggest("buffer", buffers, kMaxBuffers, grant.buffer()));
 }
 
+// Names under which init adds capabilities of its own.
+void check_reserved(Check& check, std::string_view name) noexcept {
+  for (const std::string_view reserved : {"config", "flush", "flushed"}) {
+    if (name != reserved) continue;
+    check.report("name", "reserved-name", text("the grant name '", name, "' is taken by the system"),
+                 text("choose another name: config, flush and flushed are given by init"));
+  }
+}
+
 void check_grants(Check& check, schema::Service::Reader service) noexcept {
   const auto grants = service.grants();
   const std::uint32_t count = check.bounded("grants", grants.size(), kMaxGrantsPerService);
@@ -98,6 +107,7 @@ void check_grants(Check& check, schema::Service::Reader service) noexcept {
     const Path::Scope scope(check.path, "grants", i);
     check.name("grant", grants[i].name());
     unique_name(check, "grant", grants, i);
+    check_reserved(check, grants[i].name());
     switch (grants[i].which()) {
       case schema::Grant::Which::from: check_from(check, service, grants[i]); break;
       case schema::Grant::Which::kernel: check_kernel_grant(check, grants[i]); break;

@@ -141,7 +141,8 @@ void check_place(Check& check, schema::Island::Reader island, schema::Task::Read
 void check_consequences(Check& check, schema::Task::Reader task) noexcept {
   const auto known = [](schema::Consequence value) { return value <= schema::Consequence::stop_task; };
   if (known(task.on_miss()) && known(task.on_overrun())) return;
-  check.report(known(task.on_miss()) ? "onOverrun" : "onMiss", "unknown-consequence",
+  const std::string_view field = known(task.on_miss()) ? std::string_view("onOverrun") : std::string_view("onMiss");
+  check.report(field, "unknown-consequence",
                text("task '", task.name(), "' asks for a consequence that this version does not know"),
                text("runLate, skip, hold or stopTask"));
 }

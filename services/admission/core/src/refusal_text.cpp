@@ -99,7 +99,8 @@ void write_refusal_text(const IslandReport& report, TextWriter& out) noexcept {
   out << ": ";
   write_cause(out, refusal);
   if (refusal.kind == RefusalKind::none || refusal.kind == RefusalKind::internal) return;
-  write_contributors(out, refusal, refusal.kind == RefusalKind::chain ? "Made of" : "Busy window");
+  using namespace std::string_view_literals;
+  write_contributors(out, refusal, refusal.kind == RefusalKind::chain ? "Made of"sv : "Busy window"sv);
   write_fixes(out, refusal);
 }
 

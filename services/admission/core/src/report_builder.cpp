@@ -8,11 +8,10 @@ constexpr std::uint64_t to_ns(Duration duration) noexcept {
   return duration.ns() < 0 ? 0 : static_cast<std::uint64_t>(duration.ns());
 }
 
-// budget / period in millionths, saturating. The product stays below 2^128.
+// budget / period in millionths, the period rounded down. At most 3.6e12 * 1e6 before the division: fits 64 bits.
 std::uint32_t utilisation_ppm(const sched::TaskModel& task) noexcept {
-  using Wide = unsigned __int128;
-  const Wide ppm = Wide{to_ns(task.budget)} * task.period.denominator / 1'000 / task.period.numerator;
-  return ppm > ~std::uint32_t{0} ? ~std::uint32_t{0} : static_cast<std::uint32_t>(ppm);
+  const std::uint64_t period = to_ns(task.period.floor());
+  return period == 0 ? 0 : static_cast<std::uint32_t>(to_ns(task.budget) * 1'000'000 / period);
 }
 
 TaskResult task_result(const sched::TaskModel& task) noexcept {
