@@ -32,7 +32,10 @@ const minimal :M.SystemManifest = (
           (name = "timer", kernel = timer),
         ],
       ),
-      (name = "probe", binary = "probe", grants = [(name = "trace", kernel = trace)]),
+      (
+        name = "probe", binary = "probe",
+        grants = [(name = "trace", kernel = trace), (name = "timer", kernel = timer)],
+      ),
     ],
     islands = [(
       name = "beat",

@@ -69,7 +69,10 @@ const twoRate :M.SystemManifest = (
           (name = "trace", kernel = trace),
         ],
       ),
-      (name = "health", binary = "probe", grants = [(name = "trace", kernel = trace)]),
+      (
+        name = "health", binary = "probe",
+        grants = [(name = "trace", kernel = trace), (name = "timer", kernel = timer)],
+      ),
     ],
     islands = [(
       name = "balance",
