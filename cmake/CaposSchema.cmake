@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 # Schemas compiled to code.
 #
-# capos_add_schema(name SOURCES DIR/a.capnp ... PREFIX DIR [IMPORTS DIR ...])
+# capos_add_schema(name SOURCES DIR/a.capnp ... PREFIX DIR [IMPORTS DIR ...] [REFERENCE])
 #   name        INTERFACE: the codec and generated headers <capos/schema/a.hpp>; freestanding
 #   name_host   STATIC: the same schemas through the stock C++ generator <path below PREFIX/a.capnp.h>
-#   The reference pages go to <build>/docs/reference/a.md.
+#   REFERENCE: the reference pages go to <build>/docs/reference/a.md.
 include_guard()
 # Debian's package cannot be found twice, and its targets must be seen wherever *_host libraries are linked.
 if(NOT TARGET CapnProto::capnp)
@@ -15,7 +15,7 @@ find_program(CAPOS_CAPNP capnp REQUIRED)
 find_program(CAPOS_CAPNPC_CXX capnpc-c++ REQUIRED)
 
 function(capos_add_schema name)
-  cmake_parse_arguments(ARG "" "PREFIX" "SOURCES;IMPORTS" ${ARGN})
+  cmake_parse_arguments(ARG "REFERENCE" "PREFIX" "SOURCES;IMPORTS" ${ARGN})
   set(ours ${CMAKE_BINARY_DIR}/generated/${name})
   set(stock ${CMAKE_BINARY_DIR}/generated/${name}_host)
   file(MAKE_DIRECTORY ${ours} ${stock})
@@ -34,10 +34,14 @@ function(capos_add_schema name)
     list(APPEND host_sources ${stock}/${path}.c++)
   endforeach()
 
+  set(publish "")
+  if(ARG_REFERENCE)
+    set(publish COMMAND ${CMAKE_COMMAND} -E copy_directory ${ours}/docs/reference ${CMAKE_BINARY_DIR}/docs/reference)
+  endif()
   # One run per language for all files: they import one another.
   add_custom_command(OUTPUT ${headers}
     COMMAND ${CAPOS_CAPNP} compile ${flags} -o$<TARGET_FILE:capnpc-capos>:${ours} ${ARG_SOURCES}
-    COMMAND ${CMAKE_COMMAND} -E copy_directory ${ours}/docs/reference ${CMAKE_BINARY_DIR}/docs/reference
+    ${publish}
     DEPENDS ${ARG_SOURCES} capnpc-capos COMMENT "Generating ${name}" VERBATIM)
   add_custom_target(${name}_generated DEPENDS ${headers})
   add_library(${name} INTERFACE)

@@ -103,7 +103,7 @@ class AnyListBuilder {
     store<std::make_unsigned_t<T>>(element(index), static_cast<std::make_unsigned_t<T>>(value));
   }
   void set_bit(std::uint32_t index, bool value) const noexcept {
-    store_bit(bytes(), std::uint64_t{index} * step_bits_, value);
+    store_bit(bytes(), index, value);
   }
   [[nodiscard]] AnyStructBuilder structure(std::uint32_t index) const noexcept {
     return {context_,

@@ -104,9 +104,8 @@ class AnyListReader {
     using Bits = std::make_unsigned_t<T>;
     return static_cast<T>(load<Bits>(element(index)));
   }
-  [[nodiscard]] bool get_bit(std::uint32_t index) const noexcept {
-    return load_bit(base_, std::uint64_t{index} * step_bits_);
-  }
+  // Lists of bits do not evolve: their step is one, also where the sender made a list of larger elements.
+  [[nodiscard]] bool get_bit(std::uint32_t index) const noexcept { return load_bit(base_, index); }
   [[nodiscard]] AnyStructReader structure(std::uint32_t index) const noexcept {
     if (depth_ == 0) {
       report(context_, Error::depth);

@@ -14,7 +14,7 @@ class MessageReader {
  public:
   // `words`: one segment without framing; may be changed by others meanwhile.
   explicit MessageReader(std::span<const Word> words, Limits limits = {}) noexcept
-      : context_{words.data(), words.size(), limits.traversal_words, Error::none}, depth_(limits.depth) {}
+      : context_{words.data(), words.size(), limits.traversal_words}, depth_(limits.depth) {}
   MessageReader(const MessageReader&) = delete;
   MessageReader& operator=(const MessageReader&) = delete;
 
@@ -32,6 +32,10 @@ class MessageReader {
   }
   // The first thing that went wrong in what has been read so far.
   [[nodiscard]] Error error() const noexcept { return context_.error; }
+  // Whether this went wrong, first or later.
+  [[nodiscard]] bool seen(Error error) const noexcept {
+    return (context_.seen >> static_cast<unsigned>(error) & 1u) != 0;
+  }
 
  private:
   ReadContext context_;
@@ -47,7 +51,7 @@ class MessageBuilder {
 
   // Starts over, in the same words.
   void reset() noexcept {
-    context_ = {words_.data(), words_.size(), {words_.data(), 0, ~std::uint64_t{0}, Error::none}};
+    context_ = {words_.data(), words_.size(), {words_.data(), 0, ~std::uint64_t{0}}};
     root_ = context_.allocate(1);
   }
   template <typename Schema>

@@ -31,9 +31,10 @@ class Pointer {
   }
   // Elements of a list; words of a composite list without its tag.
   [[nodiscard]] constexpr std::uint32_t element_count() const noexcept { return upper() >> 3; }
-  // A composite list's tag holds its element count where a pointer has its offset, unsigned.
+  // A composite list's tag holds its element count where a pointer has its offset, unsigned; as in libcapnp, the
+  // topmost bit does not count.
   [[nodiscard]] constexpr std::uint32_t tag_count() const noexcept {
-    return static_cast<std::uint32_t>(word_) >> 2;
+    return (static_cast<std::uint32_t>(word_) >> 2) & kMaxElements;
   }
   [[nodiscard]] constexpr bool is_capability() const noexcept {
     return static_cast<std::uint32_t>(word_) == 3u;

@@ -13,10 +13,12 @@ struct ReadContext {
   const Word* begin = nullptr;
   std::uint64_t size = 0;  // words
   std::uint64_t traversal_left = 0;
-  Error error = Error::none;
+  Error error = Error::none;  // the first
+  std::uint16_t seen = 0;     // all, one bit each
 
   void report(Error what) noexcept {
     if (error == Error::none) error = what;
+    seen = static_cast<std::uint16_t>(seen | (1u << static_cast<unsigned>(what)));
   }
 
   // Charges `words` of traversal. Lists without size are charged by element, so that none is endless.
