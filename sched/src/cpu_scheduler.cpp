@@ -128,13 +128,9 @@ ReleaseKind CpuScheduler::release_earliest(Time now) noexcept {
   return context.state_ == ContextState::ready ? ReleaseKind::job : ReleaseKind::job_unfunded;
 }
 
+// A job that is late before it begins is due at once, but never in the past: the next event stays ahead.
 void CpuScheduler::watch_deadline(Context& context, Time now) noexcept {
-  const Time deadline = context.jobs_.current().deadline;
-  if (deadline < now) {
-    context.jobs_.miss_deadline();  // late before it began: nothing to wait for
-  } else {
-    deadlines_.insert(context.deadline_, deadline);
-  }
+  deadlines_.insert(context.deadline_, std::max(context.jobs_.current().deadline, now));
 }
 
 void CpuScheduler::unwatch_deadline(Context& context) noexcept {

@@ -109,7 +109,7 @@ bool JobTracker::miss_deadline() noexcept {
 bool JobTracker::finish(Time now, std::uint32_t extra_flags) noexcept {
   const bool ended = in_progress();
   if (ended) {
-    if (now > job_.deadline) miss_deadline();
+    if (now > job_.deadline && miss_deadline()) job_.flags |= kJobMissSeenAtEnd;
     job_.finish = now;
     job_.flags |= extra_flags;
     if ((extra_flags & kJobAbandoned) != 0) ++totals_.abandoned;

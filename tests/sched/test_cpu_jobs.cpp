@@ -122,6 +122,40 @@ TEST(Jobs, RunLateStartsTheNextAtOnceWithItsOwnRelease) {
   EXPECT_EQ(miss_cause(low.jobs().last_finished(), Duration{}), MissCause::preempted);
 }
 
+TEST(Jobs, AMissThatTheEndFindsBeforeTheTimerSaysSo) {
+  Machine m;
+  Context& c = m.periodic(1, us(400), us(1000), at_us(1000));
+  m.run_to_us(1000);
+  m.cpu.block(c, m.now);
+  m.now = at_us(1990);
+  m.cpu.make_ready(c, m.now);
+  m.pick();
+  m.now = at_us(2000) + Duration::ns(1);
+  m.cpu.wait_next_release(c, m.now);  // the timer is due now, the system call came first
+  EXPECT_EQ(c.jobs().last_finished().flags, kJobDeadlineMissed | kJobMissSeenAtEnd);
+  m.run_to(m.now);
+  EXPECT_TRUE(m.misses.empty());
+  EXPECT_EQ(c.jobs().totals().missed, 1u);
+}
+
+TEST(Jobs, AJobThatStartsAfterItsDeadlineIsReported) {
+  Machine m;
+  Context& c = m.periodic(1, us(400), us(1000), at_us(1000));
+  m.run_to_us(1000);
+  m.cpu.block(c, m.now);
+  m.run_to_us(3500);
+  m.cpu.make_ready(c, m.now);
+  m.pick();
+  EXPECT_EQ(m.misses.size(), 1u);
+  m.now = at_us(3600);
+  m.cpu.wait_next_release(c, m.now);
+  EXPECT_EQ(m.pick().context, &c);
+  EXPECT_EQ(c.jobs().current().release, at_us(2000));
+  EXPECT_EQ(m.cpu.next_event(m.now), m.now + Duration::ns(1));
+  m.run_to_event();
+  EXPECT_EQ(m.misses.size(), 2u);
+}
+
 TEST(Jobs, SkipWaitsForTheReleaseToCome) {
   Machine m;
   Context& c = m.periodic(1, us(900), us(1000), at_us(1000), Consequence::skip);

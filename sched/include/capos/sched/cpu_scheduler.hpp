@@ -68,7 +68,7 @@ class CpuScheduler {
   void arm_jobs(Context& context, Time first, Time now) noexcept;
   // Ends the job in progress, if any, and waits for the next release; blocks if no release is scheduled yet
   // (see arm_jobs). Stays ready if the next release has passed and the policy is run_late.
-  // A job that so starts after its own deadline is marked kJobDeadlineMissed at once, not by deadlines_due().
+  // A job that so starts after its own deadline is reported by the next deadlines_due().
   // True if a job ended: context.jobs().last_finished() is its record. O(log r).
   bool wait_next_release(Context& context, Time now) noexcept;
   // The same, but the job is ended by a consequence: it is marked so, and releases that have passed are

@@ -35,6 +35,8 @@ enum JobFlags : std::uint32_t {
   kJobAwaitedRefill = 1u << 4,    // at its release the budget was not back yet
   kJobSkippedReleases = 1u << 5,  // releases were skipped between the previous job and this one
   kJobAbandoned = 1u << 6,        // ended by a consequence, not by the program
+  kJobMissSeenAtEnd =
+      1u << 7,  // with kJobDeadlineMissed: deadlines_due() has not reported it, the end found it
 };
 
 // Nobody's telemetry source number.
