@@ -2,6 +2,7 @@
 // Builds ACPI tables in a fake physical memory, right ones and wrong ones.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <span>
