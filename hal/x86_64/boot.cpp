@@ -123,8 +123,8 @@ PhysicalAddress boot_frame() noexcept {
 
 extern "C" [[noreturn]] void hal_boot(std::uint32_t protocol, std::uint32_t info) noexcept {
   console_start();
+  check_features();  // first: the gates depend on it
   start_early_descriptors();
-  check_features();
   patch_entries();
   take_loader(protocol, info);
   constexpr std::uint32_t kEfer = 0xc0000080;

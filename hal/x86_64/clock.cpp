@@ -23,12 +23,15 @@ constexpr std::uint64_t kNanosecondsPerSecond = 1'000'000'000;
 constexpr std::uint32_t kTscDeadline = 0x6e0;
 constexpr std::uint64_t kLongest = 0xffff'ffff;
 
+enum class TimerMode : std::uint8_t { memory_count, msr_count, deadline };
+
 struct Clock {
   std::uint64_t start = 0;                  // TSC at time 0
   std::uint64_t scale = std::uint64_t{1} << 32;  // ns per tick, 32.32
   std::uint64_t timer_scale = std::uint64_t{1} << 32;  // timer counts per ns, 32.32
   std::uint64_t slack = 0;                  // counts added
-  bool deadline = false;
+  std::uint64_t longest = 0;                // ns that fit the counter
+  TimerMode mode = TimerMode::memory_count;
   std::uint64_t tsc_hz = kNanosecondsPerSecond, timer_hz = kNanosecondsPerSecond;
 };
 constinit Clock clock;
@@ -53,17 +56,30 @@ std::uint64_t to_ticks(std::uint64_t ns) noexcept {
   return quotient;
 }
 
-void arm_count(PerCpu& block, Time when) noexcept {
+std::uint64_t wait_until(Time when) noexcept {
   const std::uint64_t current = to_ns(rdtsc() - clock.start);
-  const std::uint64_t wait = when.ns() > current ? when.ns() - current : 0;
-  const Wide exact = (Wide{wait} * clock.timer_scale >> 32) + clock.slack;
-  const bool far = exact > kLongest;
-  if (far != block.far_timer) [[unlikely]] {
+  return when.ns() > current ? when.ns() - current : 0;
+}
+
+// At least 1: writing 0 would stop the counter.
+std::uint32_t count_for(std::uint64_t wait) noexcept {
+  const std::uint64_t count = static_cast<std::uint64_t>(Wide{wait} * clock.timer_scale >> 32) + clock.slack;
+  return static_cast<std::uint32_t>(count + (count == 0));
+}
+
+// A wait that does not fit, the first one after it that does, and CPUs with x2APIC but no deadline.
+[[gnu::noinline, gnu::cold]] void arm_count(PerCpu& block, Time when, std::uint64_t wait) noexcept {
+  const bool far = wait > clock.longest;
+  if (far != block.far_timer) {
     block.far_timer = far;
     set_timer_vector(far ? CAPOS_VECTOR_FAR_TIMER : CAPOS_VECTOR_TIMER);
   }
   block.far_deadline = when;
-  set_timer_count(far ? kLongest : std::max<std::uint32_t>(static_cast<std::uint32_t>(exact), 1));
+  set_timer_count(count_for(std::min(wait, clock.longest)));
+}
+
+[[gnu::noinline, gnu::cold]] void arm_deadline(Time when) noexcept {
+  write_msr(kTscDeadline, std::max<std::uint64_t>(tsc_of(when), 1));  // 0 would disarm
 }
 
 }  // namespace
@@ -75,21 +91,21 @@ std::uint64_t tsc_of(Time time) noexcept {
   return sum < ticks ? ~std::uint64_t{0} : sum;
 }
 
+// The usual case on one path of about 30 instructions.
 void arm_timer(Time when) noexcept {
   if (when.is_never()) return disarm_timer();
-  if (clock.deadline) {
-    write_msr(kTscDeadline, std::max<std::uint64_t>(tsc_of(when), 1));  // 0 would disarm
-  } else {
-    arm_count(this_block(), when);
-  }
+  if (clock.mode == TimerMode::deadline) return arm_deadline(when);
+  PerCpu& block = this_block();
+  const std::uint64_t wait = wait_until(when);
+  if (wait > clock.longest || block.far_timer || clock.mode != TimerMode::memory_count) [[unlikely]]
+    return arm_count(block, when, wait);
+  set_memory_timer_count(count_for(wait));
 }
 
 void disarm_timer() noexcept {
-  if (clock.deadline) {
-    write_msr(kTscDeadline, 0);
-  } else {
-    set_timer_count(0);
-  }
+  if (clock.mode == TimerMode::memory_count) return set_memory_timer_count(0);
+  if (clock.mode == TimerMode::msr_count) return set_timer_count(0);
+  write_msr(kTscDeadline, 0);
 }
 
 bool set_tsc_hz(std::uint64_t hz) noexcept {
@@ -108,13 +124,16 @@ void set_frequencies(std::uint64_t tsc_hz, std::uint64_t timer_hz, std::uint64_t
   const bool same = apart <= tsc_hz / 10'000;
   clock.start = start;
   clock.tsc_hz = tsc_hz;
-  clock.timer_hz = same ? tsc_hz : timer_hz;
+  clock.timer_hz = same || timer_hz == 0 ? tsc_hz : timer_hz;
   clock.scale = ratio(kNanosecondsPerSecond, tsc_hz);
   clock.timer_scale = ratio(clock.timer_hz, kNanosecondsPerSecond);
   const bool exact = same && tsc_hz == kNanosecondsPerSecond;
   clock.slack = exact ? 0 : 2;
   if (!same) clock.timer_scale += clock.timer_scale >> 15;
-  clock.deadline = has(MachineFeature::tsc_deadline);
+  clock.longest = multiply_divide(kLongest - 4, std::uint64_t{1} << 32, clock.timer_scale + 1);
+  clock.mode = has(MachineFeature::tsc_deadline) ? TimerMode::deadline
+               : has(MachineFeature::x2apic)     ? TimerMode::msr_count
+                                                 : TimerMode::memory_count;
 }
 
 void spin_ns(std::uint64_t ns) noexcept {

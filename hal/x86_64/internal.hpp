@@ -77,6 +77,9 @@ void end_of_interrupt() noexcept;
 void send_ipi(std::uint32_t apic, std::uint32_t command) noexcept;
 void set_timer_vector(std::uint8_t vector) noexcept;
 void set_timer_count(std::uint32_t count) noexcept;  // 0 stops it
+inline void set_memory_timer_count(std::uint32_t count) noexcept {  // without x2APIC
+  *reinterpret_cast<volatile std::uint32_t*>(CAPOS_LAPIC_BASE + 0x380) = count;
+}
 [[nodiscard]] std::uint32_t timer_count() noexcept;  // what is left
 inline constexpr std::uint32_t kIpiInit = 0x4500, kIpiStartup = 0x4600, kIpiNmi = 0x4400;
 void mask_legacy_interrupts(const AcpiInfo& acpi) noexcept;
