@@ -50,6 +50,8 @@ struct ActuatorConfig {
   # The longest validity a command may claim.
   hold @2 :Units.Time = (ms = 5);
   # How long the last effort is kept after a command has expired, before the drive releases.
+  maxSlew @3 :Float64 = 0;
+  # N/s, how fast the effort may change from command to command; 0: at once.
 }
 
 struct CartPoleConfig {
@@ -112,4 +114,34 @@ struct PlantSample {
   angularVelocity @3 :Float64;
   effort @4 :Float64;
   state @5 :ActuatorState;
+}
+
+struct ActuatorDecision {
+  # What the actuator decided about a command or a stop: emitted for each refusal, and for each accepted command that
+  # starts to drive, or reaches or leaves a limit (event kind `user`, code 3).
+  number @0 :UInt64;
+  # Commands accepted so far.
+  asked @1 :Float64;
+  # N; 0 for an emergency stop.
+  applied @2 :Float64;
+  validUntilNs @3 :UInt64;
+  caller @4 :UInt64;
+  # Number of the calling program.
+  state @5 :ActuatorState;
+  refusal @6 :ActuatorRefusal;
+  limited @7 :Bool;
+}
+
+struct ControllerDesign {
+  # The controller's gains as computed at its start, and how good they are (event kind `user`, code 4, once).
+  regulatorRadius @0 :Float64;
+  # Spectral radii of the closed loops, below 1.
+  estimatorRadius @1 :Float64;
+  regulatorResidual @2 :Float64;
+  # Of the Riccati equations, relative to their solutions.
+  estimatorResidual @3 :Float64;
+  angleGain @4 :Float64;
+  # N/rad
+  positionGain @5 :Float64;
+  # N/m
 }

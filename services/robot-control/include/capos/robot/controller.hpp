@@ -31,6 +31,8 @@ class Controller {
 
   // Tells what force was really applied; predicts the state at the next period.
   void applied(double force) noexcept;
+  // The same, when the actuator could not be reached: the drive then holds what it had.
+  void coast() noexcept { predict(); }
 
   [[nodiscard]] const Vector<4>& estimate() const noexcept { return estimate_; }
   // Measurements that were not finite or not newer than the one before, and so not used.

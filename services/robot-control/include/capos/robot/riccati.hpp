@@ -7,6 +7,7 @@
 
 #include <cmath>
 #include <cstdint>
+#include <string_view>
 
 #include "capos/base/result.hpp"
 #include "capos/robot/linear_algebra.hpp"
@@ -21,6 +22,22 @@ enum class DesignError : std::uint8_t {
   residual_too_large,   // the fixed point does not solve the equation
   not_stabilising,      // the closed loop's spectral radius is not below 1
 };
+
+[[nodiscard]] constexpr std::string_view name_of(DesignError error) noexcept {
+  switch (error) {
+    case DesignError::bad_parameter:
+      return "bad parameter";
+    case DesignError::weight_not_positive:
+      return "weight not positive";
+    case DesignError::not_converged:
+      return "not converged";
+    case DesignError::residual_too_large:
+      return "residual too large";
+    case DesignError::not_stabilising:
+      return "not stabilising";
+  }
+  return "unknown";
+}
 
 inline constexpr int kMaxDoublings = 64;
 inline constexpr double kDoublingTolerance = 1e-13;  // relative change at which the iteration ends
