@@ -11,8 +11,8 @@ using namespace x86;
 
 constexpr std::uint32_t kApicBase = 0x1b;
 constexpr std::uint32_t kId = 0x20, kTaskPriority = 0x80, kEnd = 0xb0, kSpurious = 0xf0, kCommand = 0x300,
-                        kCommandHigh = 0x310, kTimer = 0x320, kThermal = 0x330, kPerformance = 0x340, kLint0 = 0x350,
-                        kLint1 = 0x360, kError = 0x370, kInitialCount = 0x380, kCurrentCount = 0x390, kDivide = 0x3e0;
+                        kCommandHigh = 0x310, kTimer = 0x320, kLint0 = 0x350, kLint1 = 0x360, kError = 0x370,
+                        kInitialCount = 0x380, kCurrentCount = 0x390, kDivide = 0x3e0;
 constexpr std::uint32_t kMasked = 1u << 16, kDeadlineMode = 2u << 17, kNmi = 0x400;
 constexpr std::uint32_t kDivideByOne = 0xb;
 

@@ -82,11 +82,9 @@ _ZN5capos3hal11resume_userEv:
   cmpq $CAPOS_FROM_SYSCALL, CAPOS_FRAME_ERROR - CAPOS_FRAME_WORDS(%rsp)
   jne 1f
   POP_WORDS_AND_CALLEE
-  pop %rcx                          // the mark
-  pop %rcx
-  pop %r11                          // the code segment
-  pop %r11
-  pop %rsp
+  mov 8(%rsp), %rcx                 // rip; the mark is at 0
+  mov 24(%rsp), %r11                // rflags
+  mov 32(%rsp), %rsp
   swapgs
   sysretq
 1:

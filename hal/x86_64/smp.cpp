@@ -75,9 +75,20 @@ void copy_trampoline() noexcept {
 
 }  // namespace
 
+namespace {
+// Leaf 1 has room for 8 bits; leaf 0Bh has all 32 where it exists.
+std::uint32_t initial_apic_id() noexcept {
+  if (has(MachineFeature::x2apic) && cpuid(0).eax >= 0xb) {
+    const CpuidResult topology = cpuid(0xb);
+    if (topology.ebx != 0) return topology.edx;
+  }
+  return cpuid(1).ebx >> 24;
+}
+}  // namespace
+
 // The boot CPU first, then the others in table order.
 unsigned find_cpus(const AcpiInfo& acpi) noexcept {
-  const std::uint32_t own = cpuid(1).ebx >> 24;
+  const std::uint32_t own = initial_apic_id();
   apic_ids[0] = own;
   for (const std::uint32_t id : acpi.apic_ids.span()) {
     if (id == own || cpu_count == kMaxCpus) continue;
