@@ -103,21 +103,25 @@ void spawn_service(System& system, std::uint32_t index) noexcept {
 }
 
 void await_services(const System& system) noexcept {
-  constexpr std::uint64_t kPause = 200'000, kPatience = 10'000'000'000;  // ns
+  constexpr std::uint64_t kPause = 200'000;               // ns
+  constexpr std::uint64_t kPatience = 10'000'000'000;     // for who is called or released: they must be there
+  constexpr std::uint64_t kBestEffortPatience = 50'000'000;  // for the others: some compute for ever and never wait
   auto timer = system.runtime.need<schema::Timer>("timer");
   const auto begin = timer->now();
   std::uint32_t index = 0;
   for (const auto service : system.config().services()) {
     runtime::Capability<schema::ProcessHandle> process(system.processes[index++]);
-    // Best-effort services may compute for ever; who is called or released must be there first.
-    if (!service.passive() && task_of(system, service.name()) == nullptr) continue;
+    const bool needed = service.passive() || task_of(system, service.name()) != nullptr;
     for (;;) {
       const auto state = process->state();
       const auto now = timer->now();
       if (!state.has_value() || !now.has_value()) give_up(system, kStartFailed, service.name(), "no state");
-      if (!state->alive) give_up(system, kStartFailed, service.name(), "it ended before it was ready");
-      if (state->ready) break;
-      if (now->ns - begin->ns > kPatience) give_up(system, kStartFailed, service.name(), "not ready after 10 s");
+      if (!state->alive && needed) give_up(system, kStartFailed, service.name(), "it ended before it was ready");
+      if (!state->alive || state->ready) break;
+      if (now->ns - begin->ns > (needed ? kPatience : kBestEffortPatience)) {
+        if (!needed) break;
+        give_up(system, kStartFailed, service.name(), "not ready after 10 s");
+      }
       (void)timer->sleep_until(now->ns + kPause);
     }
   }
