@@ -190,12 +190,18 @@ bool Parser::madt_entry(const Table& entry, std::uint8_t type) noexcept {
   std::uint8_t id = 0;
   std::uint32_t wide_id = 0;
   switch (type) {
-    case 0: return entry.get(3, id) && processor(entry, id, 4);
-    case 1: return io_apic(entry);
-    case 2: return line_override(entry);
-    case 5: return entry.get(4, info_.local_apic);
-    case 9: return entry.get(4, wide_id) && processor(entry, wide_id, 8);
-    default: return true;
+    case 0:
+      return entry.get(3, id) && processor(entry, id, 4);
+    case 1:
+      return io_apic(entry);
+    case 2:
+      return line_override(entry);
+    case 5:
+      return entry.get(4, info_.local_apic);
+    case 9:
+      return entry.get(4, wide_id) && processor(entry, wide_id, 8);
+    default:
+      return true;
   }
 }
 
@@ -212,7 +218,8 @@ bool Parser::processor(const Table& entry, std::uint32_t id, std::uint32_t flags
 
 bool Parser::io_apic(const Table& entry) noexcept {
   IoApic found;
-  if (!entry.get(2, found.id) || !entry.get(4, found.address) || !entry.get(8, found.first_line)) return false;
+  if (!entry.get(2, found.id) || !entry.get(4, found.address) || !entry.get(8, found.first_line))
+    return false;
   if (!info_.io_apics.push(found)) note(AcpiNote::too_many);
   return true;
 }
@@ -234,8 +241,9 @@ void Parser::hpet(const Table& table) noexcept {
 void Parser::mcfg(const Table& table) noexcept {
   for (std::uint32_t at = 44; at < table.size() && table.size() - at >= 16; at += 16) {
     EcamSegment found;
-    if (!table.get(at, found.base) || !table.get(at + 8, found.segment) || !table.get(at + 10, found.first_bus) ||
-        !table.get(at + 11, found.last_bus) || found.last_bus < found.first_bus)
+    if (!table.get(at, found.base) || !table.get(at + 8, found.segment) ||
+        !table.get(at + 10, found.first_bus) || !table.get(at + 11, found.last_bus) ||
+        found.last_bus < found.first_bus)
       return note(AcpiNote::bad_entry);
     if (!info_.ecam.push(found)) return note(AcpiNote::too_many);
   }
@@ -259,13 +267,20 @@ AcpiInfo parse_acpi(PhysicalReader& memory, std::uint64_t rsdp) noexcept { retur
 
 std::string_view name_of(AcpiNote note) noexcept {
   switch (note) {
-    case AcpiNote::no_rsdp: return "no RSDP";
-    case AcpiNote::bad_rsdp: return "RSDP invalid";
-    case AcpiNote::bad_root: return "RSDT/XSDT invalid";
-    case AcpiNote::bad_table: return "a table is invalid";
-    case AcpiNote::too_many: return "more entries than supported";
-    case AcpiNote::bad_entry: return "a table entry is invalid";
-    case AcpiNote::no_madt: return "no MADT";
+    case AcpiNote::no_rsdp:
+      return "no RSDP";
+    case AcpiNote::bad_rsdp:
+      return "RSDP invalid";
+    case AcpiNote::bad_root:
+      return "RSDT/XSDT invalid";
+    case AcpiNote::bad_table:
+      return "a table is invalid";
+    case AcpiNote::too_many:
+      return "more entries than supported";
+    case AcpiNote::bad_entry:
+      return "a table entry is invalid";
+    case AcpiNote::no_madt:
+      return "no MADT";
   }
   return "?";
 }

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Reads what the HAL needs from ACPI tables: processors, interrupt controllers, HPET, ECAM, timers, reset.
 //
-// Tables are firmware's word and are not trusted: every length is checked against its container, every address goes
-// through the reader, which refuses what is not there. A table with a fault is left out and noted; the rest is used.
-// Bounds: at most kMaxTables tables of at most kMaxTableBytes each are looked at. Pure: no machine access, no
-// allocation. Layouts after ACPI specification 6.5, chapter 5.2, and IA-PC HPET 1.0a, 3.2.4.
+// Tables are firmware's word and are not trusted: every length is checked against its container, every
+// address goes through the reader, which refuses what is not there. A table with a fault is left out and
+// noted; the rest is used. Bounds: at most kMaxTables tables of at most kMaxTableBytes each are looked at.
+// Pure: no machine access, no allocation. Layouts after ACPI specification 6.5, chapter 5.2, and IA-PC
+// HPET 1.0a, 3.2.4.
 #pragma once
 
 #include <array>
@@ -54,10 +55,10 @@ struct AcpiRegister {
 enum class AcpiNote : std::uint8_t {
   no_rsdp,
   bad_rsdp,
-  bad_root,       // RSDT or XSDT: unreadable, bad length or checksum
-  bad_table,      // some other table likewise; left out
-  too_many,       // more entries than the fixed arrays hold; the rest left out
-  bad_entry,      // an entry with an impossible length; the rest of its table left out
+  bad_root,   // RSDT or XSDT: unreadable, bad length or checksum
+  bad_table,  // some other table likewise; left out
+  too_many,   // more entries than the fixed arrays hold; the rest left out
+  bad_entry,  // an entry with an impossible length; the rest of its table left out
   no_madt,
 };
 [[nodiscard]] std::string_view name_of(AcpiNote note) noexcept;
@@ -82,13 +83,15 @@ struct AcpiInfo {
   BoundedList<IoApic, 8> io_apics;
   BoundedList<LineOverride, 16> overrides;
   BoundedList<EcamSegment, 4> ecam;
-  std::uint64_t local_apic = 0;             // address; 0: not said
-  std::uint64_t hpet = 0;                   // address; 0: none
-  std::uint16_t pm_timer_port = 0;          // 3.579545 MHz counter; 0: none
+  std::uint64_t local_apic = 0;     // address; 0: not said
+  std::uint64_t hpet = 0;           // address; 0: none
+  std::uint16_t pm_timer_port = 0;  // 3.579545 MHz counter; 0: none
   AcpiRegister reset;
   std::uint8_t reset_value = 0;
-  std::uint32_t notes = 0;                  // bits of AcpiNote
-  [[nodiscard]] bool has(AcpiNote note) const noexcept { return (notes >> static_cast<unsigned>(note) & 1u) != 0; }
+  std::uint32_t notes = 0;  // bits of AcpiNote
+  [[nodiscard]] bool has(AcpiNote note) const noexcept {
+    return (notes >> static_cast<unsigned>(note) & 1u) != 0;
+  }
 };
 
 // Everything reachable from the RSDP at `rsdp`; 0: looks for it in the BIOS areas (5.2.5.1).

@@ -24,8 +24,8 @@ class RangeSet {
   [[nodiscard]] bool remove(std::uint64_t base, std::uint64_t size) noexcept;
   // Shrinks each range to multiples of `alignment` (a power of two); what becomes empty goes.
   void shrink_to(std::uint64_t alignment) noexcept;
-  // Takes `size` bytes aligned to `alignment` from the highest range that ends at or below `limit` after cutting.
-  // Returns 0 if there is none.
+  // Takes `size` bytes aligned to `alignment` from the highest range that ends at or below `limit` after
+  // cutting. Returns 0 if there is none.
   [[nodiscard]] std::uint64_t take(std::uint64_t size, std::uint64_t alignment, std::uint64_t limit) noexcept;
 
   [[nodiscard]] std::span<const MemoryRange> ranges() const noexcept { return {ranges_.data(), count_}; }

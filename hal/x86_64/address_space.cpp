@@ -39,7 +39,8 @@ std::uint64_t* find_mapped(std::uint64_t root, std::uint64_t address) noexcept {
 }
 
 // Frees page tables below `table`, deepest first; true when it holds none any more.
-bool free_below(Table& table, unsigned level, unsigned entries, FrameSource& source, unsigned& budget) noexcept {
+bool free_below(Table& table, unsigned level, unsigned entries, FrameSource& source,
+                unsigned& budget) noexcept {
   for (unsigned i = 0; i < entries; ++i) {
     if ((table[i] & kPresent) == 0) continue;
     if (level > 1 && !free_below(table_at(table[i]), level - 1, kEntries, source, budget)) return false;
@@ -64,7 +65,8 @@ bool AddressSpace::create(FrameSource& source) noexcept {
   return true;
 }
 
-ResultOf<void, MapError> AddressSpace::map(UserAddress page, PhysicalAddress frame, Protection protection) noexcept {
+ResultOf<void, MapError> AddressSpace::map(UserAddress page, PhysicalAddress frame,
+                                           Protection protection) noexcept {
   const std::uint64_t address = page.value();
   if (!is_user_page(address) || (frame.value() & ~kFrameMask) != 0) return fail(MapError::bad_address);
   if (protection.write && protection.execute) return fail(MapError::write_and_execute);
@@ -136,7 +138,8 @@ bool AddressSpace::destroy_step(FrameSource& source, unsigned limit) noexcept {
     write_cr3(block.root);
   }
   unsigned budget = limit;
-  if (!free_below(table_at(root_.value()), kTopLevel, kUserRoots, source, budget) || budget == 0) return false;
+  if (!free_below(table_at(root_.value()), kTopLevel, kUserRoots, source, budget) || budget == 0)
+    return false;
   source.release(root_);
   root_ = {};
   return true;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Local APIC, by MSRs where the CPU has x2APIC, else by registers in memory; I/O APICs and 8259 are masked at boot.
-// Registers after Intel SDM vol. 3, chapter 11 (x2APIC: MSR 0x800 + offset / 16).
+// Local APIC, by MSRs where the CPU has x2APIC, else by registers in memory; I/O APICs and 8259 are masked at
+// boot. Registers after Intel SDM vol. 3, chapter 11 (x2APIC: MSR 0x800 + offset / 16).
 #include "instructions.hpp"
 #include "internal.hpp"
 
@@ -50,7 +50,9 @@ void command(std::uint32_t apic, std::uint32_t what) noexcept {
 
 }  // namespace
 
-void send_mailbox_interrupt(CpuId cpu) noexcept { command(apic_id_of(cpu.value()), CAPOS_VECTOR_MAILBOX | 0x4000); }
+void send_mailbox_interrupt(CpuId cpu) noexcept {
+  command(apic_id_of(cpu.value()), CAPOS_VECTOR_MAILBOX | 0x4000);
+}
 
 namespace x86 {
 
@@ -110,10 +112,18 @@ void mask_io_apic(const IoApic& controller) noexcept {
 }  // namespace
 
 void mask_legacy_interrupts(const AcpiInfo& acpi) noexcept {
-  // 8259: initialise with vectors that nothing else uses (a masked one can still send a spurious 7 or 15), mask all.
-  constexpr std::uint8_t kWords[][2] = {{0x20, 0x11}, {0xa0, 0x11}, {0x21, CAPOS_VECTOR_LEGACY},
-                                        {0xa1, CAPOS_VECTOR_LEGACY + 8}, {0x21, 4}, {0xa1, 2},
-                                        {0x21, 1}, {0xa1, 1}, {0x21, 0xff}, {0xa1, 0xff}};
+  // 8259: initialise with vectors that nothing else uses (a masked one can still send a spurious 7 or 15),
+  // mask all.
+  constexpr std::uint8_t kWords[][2] = {{0x20, 0x11},
+                                        {0xa0, 0x11},
+                                        {0x21, CAPOS_VECTOR_LEGACY},
+                                        {0xa1, CAPOS_VECTOR_LEGACY + 8},
+                                        {0x21, 4},
+                                        {0xa1, 2},
+                                        {0x21, 1},
+                                        {0xa1, 1},
+                                        {0x21, 0xff},
+                                        {0xa1, 0xff}};
   for (const auto& [port, value] : kWords) out8(port, value);
   for (const IoApic& controller : acpi.io_apics.span()) mask_io_apic(controller);
 }

@@ -48,7 +48,8 @@ RangeSet choose_ram(const LoaderInfo& loader) noexcept {
   reserve(ram, kPhysmapLimit, ~kPhysmapLimit);
   free_ram = ram;
   reserve(free_ram, 0, kLowMemory);
-  reserve(free_ram, image_physical(hal_image_start), static_cast<std::uint64_t>(hal_image_end - hal_image_start));
+  reserve(free_ram, image_physical(hal_image_start),
+          static_cast<std::uint64_t>(hal_image_end - hal_image_start));
   if (loader.module.size != 0) {
     if (!ram.contains(loader.module.base.value(), loader.module.size))
       refuse("the boot module is not in RAM", kExitPanic);

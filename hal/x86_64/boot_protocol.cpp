@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// PVH's start_info and Multiboot2's tags, read with bounds and copied. Both lie below 4 GiB, mapped by the first tables.
+// PVH's start_info and Multiboot2's tags, read with bounds and copied. Both lie below 4 GiB, mapped by the
+// first tables.
 #include <algorithm>
 #include <array>
 
@@ -43,12 +44,14 @@ void take_range(std::uint64_t base, std::uint64_t size, std::uint32_t type) noex
 void read_pvh(std::uint64_t info) noexcept {
   constexpr std::uint32_t kMagic = 0x336ec578;
   if (load<std::uint32_t>(info) != kMagic) refuse("the PVH start_info has a wrong magic number", kExitPanic);
-  if (load<std::uint32_t>(info + 4) < 1) refuse("this PVH loader gives no memory map (version 0)", kExitPanic);
+  if (load<std::uint32_t>(info + 4) < 1)
+    refuse("this PVH loader gives no memory map (version 0)", kExitPanic);
   if (load<std::uint32_t>(info + 12) >= 1) {
     const auto list = load<std::uint64_t>(info + 16);
     loader.module = {PhysicalAddress{load<std::uint64_t>(list)}, load<std::uint64_t>(list + 8)};
   }
-  if (const auto text = load<std::uint64_t>(info + 24); text != 0) take_command_line(text, command_line.size() + 1);
+  if (const auto text = load<std::uint64_t>(info + 24); text != 0)
+    take_command_line(text, command_line.size() + 1);
   loader.rsdp = load<std::uint64_t>(info + 32);
   const auto map = load<std::uint64_t>(info + 40);
   const auto entries = std::min<std::uint32_t>(load<std::uint32_t>(info + 48), 1024);

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // How fast the time-stamp counter and the local APIC's timer run.
 //
-// TSC: said by CPUID (leaf 15h with 16h, SDM vol. 3, 19.7.3; hypervisor leaf 40000010h), else measured against the
-// HPET, the ACPI timer or the PIT, in this order, over 2 ms (PIT: 4 ms); else the command line's tsc_hz=N. The APIC
-// timer is measured over the same window, or against a TSC whose frequency is known. Samples are taken on an edge of
-// the slower counter, so the error is the reading's own length: a few parts in 10^5 at worst on emulated devices.
+// TSC: said by CPUID (leaf 15h with 16h, SDM vol. 3, 19.7.3; hypervisor leaf 40000010h), else measured
+// against the HPET, the ACPI timer or the PIT, in this order, over 2 ms (PIT: 4 ms); else the command line's
+// tsc_hz=N. The APIC timer is measured over the same window, or against a TSC whose frequency is known.
+// Samples are taken on an edge of the slower counter, so the error is the reading's own length: a few parts
+// in 10^5 at worst on emulated devices.
 #include <algorithm>
 #include <charconv>
 
@@ -17,7 +18,7 @@ namespace {
 struct Reference {
   enum class Kind : std::uint8_t { hpet, acpi_timer, pit, tsc } kind = Kind::tsc;
   std::uint64_t hz = 0;
-  std::uint64_t mask = 0;  // of the counter's bits
+  std::uint64_t mask = 0;    // of the counter's bits
   std::uint64_t window = 0;  // counts to measure over
   volatile std::uint8_t* registers = nullptr;
   std::uint16_t port = 0;
@@ -26,14 +27,17 @@ struct Reference {
 
 std::uint64_t read(const Reference& reference) noexcept {
   switch (reference.kind) {
-    case Reference::Kind::hpet: return *reinterpret_cast<volatile std::uint32_t*>(reference.registers + 0xf0);
-    case Reference::Kind::acpi_timer: return in32(reference.port);
+    case Reference::Kind::hpet:
+      return *reinterpret_cast<volatile std::uint32_t*>(reference.registers + 0xf0);
+    case Reference::Kind::acpi_timer:
+      return in32(reference.port);
     case Reference::Kind::pit: {
       out8(0x43, 0x80);  // latch counter 2; it counts down
       const unsigned low = in8(0x42);
       return 0xffff - (low | static_cast<unsigned>(in8(0x42)) << 8);
     }
-    case Reference::Kind::tsc: return rdtsc();
+    case Reference::Kind::tsc:
+      return rdtsc();
   }
   return 0;
 }
@@ -42,7 +46,8 @@ struct Sample {
   std::uint64_t tsc = 0, count = 0, timer = 0;
 };
 
-// Waits until the reference has gone `distance` on from `from`, then for its next edge. False if it stands still.
+// Waits until the reference has gone `distance` on from `from`, then for its next edge. False if it stands
+// still.
 bool sample(const Reference& reference, std::uint64_t from, std::uint64_t distance, Sample& out) noexcept {
   constexpr unsigned kPatience = 50'000'000;
   std::uint64_t last = read(reference);
@@ -98,7 +103,11 @@ bool use_hpet(const AcpiInfo& acpi, Reference& out) noexcept {
   auto* const configuration = reinterpret_cast<volatile std::uint32_t*>(base + 0x10);
   *configuration = *configuration | 1;  // counts
   const std::uint64_t hz = 1'000'000'000'000'000 / period_fs;
-  out = {.kind = Reference::Kind::hpet, .hz = hz, .mask = 0xffff'ffff, .window = hz / 500, .registers = base,
+  out = {.kind = Reference::Kind::hpet,
+         .hz = hz,
+         .mask = 0xffff'ffff,
+         .window = hz / 500,
+         .registers = base,
          .name = "HPET"};
   return true;
 }
@@ -106,8 +115,12 @@ bool use_hpet(const AcpiInfo& acpi, Reference& out) noexcept {
 bool use_acpi_timer(const AcpiInfo& acpi, Reference& out) noexcept {
   if (acpi.pm_timer_port == 0) return false;
   constexpr std::uint64_t kHz = 3'579'545;
-  out = {.kind = Reference::Kind::acpi_timer, .hz = kHz, .mask = 0xff'ffff, .window = kHz / 500,
-         .port = acpi.pm_timer_port, .name = "ACPI timer"};
+  out = {.kind = Reference::Kind::acpi_timer,
+         .hz = kHz,
+         .mask = 0xff'ffff,
+         .window = kHz / 500,
+         .port = acpi.pm_timer_port,
+         .name = "ACPI timer"};
   return true;
 }
 
@@ -145,8 +158,11 @@ bool plausible(std::uint64_t hz) noexcept { return hz >= kSlowest && hz <= kFast
 void measure_timer(Frequencies& out) noexcept {
   out.start_tsc = out.end_tsc = rdtsc();
   if (has(MachineFeature::tsc_deadline)) return;
-  const Reference tsc{.kind = Reference::Kind::tsc, .hz = out.tsc_hz, .mask = ~std::uint64_t{0},
-                      .window = out.tsc_hz / 1000, .name = out.source};
+  const Reference tsc{.kind = Reference::Kind::tsc,
+                      .hz = out.tsc_hz,
+                      .mask = ~std::uint64_t{0},
+                      .window = out.tsc_hz / 1000,
+                      .name = out.source};
   if (!measure(tsc, out)) out.timer_hz = 0;
 }
 
@@ -165,7 +181,8 @@ Frequencies calibrate(const AcpiInfo& acpi, std::string_view command_line) noexc
     if (!done) out = {.tsc_hz = said_on_command_line(command_line), .source = "command line"};
   }
   if (!plausible(out.tsc_hz))
-    refuse("no clock to measure the TSC by (HPET, ACPI timer, PIT); give tsc_hz=N on the command line", kExitPanic);
+    refuse("no clock to measure the TSC by (HPET, ACPI timer, PIT); give tsc_hz=N on the command line",
+           kExitPanic);
   if (out.timer_hz == 0) measure_timer(out);
   if (out.timer_hz == 0 && !has(MachineFeature::tsc_deadline))
     refuse("the local APIC timer does not count", kExitPanic);

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Clock and one-shot timer of each CPU, both on the time-stamp counter's time.
 //
-// now() = floor((tsc - start) * scale / 2^32) with scale = 10^9 * 2^32 / tsc_hz: exact at 1 GHz, else off by at most
-// 2^-32 * 10^9 / tsc_hz of the time passed (below one part in 10^9 from 250 MHz up), the same on all CPUs, never
-// backwards. tsc_of() is its exact inverse: the first count at which now() has reached the time.
+// now() = floor((tsc - start) * scale / 2^32) with scale = 10^9 * 2^32 / tsc_hz: exact at 1 GHz, else off by
+// at most 2^-32 * 10^9 / tsc_hz of the time passed (below one part in 10^9 from 250 MHz up), the same on all
+// CPUs, never backwards. tsc_of() is its exact inverse: the first count at which now() has reached the time.
 //
-// The timer is the TSC deadline where there is one. Else the local APIC's counter: its length is rounded up, and by
-// 2^-15 more unless it runs at the TSC's own frequency (measured frequencies are not exact, and early is an error).
-// What does not fit its 32 bits is waited for in pieces, on a vector of its own.
+// The timer is the TSC deadline where there is one. Else the local APIC's counter: its length is rounded up,
+// and by 2^-15 more unless it runs at the TSC's own frequency (measured frequencies are not exact, and early
+// is an error). What does not fit its 32 bits is waited for in pieces, on a vector of its own.
 #include <algorithm>
 
 #include "instructions.hpp"
@@ -26,11 +26,11 @@ constexpr std::uint64_t kLongest = 0xffff'ffff;
 enum class TimerMode : std::uint8_t { memory_count, msr_count, deadline };
 
 struct Clock {
-  std::uint64_t start = 0;                  // TSC at time 0
-  std::uint64_t scale = std::uint64_t{1} << 32;  // ns per tick, 32.32
+  std::uint64_t start = 0;                             // TSC at time 0
+  std::uint64_t scale = std::uint64_t{1} << 32;        // ns per tick, 32.32
   std::uint64_t timer_scale = std::uint64_t{1} << 32;  // timer counts per ns, 32.32
-  std::uint64_t slack = 0;                  // counts added
-  std::uint64_t longest = 0;                // ns that fit the counter
+  std::uint64_t slack = 0;                             // counts added
+  std::uint64_t longest = 0;                           // ns that fit the counter
   TimerMode mode = TimerMode::memory_count;
   std::uint64_t tsc_hz = kNanosecondsPerSecond, timer_hz = kNanosecondsPerSecond;
 };
@@ -46,7 +46,8 @@ std::uint64_t to_ns(std::uint64_t ticks) noexcept {
   return static_cast<std::uint64_t>(Wide{ticks} * clock.scale >> 32);
 }
 
-// ceil(ns * 2^32 / scale): 128 by 64 bits in one instruction; ns < 2^63 and scale >= 2^28 keep the quotient in range.
+// ceil(ns * 2^32 / scale): 128 by 64 bits in one instruction; ns < 2^63 and scale >= 2^28 keep the quotient
+// in range.
 std::uint64_t to_ticks(std::uint64_t ns) noexcept {
   std::uint64_t low = ns << 32, high = ns >> 32, quotient, rest;
   low += clock.scale - 1;

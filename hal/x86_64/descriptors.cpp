@@ -77,10 +77,11 @@ void use_interrupt_stacks() noexcept {
 void load_tables(const PerCpu& block) noexcept {
   const TablePointer gdt{sizeof(block.gdt) - 1, block.gdt}, interrupts{sizeof(idt) - 1, idt};
   asm volatile("lgdt %0; lidt %1" ::"m"(gdt), "m"(interrupts));
-  asm volatile("mov %0, %%ss; mov %1, %%ds; mov %1, %%es; mov %1, %%fs; mov %1, %%gs" ::"r"(CAPOS_KERNEL_DATA), "r"(0));
   asm volatile(
-      "push %0\n lea 1f(%%rip), %%rax\n push %%rax\n lretq\n 1:" ::"i"(CAPOS_KERNEL_CODE)
-      : "rax", "memory");
+      "mov %0, %%ss; mov %1, %%ds; mov %1, %%es; mov %1, %%fs; mov %1, %%gs" ::"r"(CAPOS_KERNEL_DATA),
+      "r"(0));
+  asm volatile("push %0\n lea 1f(%%rip), %%rax\n push %%rax\n lretq\n 1:" ::"i"(CAPOS_KERNEL_CODE)
+               : "rax", "memory");
 }
 
 void fill_gdt(PerCpu& block) noexcept {
@@ -90,8 +91,8 @@ void fill_gdt(PerCpu& block) noexcept {
   block.gdt[CAPOS_KERNEL_DATA / 8] = 0x00cf'9300'0000'ffff;
   block.gdt[CAPOS_USER_DATA / 8] = 0x00cf'f300'0000'ffff;
   block.gdt[CAPOS_USER_CODE / 8] = 0x00af'fb00'0000'ffff;
-  block.gdt[CAPOS_TASK_STATE / 8] = (sizeof(TaskState) - 1) | (base & 0xffffff) << 16 | kTaskStateType << 40 |
-                                    (base >> 24 & 0xff) << 56;
+  block.gdt[CAPOS_TASK_STATE / 8] =
+      (sizeof(TaskState) - 1) | (base & 0xffffff) << 16 | kTaskStateType << 40 | (base >> 24 & 0xff) << 56;
   block.gdt[CAPOS_TASK_STATE / 8 + 1] = base >> 32;
 }
 

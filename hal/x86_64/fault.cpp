@@ -20,10 +20,28 @@ struct KernelFrame {
 };
 
 std::string_view name_of_vector(std::uint32_t vector) noexcept {
-  constexpr std::string_view kNames[] = {
-      "divide error", "debug", "NMI", "breakpoint", "overflow", "bound", "invalid opcode", "no FPU", "double fault",
-      "9", "invalid TSS", "segment not present", "stack fault", "general protection", "page fault", "15", "x87 error",
-      "alignment check", "machine check", "SIMD error", "virtualization", "control protection"};
+  constexpr std::string_view kNames[] = {"divide error",
+                                         "debug",
+                                         "NMI",
+                                         "breakpoint",
+                                         "overflow",
+                                         "bound",
+                                         "invalid opcode",
+                                         "no FPU",
+                                         "double fault",
+                                         "9",
+                                         "invalid TSS",
+                                         "segment not present",
+                                         "stack fault",
+                                         "general protection",
+                                         "page fault",
+                                         "15",
+                                         "x87 error",
+                                         "alignment check",
+                                         "machine check",
+                                         "SIMD error",
+                                         "virtualization",
+                                         "control protection"};
   return vector < std::size(kNames) ? kNames[vector] : "exception";
 }
 
@@ -37,11 +55,11 @@ void describe(Report& text, const KernelFrame& frame, std::uint32_t vector) noex
   const struct {
     std::string_view name;
     std::uint64_t value;
-  } registers[] = {{"rip", frame.rip}, {"rsp", frame.rsp}, {"flg", frame.rflags}, {"cs ", frame.cs},
-                   {"rax", frame.rax}, {"rbx", frame.rbx}, {"rcx", frame.rcx}, {"rdx", frame.rdx},
-                   {"rsi", frame.rsi}, {"rdi", frame.rdi}, {"rbp", frame.rbp}, {"r8 ", frame.r8},
-                   {"r9 ", frame.r9}, {"r10", frame.r10}, {"r11", frame.r11}, {"r12", frame.r12},
-                   {"r13", frame.r13}, {"r14", frame.r14}, {"r15", frame.r15}, {"cr2", read_cr2()},
+  } registers[] = {{"rip", frame.rip},  {"rsp", frame.rsp}, {"flg", frame.rflags}, {"cs ", frame.cs},
+                   {"rax", frame.rax},  {"rbx", frame.rbx}, {"rcx", frame.rcx},    {"rdx", frame.rdx},
+                   {"rsi", frame.rsi},  {"rdi", frame.rdi}, {"rbp", frame.rbp},    {"r8 ", frame.r8},
+                   {"r9 ", frame.r9},   {"r10", frame.r10}, {"r11", frame.r11},    {"r12", frame.r12},
+                   {"r13", frame.r13},  {"r14", frame.r14}, {"r15", frame.r15},    {"cr2", read_cr2()},
                    {"cr3", read_cr3()}, {"cr4", read_cr4()}};
   unsigned column = 0;
   for (const auto& [name, value] : registers) {

@@ -10,8 +10,8 @@ namespace capos::hal {
 
 std::string_view name_of(MachineFeature feature) noexcept {
   constexpr std::array<std::string_view, 14> kNames = {
-      "nx",   "smep",          "smap", "umip",    "xsave",    "avx",    "x2apic", "tsc_deadline",
-      "invariant_tsc", "pcid", "page_1g", "fsgsbase", "rdtscp", "hypervisor"};
+      "nx",           "smep",          "smap", "umip",    "xsave",    "avx",    "x2apic",
+      "tsc_deadline", "invariant_tsc", "pcid", "page_1g", "fsgsbase", "rdtscp", "hypervisor"};
   const auto index = static_cast<std::size_t>(feature);
   return index < kNames.size() ? kNames[index] : "?";
 }

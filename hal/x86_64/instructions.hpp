@@ -51,7 +51,8 @@ inline void out32(std::uint16_t port, std::uint32_t value) noexcept {
 }
 
 // a * b / c with a 128-bit product; the quotient must fit in 64 bits (a * b / 2^64 < c), else it is all ones.
-[[nodiscard]] inline std::uint64_t multiply_divide(std::uint64_t a, std::uint64_t b, std::uint64_t c) noexcept {
+[[nodiscard]] inline std::uint64_t multiply_divide(std::uint64_t a, std::uint64_t b,
+                                                   std::uint64_t c) noexcept {
   const unsigned __int128 product = static_cast<unsigned __int128>(a) * b;
   std::uint64_t low = static_cast<std::uint64_t>(product), high = static_cast<std::uint64_t>(product >> 64);
   if (high >= c) return ~std::uint64_t{0};
@@ -77,9 +78,7 @@ inline void write_cr3(std::uint64_t value) noexcept { asm volatile("mov %0, %%cr
 }
 inline void write_cr4(std::uint64_t value) noexcept { asm volatile("mov %0, %%cr4" ::"r"(value) : "memory"); }
 inline void write_cr0(std::uint64_t value) noexcept { asm volatile("mov %0, %%cr0" ::"r"(value) : "memory"); }
-inline void invlpg(std::uint64_t address) noexcept {
-  asm volatile("invlpg (%0)" ::"r"(address) : "memory");
-}
+inline void invlpg(std::uint64_t address) noexcept { asm volatile("invlpg (%0)" ::"r"(address) : "memory"); }
 [[noreturn]] inline void halt_for_ever() noexcept {
   for (;;) asm volatile("cli; hlt");
 }

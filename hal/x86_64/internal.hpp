@@ -33,7 +33,7 @@ void enable_features() noexcept;  // control registers, EFER, XCR0, SYSCALL MSRs
 
 // boot_protocol.cpp: what the loader said, copied out of its memory.
 struct LoaderInfo {
-  RangeSet ram;        // as given, minus everything reserved
+  RangeSet ram;  // as given, minus everything reserved
   MemoryRange module;
   std::string_view command_line;
   std::uint64_t rsdp = 0;
@@ -53,7 +53,8 @@ class EarlyMemory final : public PhysicalReader {
 struct KernelMapping {
   bool write = false, execute = false, uncached = false;
 };
-void map_kernel(std::uint64_t address, std::uint64_t physical, std::uint64_t size, KernelMapping how) noexcept;
+void map_kernel(std::uint64_t address, std::uint64_t physical, std::uint64_t size,
+                KernelMapping how) noexcept;
 [[nodiscard]] std::uint64_t kernel_root() noexcept;
 // Builds the final tables and makes them live.
 void build_kernel_tables(const RangeSet& ram, unsigned cpus) noexcept;
@@ -76,7 +77,7 @@ void end_of_interrupt() noexcept;
 [[nodiscard]] std::uint32_t apic_id() noexcept;
 void send_ipi(std::uint32_t apic, std::uint32_t command) noexcept;
 void set_timer_vector(std::uint8_t vector) noexcept;
-void set_timer_count(std::uint32_t count) noexcept;  // 0 stops it
+void set_timer_count(std::uint32_t count) noexcept;                 // 0 stops it
 inline void set_memory_timer_count(std::uint32_t count) noexcept {  // without x2APIC
   *reinterpret_cast<volatile std::uint32_t*>(CAPOS_LAPIC_BASE + 0x380) = count;
 }

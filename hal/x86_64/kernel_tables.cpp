@@ -12,7 +12,8 @@ void* to_kernel(PhysicalAddress address) noexcept { return x86::physmap(address.
 
 PhysicalAddress to_physical(const void* kernel_address) noexcept {
   const auto address = reinterpret_cast<std::uint64_t>(kernel_address);
-  return PhysicalAddress{address >= CAPOS_KERNEL_BASE ? address - CAPOS_KERNEL_BASE : address - CAPOS_PHYSMAP_BASE};
+  return PhysicalAddress{address >= CAPOS_KERNEL_BASE ? address - CAPOS_KERNEL_BASE
+                                                      : address - CAPOS_PHYSMAP_BASE};
 }
 
 namespace x86 {
@@ -48,7 +49,8 @@ std::uint64_t flags_of(KernelMapping how) noexcept {
 
 void map_image() noexcept {
   const auto part = [](const char* from, const char* to, KernelMapping how) {
-    map_kernel(reinterpret_cast<std::uint64_t>(from), image_physical(from), static_cast<std::uint64_t>(to - from), how);
+    map_kernel(reinterpret_cast<std::uint64_t>(from), image_physical(from),
+               static_cast<std::uint64_t>(to - from), how);
   };
   part(hal_image_start, hal_text_end, {.execute = true});
   part(hal_text_end, hal_rodata_end, {});
@@ -87,8 +89,7 @@ void judge(std::uint64_t address, std::uint64_t entry, unsigned level, TableCens
   const std::uint64_t from = entry & kFrameMask & ~(span_of(level) - 1), to = from + span_of(level);
   const std::uint64_t text = image_physical(hal_image_start), text_end = image_physical(hal_text_end);
   bool wrong = (writes && executes) || (entry & kUser) != 0;
-  if (executes)
-    wrong |= from < text || to > text_end || address != from + CAPOS_KERNEL_BASE;
+  if (executes) wrong |= from < text || to > text_end || address != from + CAPOS_KERNEL_BASE;
   if (writes) wrong |= from < image_physical(hal_rodata_end) && to > text;
   if (wrong) {
     TextBuffer<120> report;
@@ -118,7 +119,8 @@ void walk(const Table& table, unsigned level, std::uint64_t base, TableCensus& c
 
 std::uint64_t kernel_root() noexcept { return root; }
 
-void map_kernel(std::uint64_t address, std::uint64_t physical, std::uint64_t size, KernelMapping how) noexcept {
+void map_kernel(std::uint64_t address, std::uint64_t physical, std::uint64_t size,
+                KernelMapping how) noexcept {
   const std::uint64_t flags = flags_of(how);
   while (size > 0) {
     const unsigned level = largest_level(address, physical, size);

@@ -56,9 +56,11 @@
 #define CAPOS_VECTOR_LEGACY 0x20
 #define CAPOS_VECTOR_DEVICE 0x30
 #define CAPOS_DEVICE_LINES 0x80
-#define CAPOS_VECTOR_FAR_TIMER 0xe0
-#define CAPOS_VECTOR_TIMER 0xe1
-#define CAPOS_VECTOR_MAILBOX 0xe2
+// The timer's is above the mailbox's: of two that wait, the processor takes the higher, so that no amount of mail
+// keeps a CPU from its own deadlines.
+#define CAPOS_VECTOR_MAILBOX 0xe0
+#define CAPOS_VECTOR_FAR_TIMER 0xf0
+#define CAPOS_VECTOR_TIMER 0xf1
 #define CAPOS_VECTOR_APIC_ERROR 0xfe
 #define CAPOS_VECTOR_SPURIOUS 0xff
 

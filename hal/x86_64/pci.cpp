@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Just enough PCI to find the host channel: ivshmem-plain (1af4:1110), whose BAR 2 is the shared memory.
 //
-// Configuration space by ECAM where MCFG names it, else by ports 0xcf8/0xcfc. Bus 0 only, which is where QEMU puts
-// it; bounds: 32 devices, function 0.
+// Configuration space by ECAM where MCFG names it, else by ports 0xcf8/0xcfc. Bus 0 only, which is where QEMU
+// puts it; bounds: 32 devices, function 0.
 #include "boot/text.hpp"
 #include "instructions.hpp"
 #include "internal.hpp"
@@ -19,7 +19,8 @@ class ConfigurationSpace {
   explicit ConfigurationSpace(const AcpiInfo& acpi) noexcept {
     for (const EcamSegment& segment : acpi.ecam.span())
       if (segment.segment == 0 && segment.first_bus == 0)
-        bus_zero_ = static_cast<volatile std::uint8_t*>(map_device(segment.base, std::uint64_t{kDevices} << 15));
+        bus_zero_ =
+            static_cast<volatile std::uint8_t*>(map_device(segment.base, std::uint64_t{kDevices} << 15));
   }
   [[nodiscard]] std::uint32_t read(unsigned device, unsigned offset) const noexcept {
     if (bus_zero_ != nullptr) return at(device, offset);

@@ -30,11 +30,11 @@ struct PerCpu {
   std::uint32_t number;
   std::uint32_t apic_id;
   PerCpu* self;
-  UserState* live;       // whose frame is live; null: none, user mode cannot run
-  std::uint64_t root;    // CR3
-  Time far_deadline;     // what a far timer waits for
-  bool far_timer;        // LVT holds the far vector
-  bool fault_seen;       // a second kernel fault stops here
+  UserState* live;     // whose frame is live; null: none, user mode cannot run
+  std::uint64_t root;  // CR3
+  Time far_deadline;   // what a far timer waits for
+  bool far_timer;      // LVT holds the far vector
+  bool fault_seen;     // a second kernel fault stops here
   alignas(16) std::uint64_t gdt[8];
   alignas(128) TaskState task_state;  // 104 bytes on one page, as the SDM asks
 };

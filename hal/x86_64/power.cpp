@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Ending: QEMU's debug exit, else ACPI's reset register, else the keyboard controller's reset line, else a halt.
+// Ending: QEMU's debug exit, else ACPI's reset register, else the keyboard controller's reset line, else a
+// halt.
 #include "boot/text.hpp"
 #include "instructions.hpp"
 #include "internal.hpp"

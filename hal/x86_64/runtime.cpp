@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the compiler calls without being asked: block memory operations, and traps for what must not happen.
 //
-// By 8-byte words with REP: one counted instruction per word (instruction-counting mode), near the memory's speed on
-// processors with fast strings.
+// By 8-byte words with REP: one counted instruction per word (instruction-counting mode), near the memory's
+// speed on processors with fast strings.
 #include <cstddef>
 #include <cstdint>
 #include <new>

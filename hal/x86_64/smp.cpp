@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Finding CPUs, starting them (INIT, SIPI, SIPI: Intel SDM vol. 3, 9.4.4), comparing their clocks, stopping them.
+// Finding CPUs, starting them (INIT, SIPI, SIPI: Intel SDM vol. 3, 9.4.4), comparing their clocks, stopping
+// them.
 #include <algorithm>
 #include <array>
 #include <atomic>
@@ -21,7 +22,7 @@ namespace {
 
 std::array<std::uint32_t, kMaxCpus> apic_ids;
 unsigned cpu_count = 1;
-constinit std::atomic<unsigned> starting = 0;     // the CPU that start_cpu() waits for
+constinit std::atomic<unsigned> starting = 0;  // the CPU that start_cpu() waits for
 constinit std::atomic<bool> answered = false;
 constinit std::atomic<std::uint32_t> running = 1;  // bits of CPUs that execute
 constinit std::atomic<std::uint64_t> ping = 0, pong = 0;
@@ -55,8 +56,10 @@ std::uint64_t compare_clocks() noexcept {
 bool wait_for_answer(std::uint64_t ns) noexcept {
   const Time end = now() + Duration::ns(static_cast<std::int64_t>(ns));
   while (!answered.load(std::memory_order_acquire))
-    if (now() > end) return false;
-    else cpu_relax();
+    if (now() > end)
+      return false;
+    else
+      cpu_relax();
   return true;
 }
 
@@ -70,7 +73,8 @@ void report_clock(CpuId cpu, std::uint64_t ticks) noexcept {
 }
 
 void copy_trampoline() noexcept {
-  __builtin_memcpy(physmap(CAPOS_TRAMPOLINE), hal_trampoline, static_cast<std::size_t>(hal_trampoline_end - hal_trampoline));
+  __builtin_memcpy(physmap(CAPOS_TRAMPOLINE), hal_trampoline,
+                   static_cast<std::size_t>(hal_trampoline_end - hal_trampoline));
 }
 
 }  // namespace
@@ -126,7 +130,8 @@ void hal_ap_start() noexcept {
 bool start_cpu(CpuId cpu) noexcept {
   using namespace x86;
   constexpr std::uint64_t kAfterInit = 10'000, kFirst = 1'000'000, kSecond = 100'000'000;
-  if (cpu.value() >= cpu_count || (running.load(std::memory_order_relaxed) >> cpu.value() & 1) != 0) return false;
+  if (cpu.value() >= cpu_count || (running.load(std::memory_order_relaxed) >> cpu.value() & 1) != 0)
+    return false;
   copy_trampoline();
   hal_ap_root = kernel_root();
   hal_ap_stack = reinterpret_cast<std::uint64_t>(&block_of(cpu)) + CAPOS_STACK_TOP;
@@ -147,7 +152,8 @@ bool start_cpu(CpuId cpu) noexcept {
 void stop_other_cpus() noexcept {
   using namespace x86;
   stopping.store(true, std::memory_order_release);
-  // Not by the "all others" shorthand: a CPU that still waits for its start must not see an NMI (QEMU resets then).
+  // Not by the "all others" shorthand: a CPU that still waits for its start must not see an NMI (QEMU resets
+  // then).
   const std::uint32_t targets = running.load(std::memory_order_relaxed) & ~(1u << this_cpu().value());
   for (unsigned cpu = 0; cpu < cpu_count; ++cpu)
     if ((targets >> cpu & 1) != 0) send_ipi(apic_ids[cpu], kIpiNmi);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // User threads: their first state, and which of them is live on a CPU.
 //
-// Vector state is eager: it is saved and loaded whenever the live thread changes, never later, so no thread can see
-// another's. XSAVEOPT's "modified since XRSTOR" tracking is safe because each arrival does an XRSTOR.
+// Vector state is eager: it is saved and loaded whenever the live thread changes, never later, so no thread
+// can see another's. XSAVEOPT's "modified since XRSTOR" tracking is safe because each arrival does an XRSTOR.
 #include "capos/hal/thread.hpp"
 
 #include <array>
@@ -46,10 +46,12 @@ void UserState::attach_vector_area(void* page) noexcept {
 }
 
 bool UserState::register_at(unsigned index, std::string_view& name, std::uint64_t& value) const noexcept {
-  constexpr std::array<std::string_view, 18> kNames = {"rax", "rbx", "rcx", "rdx", "rsi", "rdi",   "rbp", "rsp", "r8",
-                                                       "r9",  "r10", "r11", "r12", "r13", "r14",   "r15", "rip", "flags"};
-  const std::uint64_t values[] = {rax_,      rbx_,      rcx_, words_[0], rsi_,      rdi_,      rbp_,      rsp_, words_[1],
-                                  words_[2], words_[3], r11_, words_[4], words_[5], words_[6], words_[7], rip_, rflags_};
+  constexpr std::array<std::string_view, 18> kNames = {"rax", "rbx", "rcx", "rdx", "rsi", "rdi",
+                                                       "rbp", "rsp", "r8",  "r9",  "r10", "r11",
+                                                       "r12", "r13", "r14", "r15", "rip", "flags"};
+  const std::uint64_t values[] = {rax_,      rbx_,      rcx_,      words_[0], rsi_,      rdi_,
+                                  rbp_,      rsp_,      words_[1], words_[2], words_[3], r11_,
+                                  words_[4], words_[5], words_[6], words_[7], rip_,      rflags_};
   if (index >= kNames.size()) return false;
   name = kNames[index];
   value = values[index];

@@ -34,9 +34,10 @@ std::vector<std::uint32_t> ids(const AcpiInfo& info) {
 }
 
 TEST(Acpi, ReadsEverything) {
-  FakeMemory memory = memory_with({madt({processor(0), processor(1), processor(7, 0), processor(9, 2), io_apic(2, 0xfec00000, 0),
-                                         line_override(0, 2, 0), line_override(9, 9, 13), wide_processor(300)}),
-                                   hpet(0xfed00000), mcfg(0xb0000000, 0, 0, 255), fadt(0x608, 1u << 10, 0xcf9, 15)});
+  FakeMemory memory = memory_with(
+      {madt({processor(0), processor(1), processor(7, 0), processor(9, 2), io_apic(2, 0xfec00000, 0),
+             line_override(0, 2, 0), line_override(9, 9, 13), wide_processor(300)}),
+       hpet(0xfed00000), mcfg(0xb0000000, 0, 0, 255), fadt(0x608, 1u << 10, 0xcf9, 15)});
   const AcpiInfo info = parse_acpi(memory, kRsdp);
   EXPECT_EQ(info.notes, 0u);
   EXPECT_EQ(ids(info), (std::vector<std::uint32_t>{0, 1, 300}));
@@ -69,7 +70,11 @@ TEST(Acpi, LooksForTheRsdpInTheBiosArea) {
 TEST(Acpi, LooksForTheRsdpInTheExtendedBiosData) {
   FakeMemory memory = memory_with({madt({processor(3)})});
   memory.place(kRsdp, Bytes(36));
-  memory.place(0x400, [] { Bytes b(256); put(b, 0xe, 0x9fc0, 2); return b; }());
+  memory.place(0x400, [] {
+    Bytes b(256);
+    put(b, 0xe, 0x9fc0, 2);
+    return b;
+  }());
   Bytes area(1024);
   const Bytes pointer = rsdp(2, kRoot);
   std::copy(pointer.begin(), pointer.end(), area.begin() + 0x120);
@@ -146,18 +151,27 @@ TEST_P(AcpiMalformed, IsNotedAndTheRestUsed) {
 INSTANTIATE_TEST_SUITE_P(
     Tables, AcpiMalformed,
     testing::Values(
-        Malformed{"entry_of_length_0", {madt({processor(1), Bytes{0, 0, 0, 0}, processor(2)})}, AcpiNote::bad_entry, {1}},
+        Malformed{"entry_of_length_0",
+                  {madt({processor(1), Bytes{0, 0, 0, 0}, processor(2)})},
+                  AcpiNote::bad_entry,
+                  {1}},
         Malformed{"entry_of_length_1", {madt({processor(1), Bytes{0, 1}})}, AcpiNote::bad_entry, {1}},
-        Malformed{"entry_past_the_end", {madt({processor(1), Bytes{0, 200, 5, 5}})}, AcpiNote::bad_entry, {1}},
+        Malformed{
+            "entry_past_the_end", {madt({processor(1), Bytes{0, 200, 5, 5}})}, AcpiNote::bad_entry, {1}},
         Malformed{"entry_cut_after_its_type", {madt({processor(1), Bytes{0}})}, AcpiNote::bad_entry, {1}},
         Malformed{"processor_too_short", {madt({Bytes{0, 4, 5, 5}, processor(1)})}, AcpiNote::bad_entry, {1}},
-        Malformed{"io_apic_too_short", {madt({Bytes{1, 6, 5, 5, 0, 0}, processor(1)})}, AcpiNote::bad_entry, {1}},
+        Malformed{
+            "io_apic_too_short", {madt({Bytes{1, 6, 5, 5, 0, 0}, processor(1)})}, AcpiNote::bad_entry, {1}},
         Malformed{"madt_without_body", {table("APIC", {})}, AcpiNote::bad_table, {}},
-        Malformed{"table_shorter_than_a_header", {with_length(madt({processor(1)}), 20)}, AcpiNote::bad_table, {}},
+        Malformed{
+            "table_shorter_than_a_header", {with_length(madt({processor(1)}), 20)}, AcpiNote::bad_table, {}},
         Malformed{"table_of_2_gib", {with_length(madt({processor(1)}), 0x80000000)}, AcpiNote::bad_table, {}},
         Malformed{"table_past_its_memory", {with_length(madt({processor(1)}), 500)}, AcpiNote::bad_table, {}},
         Malformed{"two_madts", {madt({processor(1)}), madt({processor(2)})}, AcpiNote::bad_table, {1}},
-        Malformed{"ecam_with_no_buses", {mcfg(0xb0000000, 0, 9, 3), madt({processor(1)})}, AcpiNote::bad_entry, {1}}),
+        Malformed{"ecam_with_no_buses",
+                  {mcfg(0xb0000000, 0, 9, 3), madt({processor(1)})},
+                  AcpiNote::bad_entry,
+                  {1}}),
     [](const auto& instance) { return std::string(instance.param.name); });
 
 TEST(Acpi, MoreProcessorsThanRoom) {
@@ -190,12 +204,14 @@ TEST(Acpi, RootAtTheEndOfTheAddressSpace) {
 
 // Whatever one to four bytes are changed to (checksums put right again, or not): bounded work, sane results.
 TEST(Acpi, MutatedTables) {
-  const std::vector<Bytes> good = {madt({processor(0), processor(1), io_apic(2, 0xfec00000, 0), line_override(0, 2, 0)}),
-                                   hpet(0xfed00000), mcfg(0xb0000000, 0, 0, 255), fadt(0x608, 1u << 10, 0xcf9, 15)};
+  const std::vector<Bytes> good = {
+      madt({processor(0), processor(1), io_apic(2, 0xfec00000, 0), line_override(0, 2, 0)}), hpet(0xfed00000),
+      mcfg(0xb0000000, 0, 0, 255), fadt(0x608, 1u << 10, 0xcf9, 15)};
   std::mt19937_64 random(1);
   for (unsigned round = 0; round < 100'000; ++round) {
     FakeMemory memory = memory_with(good);
-    const std::uint64_t places[] = {kRsdp, kRoot, kTables, kTables + kStep, kTables + 2 * kStep, kTables + 3 * kStep};
+    const std::uint64_t places[] = {
+        kRsdp, kRoot, kTables, kTables + kStep, kTables + 2 * kStep, kTables + 3 * kStep};
     for (std::uint64_t n = random() % 4 + 1; n > 0; --n) {
       Bytes& bytes = memory.at(places[random() % std::size(places)]);
       bytes[random() % bytes.size()] = static_cast<std::uint8_t>(random() % 3 == 0 ? 0xff : random());

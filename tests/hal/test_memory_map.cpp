@@ -86,7 +86,7 @@ TEST(RangeSet, FullSetStaysRight) {
   RangeSet set;
   for (std::uint64_t i = 0; i < RangeSet::kCapacity; ++i) ASSERT_TRUE(set.add(i * 0x10000, 0x3000));
   EXPECT_FALSE(set.add(0x5000'0000, 0x1000));
-  EXPECT_TRUE(set.add(0x3000, 0x1000));  // touches: no new range
+  EXPECT_TRUE(set.add(0x3000, 0x1000));       // touches: no new range
   EXPECT_FALSE(set.remove(0x11000, 0x1000));  // needs two rests, one is dropped
   expect_well_formed(set);
   EXPECT_FALSE(set.contains(0x11000, 0x1000));

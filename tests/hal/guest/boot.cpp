@@ -32,7 +32,8 @@ void test_boot(const BootInfo& boot) noexcept {
   report("ram", total >> 20, "MiB");
   report("cpus", boot.cpus, "");
   report("tsc", boot.tsc_hz, "Hz");
-  report("boot_to_kernel_main", read_tsc() - boot.entry_tsc - (boot.calibration_end_tsc - boot.calibration_start_tsc),
+  report("boot_to_kernel_main",
+         read_tsc() - boot.entry_tsc - (boot.calibration_end_tsc - boot.calibration_start_tsc),
          "TSC ticks without calibration");
   if (boot.module.size != 0) {
     const auto* const text = static_cast<const char*>(to_kernel(boot.module.base));
@@ -64,7 +65,8 @@ void provoke_kernel_fault(std::string_view name) noexcept {
   const auto text = reinterpret_cast<std::uint64_t>(&provoke_kernel_fault);
   const auto poke = [](std::uint64_t address) { *reinterpret_cast<volatile std::uint8_t*>(address) = 0x90; };
   const auto call = [](std::uint64_t address) { reinterpret_cast<void (*)()>(address)(); };
-  const auto alias = reinterpret_cast<std::uint64_t>(to_kernel(to_physical(reinterpret_cast<const void*>(text))));
+  const auto alias =
+      reinterpret_cast<std::uint64_t>(to_kernel(to_physical(reinterpret_cast<const void*>(text))));
   expected_vector = kPageFault;
   if (name == "write-text") poke(text);
   if (name == "write-text-alias") poke(alias);

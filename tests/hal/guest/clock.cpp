@@ -24,7 +24,8 @@ void test_clock(const BootInfo& boot) noexcept {
   if (declared == 1'000'000'000) {
     const std::uint64_t zero = tsc_of(Time{});
     bool exact = true;
-    for (std::uint64_t ns = 1; ns < std::uint64_t{1} << 62; ns *= 3) exact &= tsc_of(Time::from_ns(ns)) == zero + ns;
+    for (std::uint64_t ns = 1; ns < std::uint64_t{1} << 62; ns *= 3)
+      exact &= tsc_of(Time::from_ns(ns)) == zero + ns;
     const std::uint64_t before = read_tsc();
     const Time between = now();
     exact &= between.ns() + zero >= before && between.ns() + zero <= read_tsc();
@@ -36,8 +37,9 @@ namespace {
 
 // Late by how much, in ns; ~0 if early or something else came.
 std::uint64_t lateness(Time when, const Event& event) noexcept {
-  return event.kind == Kind::timer && event.when >= when ? static_cast<std::uint64_t>((event.when - when).ns())
-                                                          : ~std::uint64_t{0};
+  return event.kind == Kind::timer && event.when >= when
+             ? static_cast<std::uint64_t>((event.when - when).ns())
+             : ~std::uint64_t{0};
 }
 
 void test_lengths() noexcept {

@@ -2,13 +2,15 @@
 // The other CPUs: started, interrupted, with clocks, timers and programs of their own, stopped.
 #include <array>
 #include <atomic>
+#include <cstddef>
+#include <new>
 
 #include "harness.hpp"
 
 namespace guest {
 namespace {
 
-enum class Order : std::uint8_t { none, tell_time, wait_for_timer, run_program, call_back, spin };
+enum class Order : std::uint8_t { none, tell_time, wait_for_timer, run_program, call_back, spin, storm };
 
 struct Other {
   std::atomic<bool> up = false;
@@ -17,9 +19,12 @@ struct Other {
   Time time;
   std::atomic<std::uint64_t> spins = 0;
   bool good = true;
+  unsigned timers = 0, mails = 0;
 };
 constinit std::array<Other, kMaxCpus> others;
 Process* program = nullptr;
+constinit std::array<Process*, kMaxCpus> programs{};
+constexpr unsigned kStorm = 300;
 
 Other& mine() noexcept { return others[this_cpu().value()]; }
 
@@ -29,16 +34,39 @@ Other& mine() noexcept { return others[this_cpu().value()]; }
   idle();
 }
 
+// Timers and mail hit a program that checks its registers; PAUSE lets the simulated CPUs take turns.
+[[noreturn]] void storm(Other& self, Kind kind) noexcept {
+  cpu_relax();
+  if (kind == Kind::timer && ++self.timers == kStorm) {
+    leave_user();
+    finish(self);
+  }
+  if (kind == Kind::mailbox) ++self.mails;
+  if (kind != Kind::mailbox || self.mails == 1)
+    arm_timer(now() + Duration::ns(400 + self.timers * 37 % 1900));
+  programs[this_cpu().value()]->enter();
+  resume_user();
+}
+
 [[noreturn]] void obey(Other& self) noexcept {
   switch (self.order.load(std::memory_order_acquire)) {
-    case Order::none: idle();
-    case Order::tell_time: self.time = now(); finish(self);
+    case Order::none:
+      idle();
+    case Order::tell_time:
+      self.time = now();
+      finish(self);
     case Order::wait_for_timer:
       self.time = now() + Duration::us(100);
       arm_timer(self.time);
       idle();
-    case Order::run_program: program->enter(); resume_user();
-    case Order::call_back: send_mailbox_interrupt(CpuId{0}); finish(self);
+    case Order::run_program:
+      program->enter();
+      resume_user();
+    case Order::storm:
+      storm(self, Kind::mailbox);
+    case Order::call_back:
+      send_mailbox_interrupt(CpuId{0});
+      finish(self);
     case Order::spin:
       for (;;) {
         self.spins.fetch_add(1, std::memory_order_relaxed);
@@ -56,8 +84,10 @@ bool order(unsigned cpu, Order what) noexcept {
   send_mailbox_interrupt(CpuId{static_cast<std::uint16_t>(cpu)});
   const Time end = now() + Duration::ms(100);
   while (other.done.load(std::memory_order_acquire) == before)
-    if (now() > end) return false;
-    else cpu_relax();
+    if (now() > end)
+      return false;
+    else
+      cpu_relax();
   return true;
 }
 
@@ -112,6 +142,40 @@ bool wander(unsigned cpus) noexcept {
   return good;
 }
 
+Process* new_process(unsigned cpu) noexcept {
+  alignas(Process) static std::array<std::byte, sizeof(Process) * kMaxCpus> room;
+  return ::new (&room[cpu * sizeof(Process)]) Process(PROGRAM(interrupted));
+}
+
+bool storms(unsigned cpus) noexcept {
+  std::array<unsigned, kMaxCpus> before{};
+  for (unsigned cpu = 1; cpu < cpus; ++cpu) {
+    programs[cpu] = new_process(cpu);
+    before[cpu] = others[cpu].done.load();
+    others[cpu].order.store(Order::storm, std::memory_order_release);
+  }
+  bool going = true;
+  const Time end = now() + Duration::ms(200);
+  while (going && now() < end) {
+    going = false;
+    for (unsigned cpu = 1; cpu < cpus; ++cpu) {
+      if (others[cpu].done.load(std::memory_order_acquire) != before[cpu]) continue;
+      going = true;
+      send_mailbox_interrupt(CpuId{static_cast<std::uint16_t>(cpu)});
+    }
+    const Time next = now() + Duration::us(1);  // or the programs get nothing at all
+    while (now() < next) cpu_relax();
+  }
+  if (going) return false;  // their programs are in use
+  bool good = true;
+  for (unsigned cpu = 1; cpu < cpus; ++cpu) {
+    const std::uint64_t loops = programs[cpu]->page(kStack)[kPageSize / 8 - 1];
+    good &= others[cpu].good && others[cpu].timers == kStorm && others[cpu].mails > 0 && loops > 0;
+    programs[cpu]->~Process();
+  }
+  return good;
+}
+
 bool stopped(unsigned cpus) noexcept {
   for (unsigned cpu = 1; cpu < cpus; ++cpu) {
     others[cpu].order.store(Order::spin, std::memory_order_release);
@@ -144,8 +208,9 @@ void other_cpu_started(CpuId cpu) noexcept {
 void other_cpu_event(Kind kind) noexcept {
   Other& self = mine();
   self.good &= cpu_local() == &self;
+  const Order now_doing = self.order.load(std::memory_order_acquire);
+  if (now_doing == Order::storm && (kind == Kind::mailbox || kind == Kind::timer)) storm(self, kind);
   if (kind == Kind::mailbox) obey(self);
-  const Order now_doing = self.order.load(std::memory_order_relaxed);
   if (kind == Kind::timer) {
     self.good &= now_doing == Order::wait_for_timer && now() >= self.time;
   } else if (kind == Kind::system_call) {
@@ -166,6 +231,7 @@ void test_other_cpus(const BootInfo& boot) noexcept {
   check("cpus: timers of their own", all(boot.cpus, Order::wait_for_timer));
   check("cpus: call back", call_backs(boot.cpus));
   check("cpus: a thread wanders with its vector state", wander(boot.cpus));
+  check("cpus: a storm of timers and mail", storms(boot.cpus));
   check("cpus: all frames came back", frames.in_use == 0);
   check("cpus: stopped", stopped(boot.cpus));
 }

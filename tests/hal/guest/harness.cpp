@@ -42,7 +42,8 @@ std::string_view option(std::string_view key) noexcept {
   const std::size_t at = line.find(key);
   if (at == line.npos) return {};
   std::string_view value(line.data() + at + key.size(), line.size() - at - key.size());
-  if (const std::size_t space = value.find(' '); space != value.npos) value.remove_suffix(value.size() - space);
+  if (const std::size_t space = value.find(' '); space != value.npos)
+    value.remove_suffix(value.size() - space);
   return value;
 }
 
@@ -179,7 +180,8 @@ void on_timer() noexcept { came(Kind::timer); }
 void on_mailbox() noexcept { came(Kind::mailbox); }
 void on_device_interrupt(std::uint8_t) noexcept { came(Kind::device); }
 void on_spurious() noexcept { came(Kind::spurious); }
-void on_kernel_fault(const FaultInfo& fault, std::string_view registers, std::uint64_t, std::uint64_t) noexcept {
+void on_kernel_fault(const FaultInfo& fault, std::string_view registers, std::uint64_t,
+                     std::uint64_t) noexcept {
   guest::judge_kernel_fault(fault, registers);
 }
 

@@ -9,10 +9,11 @@
 #include "capos/hal/upcalls.hpp"
 
 // A program of programs.S by name.
-#define PROGRAM(name)                                                           \
-  ([] {                                                                         \
+#define PROGRAM(name)                                                                                        \
+  ([] {                                                                                                      \
     extern const char program_##name[] asm("user_" #name), program_##name##_end[] asm("user_" #name "_end"); \
-    return std::string_view(program_##name, static_cast<std::size_t>(program_##name##_end - program_##name));      \
+    return std::string_view(program_##name,                                                                  \
+                            static_cast<std::size_t>(program_##name##_end - program_##name));                \
   }())
 
 namespace guest {
@@ -27,8 +28,8 @@ struct Event {
   Kind kind = Kind::none;
   UserState* state = nullptr;
   FaultInfo fault;
-  std::uint64_t flags = 0;   // of the kernel at the upcall
-  std::uint64_t stack = 0;   // its stack pointer
+  std::uint64_t flags = 0;  // of the kernel at the upcall
+  std::uint64_t stack = 0;  // its stack pointer
   Time when;
 };
 

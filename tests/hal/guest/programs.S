@@ -274,7 +274,7 @@ PROGRAM port
   out %al, %dx
 END port
 PROGRAM software_interrupt
-  int $0xe1
+  int $0xf1
 END software_interrupt
 PROGRAM store_descriptor
   sgdt -16(%rsp)

@@ -19,7 +19,8 @@ void test_errors() noexcept {
         fails(space.map(kCode, frame, {.write = true, .execute = true}), MapError::write_and_execute) &&
             fails(space.protect(kData, {.write = true, .execute = true}), MapError::write_and_execute));
   bool good = true;
-  for (const std::uint64_t bad : {kData.value() + 1, abi::kUserEnd, std::uint64_t{1} << 47, 0xffff'8000'0000'0000})
+  for (const std::uint64_t bad :
+       {kData.value() + 1, abi::kUserEnd, std::uint64_t{1} << 47, 0xffff'8000'0000'0000})
     good &= fails(space.map(UserAddress{bad}, frame, {}), MapError::bad_address) &&
             !space.unmap(UserAddress{bad}).has_value() && !space.lookup(UserAddress{bad}).has_value();
   check("space: bad addresses are refused", good);

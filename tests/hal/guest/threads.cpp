@@ -20,7 +20,8 @@ bool page_fault(const Event& event, std::uint64_t address, std::uint64_t code) n
 
 bool on_own_stack(const Event& event) noexcept {
   const std::uint64_t in_window = event.stack & 0xffff'ffff'fffe'0000;
-  return in_window == 0xffff'ffff'c000'0000 && (event.stack & 0x1ffff) > 0x7e00 && (event.stack & 0x1ffff) < 0x8000;
+  return in_window == 0xffff'ffff'c000'0000 && (event.stack & 0x1ffff) > 0x7e00 &&
+         (event.stack & 0x1ffff) < 0x8000;
 }
 
 void test_entry() noexcept {
@@ -97,7 +98,8 @@ void test_page_faults() noexcept {
       {"page fault: jump to nowhere", PROGRAM(jump), 0x1000, kUserMode | kFetch},
       {"page fault: load of kernel text", PROGRAM(load), 0xffff'ffff'8020'0000, kUserMode | kPresent},
       {"page fault: load of the kernel's RAM", PROGRAM(load), 0xffff'8000'0020'0000, kUserMode | kPresent},
-      {"page fault: jump to kernel text", PROGRAM(jump), 0xffff'ffff'8020'0000, kUserMode | kFetch | kPresent},
+      {"page fault: jump to kernel text", PROGRAM(jump), 0xffff'ffff'8020'0000,
+       kUserMode | kFetch | kPresent},
       {"page fault: load of its CPU's block", PROGRAM(load), 0xffff'ffff'c000'0000, kUserMode | kPresent},
   };
   for (const Access& access : accesses) {
@@ -113,7 +115,9 @@ void test_page_faults() noexcept {
 }  // namespace
 
 void test_threads(const BootInfo& boot) noexcept {
-  const auto has = [&](MachineFeature feature) { return (boot.features >> static_cast<unsigned>(feature) & 1) != 0; };
+  const auto has = [&](MachineFeature feature) {
+    return (boot.features >> static_cast<unsigned>(feature) & 1) != 0;
+  };
   // Without SMAP the alignment flag means nothing in the kernel, and there is no CLAC.
   if (has(MachineFeature::smap)) unwanted_flags |= kAlignment;
   if (has(MachineFeature::umip)) expect_fault("fault: sgdt", PROGRAM(store_descriptor), kProtection);
@@ -137,8 +141,8 @@ void test_hostile_programs() noexcept {
   while (event->kind == Kind::fault && event->fault.vector == kDebug) event = &run_user();
   check("trap flag: system call", is_call(*event, 87) && (event->flags & unwanted_flags) == 0);
   event = &run_user();
-  check("trap flag: traps again in user mode",
-        event->kind == Kind::fault && event->fault.vector == kDebug && event->state->instruction_pointer() < 0x500000);
+  check("trap flag: traps again in user mode", event->kind == Kind::fault && event->fault.vector == kDebug &&
+                                                   event->state->instruction_pointer() < 0x500000);
 
   Process selectors(PROGRAM(selectors));
   check("selectors: system call", is_call(selectors.run(), 88) && this_cpu().value() == 0);

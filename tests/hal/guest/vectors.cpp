@@ -8,7 +8,8 @@ namespace {
 bool alternate(std::string_view program, std::uint64_t operation) noexcept {
   Process first(program, 0x1111'2222), second(program, 0x3333'4444);
   bool good = true;
-  for (unsigned i = 0; i < 20; ++i) good &= is_call(first.run(), operation) && is_call(second.run(), operation);
+  for (unsigned i = 0; i < 20; ++i)
+    good &= is_call(first.run(), operation) && is_call(second.run(), operation);
   return good;
 }
 

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // A user thread's registers on x86-64: the frame that entry.S and the processor itself write.
 //
-// Invariants: TSS.rsp0 points at the end of the live frame, which is 16-byte aligned, so that an interrupt stores
-// nothing outside it. Segment selectors are constant. The instruction pointer is below abi::kUserEnd at start() and
-// comes from the processor afterwards; no one else writes it, which is why SYSRET needs no check (entry.S).
+// Invariants: TSS.rsp0 points at the end of the live frame, which is 16-byte aligned, so that an interrupt
+// stores nothing outside it. Segment selectors are constant. The instruction pointer is below abi::kUserEnd
+// at start() and comes from the processor afterwards; no one else writes it, which is why SYSRET needs no
+// check (entry.S).
 #pragma once
 
 #include <cstddef>
@@ -17,8 +18,9 @@ namespace capos::hal {
 
 class alignas(16) UserState {
  public:
-  // Enters at `entry` with `stack` and three arguments; all other registers zero, interrupts on. An entry at or
-  // above abi::kUserEnd becomes 0, where nothing can be mapped executable by then: the thread faults there.
+  // Enters at `entry` with `stack` and three arguments; all other registers zero, interrupts on. An entry at
+  // or above abi::kUserEnd becomes 0, where nothing can be mapped executable by then: the thread faults
+  // there.
   void start(UserAddress entry, UserAddress stack, std::uint64_t arg0, std::uint64_t arg1,
              std::uint64_t arg2) noexcept;
   // Gives one zero-filled-or-not page of kernel memory for vector registers and sets it to the initial state.
