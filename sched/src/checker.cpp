@@ -155,6 +155,10 @@ Verdict check_response(const Certificate& c, std::size_t i) noexcept {
     needed.add_times(count * timer_events_per_period(other.on_overrun), o.release);
     if (j == i || other.priority < task.priority) continue;
     needed.add_times(count, other.budget + o.context_switch);
+    // A budget ends at a timer that may be late, or behind a kernel section. What is overrun is taken from
+    // the refills to come, so it is never more than one such excess ahead.
+    needed.add(o.jitter);
+    needed.add(o.blocking);
   }
   for (const InterruptSource& source : c.interrupts) {
     if (source.cpu == task.cpu) needed.add_times(arrivals(window, source.min_interarrival), source.cost);

@@ -42,6 +42,7 @@ void for_each_demand(const IslandModel& model, const TaskModel& task, Duration w
   const Overheads& o = model.overheads;
   visit(ContributionKind::own_budget, std::uint16_t{0}, std::int64_t{1}, task.budget);
   std::int64_t switches = 1;
+  std::int64_t others = 0;
   std::int64_t events = 0;
   for (std::size_t j = 0; j < model.tasks.size(); ++j) {
     const TaskModel& other = model.tasks[j];
@@ -50,10 +51,12 @@ void for_each_demand(const IslandModel& model, const TaskModel& task, Duration w
     events += count * timer_events_per_period(other.on_overrun);
     if (!interferes(other, task)) continue;
     switches += count;
+    ++others;
     visit(ContributionKind::task, static_cast<std::uint16_t>(j), count, other.budget);
   }
   visit(ContributionKind::switches, std::uint16_t{0}, switches, o.context_switch);
   visit(ContributionKind::timer_events, std::uint16_t{0}, events, o.release);
+  visit(ContributionKind::late_budget_ends, std::uint16_t{0}, others, o.jitter + o.blocking);
   visit(ContributionKind::kernel_section, std::uint16_t{0}, std::int64_t{1}, o.blocking);
   for (std::size_t k = 0; k < model.interrupts.size(); ++k) {
     const InterruptSource& source = model.interrupts[k];

@@ -52,9 +52,10 @@ TEST(Admit, TooMuchIsRefusedInTheseWords) {
   Admitted island(Compiled::file("configs/examples/too-much.capnp", "tooMuch"));
   EXPECT_FALSE(island.good());
   EXPECT_EQ(island.refusal(),
-            "balance.control: response 968.1 us exceeds its deadline 800 us. Busy window (us): control 350, simulate "
-            "2 x 300, switches 3, timer events 9, kernel section 4, release jitter 2.1. Fits if control.budget <= 185 "
-            "us, or control.deadline >= 969 us, or simulate.budget <= 215 us, or simulate.period >= 665 us.");
+            "balance.control: response 974.2 us exceeds its deadline 800 us. Busy window (us): control 350, simulate "
+            "2 x 300, switches 3, timer events 9, late budget ends 6.1, kernel section 4, release jitter 2.1. Fits if "
+            "control.budget <= 179 us, or control.deadline >= 975 us, or simulate.budget <= 212 us, or simulate.period >= "
+            "671 us.");
 }
 
 TEST(Admit, TheBusyWindowSumsToTheResponse) {
@@ -96,8 +97,8 @@ TEST(Admit, AChainThatIsTooOldIsRefusedWithWhatItIsMadeOf) {
   ASSERT_FALSE(island.good());
   EXPECT_EQ(island->report().refusal.kind, RefusalKind::chain);
   const std::string text = island.refusal();
-  EXPECT_EQ(text.rfind("balance.angle-to-force: latency 1 307.2 us exceeds its bound 1 300 us. Made of (us): "
-                       "simulate 93.1, wait for control 1 000, control 214.1. Fits if angle-to-force.bound >= 1 308 us",
+  EXPECT_EQ(text.rfind("balance.angle-to-force: latency 1 313.3 us exceeds its bound 1 300 us. Made of (us): "
+                       "simulate 93.1, wait for control 1 000, control 220.2. Fits if angle-to-force.bound >= 1 314 us",
                        0),
             0u)
       << text;

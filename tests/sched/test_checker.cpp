@@ -248,19 +248,19 @@ TEST(Checker, RefusesForgedTriggeredChains) {
                          });
 }
 
-// A timer that may be late lets two releases come closer together: at 95 us one job of the other task fits in
-// only if timers are punctual.
+// A timer that may be late lets two releases come closer together: at 96 us one job of the other task fits in
+// only if its releases are punctual.
 TEST(Checker, CountsTheLatenessOfTimersForOthersToo) {
   Island island;
   island.task(100, 20);
-  island.task(400, 75);
+  island.task(400, 70);
   island.overheads.jitter = us(6);
   Certified c(island);
   ASSERT_TRUE(c.admitted);
-  EXPECT_EQ(c.tasks[1].response, us(115 + 6));
-  c.tasks[1].response = us(95 + 6);
+  EXPECT_EQ(c.tasks[1].response, us(116 + 6));
+  c.tasks[1].response = us(96 + 6);
   ASSERT_FALSE(c.check().has_value());
-  EXPECT_EQ(c.check().error().required, us(115));
+  EXPECT_EQ(c.check().error().required, us(116));
 }
 
 TEST(Checker, RefusesAFullCpu) {

@@ -99,10 +99,11 @@ enum class ContributionKind : std::uint8_t {
   kernel_section,  // interrupts off
   timer_events,    // of all tasks on the CPU
   switches,
-  interrupt,     // index = interrupt source
-  jitter,        // release jitter, the machine's included
-  hop_wait,      // of a chain: up to a period of the reader; index = task
-  hop_response,  // of a chain; index = task
+  interrupt,         // index = interrupt source
+  late_budget_ends,  // as urgent tasks that outrun their budget until a late timer ends it
+  jitter,            // release jitter, the machine's included
+  hop_wait,          // of a chain: up to a period of the reader; index = task
+  hop_response,      // of a chain; index = task
 };
 
 struct Contribution {

@@ -13,6 +13,7 @@ void write_contributor(TextWriter& out, const Contributor& part) noexcept {
     case ContributorKind::kernel_section: out << "kernel section"; break;
     case ContributorKind::timer_events: out << "timer events"; break;
     case ContributorKind::switches: out << "switches"; break;
+    case ContributorKind::late_budget_ends: out << "late budget ends"; break;
     case ContributorKind::interrupt: out << "interrupt " << part.name; break;
     case ContributorKind::jitter: out << "release jitter"; break;
     case ContributorKind::hop_wait: out << "wait for " << part.name; break;

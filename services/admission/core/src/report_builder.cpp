@@ -63,6 +63,7 @@ Named name_of(const IslandModel& model, std::uint16_t self, const sched::Contrib
     case Kind::kernel_section: return {ContributorKind::kernel_section, {}};
     case Kind::timer_events: return {ContributorKind::timer_events, {}};
     case Kind::switches: return {ContributorKind::switches, {}};
+    case Kind::late_budget_ends: return {ContributorKind::late_budget_ends, {}};
     case Kind::interrupt: return {ContributorKind::interrupt, model.view.interrupts[part.index].name};
     case Kind::jitter: return {ContributorKind::jitter, {}};
     case Kind::hop_wait: return {ContributorKind::hop_wait, model.view.tasks[part.index].name};

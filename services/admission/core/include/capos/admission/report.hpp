@@ -44,6 +44,7 @@ enum class ContributorKind : std::uint8_t {
   kernel_section,  // the kernel with interrupts off
   timer_events,
   switches,
+  late_budget_ends,  // tasks that come before it, until a late timer ends their budgets
   interrupt,
   jitter,        // of the release
   hop_wait,      // of a chain: until the reader's next release
