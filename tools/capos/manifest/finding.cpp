@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <nlohmann/json.hpp>
+
 namespace capos::cli {
 
 std::string format(const Finding& finding) {

@@ -35,9 +35,10 @@ void redirect(const char* file, int descriptor) {
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, nullptr);
-  if (options.null_input) {
-    const int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    if (null < 0 || dup2(null, STDIN_FILENO) < 0) _exit(126);
+  if (!options.inherit_input || !options.stdin_file.empty()) {
+    const int input =
+        open(options.stdin_file.empty() ? "/dev/null" : options.stdin_file.c_str(), O_RDONLY | O_CLOEXEC);
+    if (input < 0 || dup2(input, STDIN_FILENO) < 0) _exit(126);
   }
   redirect(options.stdout_file.c_str(), STDOUT_FILENO);
   redirect(options.stderr_file.c_str(), STDERR_FILENO);

@@ -25,12 +25,13 @@ struct ExitState {
 };
 
 struct SpawnOptions {
-  std::filesystem::path stdout_file;                             // empty: inherited
-  std::filesystem::path stderr_file;                             // empty: inherited
+  std::filesystem::path stdin_file;   // empty: nothing to read, or inherited if inherit_input
+  std::filesystem::path stdout_file;  // empty: inherited
+  std::filesystem::path stderr_file;  // empty: inherited
   std::vector<std::pair<std::string, std::string>> environment;  // added to this process's
   std::filesystem::path directory;                               // empty: this process's
   bool own_group = true;  // false: Ctrl-C at the terminal reaches it too
-  bool null_input = true;
+  bool inherit_input = false;
 };
 
 class Process {

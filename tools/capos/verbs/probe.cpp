@@ -4,8 +4,8 @@
 
 #include <nlohmann/json.hpp>
 
-#include "../command.hpp"
 #include "../machine/accelerator.hpp"
+#include "verbs.hpp"
 
 namespace capos::cli {
 namespace {
@@ -24,22 +24,15 @@ const char* name_of(KvmState state) {
 
 }  // namespace
 
-void add_probe(CLI::App& app, Action& action) {
-  auto* const verb = app.add_subcommand("probe", "Which accelerator this machine offers, and why");
-  const auto json = std::make_shared<bool>(false);
-  verb->add_flag("--json", *json, "JSON on standard output");
-  verb->callback([&action, json] {
-    action = [json](const Paths& paths) -> Outcome<int> {
-      const KvmProbe probe = probe_kvm(paths);
-      if (*json) {
-        const nlohmann::ordered_json result{{"kvm", name_of(probe.state)}, {"reason", probe.reason}};
-        fmt::print("{}\n", result.dump(2));
-      } else {
-        fmt::print("{}\n", probe.text());
-      }
-      return kExitFine;
-    };
-  });
+Outcome<int> probe(const Paths& paths, const ProbeOptions& options) {
+  const KvmProbe found = probe_kvm(paths);
+  if (options.json) {
+    const nlohmann::ordered_json result{{"kvm", name_of(found.state)}, {"reason", found.reason}};
+    fmt::print("{}\n", result.dump(2));
+  } else {
+    fmt::print("{}\n", found.text());
+  }
+  return kExitFine;
 }
 
 }  // namespace capos::cli

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "command_line.hpp"
+
+#include <fmt/core.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdio>
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "verbs/verbs.hpp"
+
+namespace capos::cli {
+namespace {
+
+constexpr const char* kJsonFlag = "JSON on standard output, and nothing else there";
+constexpr const char* kJsonFile =
+    "Also write JSON to that file; - is standard output, and nothing else there";
+
+// A verb's options live as long as the action that takes them.
+template <typename Options>
+std::shared_ptr<Options> bind(CLI::App& verb, Action& action,
+                              Outcome<int> (*function)(const Paths&, const Options&)) {
+  auto options = std::make_shared<Options>();
+  verb.callback([&action, options, function] {
+    action = [options, function](const Paths& paths) { return function(paths, *options); };
+  });
+  return options;
+}
+
+void add_accelerator(CLI::App& verb, std::string& accelerator) {
+  verb.add_option("--accel", accelerator, "tcg is deterministic; auto takes KVM where it works")
+      ->check(CLI::IsMember({"auto", "tcg", "kvm"}))
+      ->capture_default_str();
+}
+
+void add_demo(CLI::App& app, Action& action) {
+  auto& verb = *app.add_subcommand("demo", "Balance a pendulum at 1 kHz under load, and show every deadline");
+  const auto options = bind(verb, action, &demo);
+  verb.add_option("--seconds", options->seconds, "Guest time from the island's start")
+      ->check(CLI::Range(0.1, 3600.0))
+      ->capture_default_str();
+  verb.add_option("--load", options->load, "Best-effort work beside the island")
+      ->check(CLI::IsMember({"none", "cpu", "memory", "ipc", "all"}))
+      ->capture_default_str();
+  verb.add_option("--cpus", options->cpus,
+                  "CPUs of the machine; 1 puts the island on CPU 0 (default: the manifest's)")
+      ->check(CLI::Range(1, 16));
+  verb.add_option("--json", options->json, kJsonFile);
+  verb.add_option("--fault", options->fault, "Have the controller fail two fifths into the run")
+      ->check(CLI::IsMember({"controller-hang", "controller-crash"}));
+  add_accelerator(verb, options->accelerator);
+  verb.add_option("--timeout", options->timeout,
+                  "Real seconds until the machine is ended (default: from the length)");
+  verb.add_flag("--verbose", options->verbose, "Print the exact QEMU command");
+  verb.footer("Leaves report.html, result.json, console.log, telemetry.bin, command.txt in out/demo/.");
+}
+
+void add_test(CLI::App& app, Action& action) {
+  auto& verb = *app.add_subcommand("test", "Run every test; the last line is \"N passed, N failed\"");
+  const auto options = bind(verb, action, &test);
+  options->jobs = std::max(1U, std::thread::hardware_concurrency());
+  verb.add_flag("--quick", options->quick, "Leave out the slow suites (those that boot machines or fuzz)");
+  verb.add_option("--filter", options->filter,
+                  "Suites whose name contains this; SUITE:CASES also takes a GoogleTest filter");
+  verb.add_option("--jobs", options->jobs, "Suites at a time")
+      ->check(CLI::Range(1, 256))
+      ->capture_default_str();
+  verb.add_flag("--list", options->list, "Name the suites, and run none");
+  verb.add_flag("--json", options->json, kJsonFlag);
+  verb.footer("What each suite printed is in out/test/SUITE.log.");
+}
+
+void add_admit(CLI::App& app, Action& action) {
+  auto& verb = *app.add_subcommand("admit", "Whether a manifest's islands fit, or why they do not");
+  const auto options = bind(verb, action, &admit);
+  verb.add_option("FILE", options->file, "The manifest, for example configs/demo.capnp")->required();
+  verb.add_option("--machine", options->machine, "configs/machines/NAME.capnp: the kernel's overheads")
+      ->capture_default_str();
+  verb.add_flag("--show", options->show, "Print the manifest with every default filled in, and do no more");
+  verb.add_flag("--json", options->json, kJsonFlag);
+  verb.footer("Exit status: 0 admitted, 2 refused, 1 the file is wrong.");
+}
+
+void add_run(CLI::App& app, Action& action) {
+  auto& verb = *app.add_subcommand("run", "Boot a manifest of your own");
+  const auto options = bind(verb, action, &run);
+  verb.add_option("MANIFEST", options->file, "For example configs/examples/minimal.capnp")->required();
+  verb.add_option("--seconds", options->seconds,
+                  "Guest time from the islands' start; 0: until something ends it")
+      ->check(CLI::Range(0.0, 86400.0))
+      ->capture_default_str();
+  verb.add_flag("--force", options->force,
+                "Boot it although it is refused or breaks rules: the guest refuses it too");
+  verb.add_option("--out", options->out, "Directory below out/ for what the run leaves")
+      ->capture_default_str();
+  add_accelerator(verb, options->accelerator);
+  verb.add_option("--timeout", options->timeout,
+                  "Real seconds until the machine is ended (default: from the length)");
+  verb.add_flag("--json", options->json, kJsonFlag);
+  verb.add_flag("--verbose", options->verbose, "Print the exact QEMU command");
+}
+
+void add_bench(CLI::App& app, Action& action) {
+  auto& group = *app.add_subcommand("bench", "Measure, in the deterministic machine");
+  group.require_subcommand(1);
+  auto& verb = *group.add_subcommand("wakeup", "Release to first user instruction, beside PREEMPT_RT");
+  const auto options = bind(verb, action, &bench_wakeup);
+  verb.add_option("--load", options->load, "Best-effort work of the loaded run, on the same CPU")
+      ->check(CLI::IsMember({"cpu", "memory", "ipc", "all"}))
+      ->capture_default_str();
+  verb.add_option("--samples", options->samples, "Releases measured in each run")
+      ->check(CLI::Range(10, 1'000'000))
+      ->capture_default_str();
+  verb.add_option("--json", options->json, kJsonFile);
+  verb.add_flag("--verbose", options->verbose, "Print the exact QEMU commands");
+}
+
+void add_gdb(CLI::App& app, Action& action) {
+  auto& verb = *app.add_subcommand("gdb", "Stop the kernel at its entry, with symbols, in gdb");
+  const auto options = bind(verb, action, &gdb);
+  verb.add_option("MANIFEST", options->file, "Default: configs/demo.capnp");
+  verb.add_flag("--server-only", options->server_only, "Start the machine, print how to connect, and wait");
+  verb.add_option("--ex", options->commands, "A gdb command to run at the entry; may be repeated")
+      ->take_all()
+      ->expected(1);
+  verb.add_flag("--batch", options->batch, "End gdb after those commands");
+  add_accelerator(verb, options->accelerator);
+  verb.add_flag("--json", options->json, "With --server-only: JSON on standard output");
+}
+
+void add_probe(CLI::App& app, Action& action) {
+  auto& verb = *app.add_subcommand("probe", "Which accelerator this machine offers, and why");
+  const auto options = bind(verb, action, &probe);
+  verb.add_flag("--json", options->json, kJsonFlag);
+}
+
+// CLI11's own text for help and version, ours for mistakes.
+int report_parse(const CLI::App& app, const CLI::ParseError& error) {
+  if (error.get_exit_code() == 0) return app.exit(error);
+  const auto verbs = app.get_subcommands();
+  const std::string verb = verbs.empty() ? "" : " " + verbs.front()->get_name();
+  return report(Problem{error.what(), "./capos" + verb + " --help lists what there is"});
+}
+
+}  // namespace
+
+std::expected<Action, int> parse_command_line(int count, const char* const* words) {
+  CLI::App app("capOS: a realtime-island microkernel", "./capos");
+  app.set_version_flag("--version", std::string("capos " CAPOS_VERSION));
+  app.require_subcommand(1);
+  Action action;
+  add_demo(app, action);
+  add_test(app, action);
+  add_admit(app, action);
+  add_run(app, action);
+  add_bench(app, action);
+  add_gdb(app, action);
+  add_probe(app, action);
+  try {
+    app.parse(count, words);
+  } catch (const CLI::ParseError& error) {
+    return std::unexpected(report_parse(app, error));
+  }
+  return action;
+}
+
+int report(const Problem& problem) {
+  if (!problem.shown) fmt::print(stderr, "capos: error: {}\n  remedy: {}\n", problem.cause, problem.remedy);
+  return problem.exit_code;
+}
+
+}  // namespace capos::cli

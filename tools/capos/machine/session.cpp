@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "session.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdio>
+
+#include "../manifest/pack.hpp"
+#include "../support/files.hpp"
+#include "../support/process.hpp"
+#include "capos/admission/units.hpp"
+#include "progress.hpp"
+
+namespace capos::cli {
+namespace fs = std::filesystem;
+namespace {
+
+constexpr std::uint64_t kSecond = 1'000'000'000;
+// Room in the channel: several times what a demo under full load writes. The file is sparse.
+constexpr std::uint64_t kEventsPerSecond = 65'536;
+constexpr std::uint64_t kMaxEvents = std::uint64_t{1} << 24;  // 1 GiB
+constexpr std::uint64_t kDefaultSeconds = 60;
+constexpr std::uint64_t kDefaultMemory = 256 << 20;  // of manifest.capnp
+
+std::uint64_t channel_bytes(std::uint64_t duration_ns) {
+  const std::uint64_t seconds = duration_ns == 0 ? kDefaultSeconds : duration_ns / kSecond + 1;
+  return report::channel_bytes_for(std::min(seconds * kEventsPerSecond, kMaxEvents));
+}
+
+// Emulation of a loaded guest second takes some seconds; ten times that is a hang.
+std::chrono::seconds wall_limit(const SessionInputs& inputs) {
+  if (inputs.wall.count() != 0) return inputs.wall;
+  return std::chrono::seconds(180 + 60 * (inputs.duration_ns / kSecond));
+}
+
+}  // namespace
+
+MachineSpec spec_of(const Paths& paths, const SessionInputs& inputs, const fs::path& directory) {
+  const auto parameters = inputs.manifest.kernel_params();
+  MachineSpec spec;
+  spec.accelerator = inputs.accelerator.accelerator;
+  spec.microvm = parameters.machine() == schema::MachineType::microvm;
+  spec.cpus = parameters.cpus();
+  spec.memory_bytes = admission::size_bytes(parameters.memory()).value_or(kDefaultMemory);
+  spec.kernel = paths.kernel();
+  spec.pack = directory / "boot.pack";
+  spec.console = directory / "console.log";
+  if (!spec.microvm) {
+    spec.channel = directory / "telemetry.bin";
+    spec.channel_bytes = channel_bytes(inputs.duration_ns);
+  }
+  return spec;
+}
+
+Outcome<MachineSpec> prepare_machine(const Paths& paths, const SessionInputs& inputs) {
+  const fs::path directory = paths.out(inputs.name);
+  if (auto made = make_directory(directory); !made) return std::unexpected(made.error());
+  const MachineSpec spec = spec_of(paths, inputs, directory);
+  std::error_code ignored;
+  if (!fs::exists(spec.kernel, ignored)) {
+    return problem("there is no kernel at " + spec.kernel.string(),
+                   "build it: ./capos demo does, or ninja -C " + paths.build.string());
+  }
+  const auto pack =
+      build_pack(paths, {inputs.manifest, inputs.machine, inputs.manifest_directory, inputs.duration_ns});
+  if (!pack) return std::unexpected(pack.error());
+  if (auto written = write_pack(*pack, spec.pack); !written) return std::unexpected(written.error());
+  return spec;
+}
+
+Outcome<Session> boot(const Paths& paths, const SessionInputs& inputs) {
+  const auto spec = prepare_machine(paths, inputs);
+  if (!spec) return std::unexpected(spec.error());
+  if (inputs.verbose) fmt::print(stderr, "{}\n", shell_line(qemu_command(*spec)));
+  const fs::path directory = paths.out(inputs.name);
+  ProgressLine line(inputs.duration_ns);
+  const auto show = [&](const report::ChannelSnapshot& snapshot) {
+    if (inputs.progress) line.show(snapshot);
+  };
+  const auto end = run_machine(*spec, directory, {.wall = wall_limit(inputs)}, show);
+  if (!end) return std::unexpected(end.error());
+  return Session{directory, *spec, *end};
+}
+
+}  // namespace capos::cli

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+// ./capos bench wakeup: from a release to the first user instruction, in instructions, idle and under load.
+#include <fmt/core.h>
+
+#include <array>
+#include <cstdio>
+#include <vector>
+
+#include "../support/files.hpp"
+#include "capos/report/analyse.hpp"
+#include "capos/report/channel.hpp"
+#include "capos/report/event.hpp"
+#include "capos/report/render.hpp"
+#include "trial.hpp"
+#include "verbs.hpp"
+
+namespace capos::cli {
+namespace {
+
+constexpr std::uint64_t kPeriodNs = 1'000'000;  // of configs/wakeup.capnp
+
+// Linux 6.1 PREEMPT_RT (Debian), tuned, cyclictest -m -p95 -i1000 on the same machine: guest instructions.
+struct Reference {
+  const char* name;
+  std::uint64_t min, p50, max;
+};
+constexpr std::array<Reference, 2> kPreemptRt{
+    {{"PREEMPT_RT, idle", 3507, 3565, 4457}, {"PREEMPT_RT, hackbench", 3531, 4079, 5962}}};
+
+TrialRequest request_of(const Paths& paths, const BenchOptions& options, const std::string& load) {
+  TrialRequest request;
+  request.file = (paths.configs() / "wakeup.capnp").string();
+  request.title = "wakeup";
+  request.out_name = "bench-wakeup-" + load;
+  request.accelerator = "tcg";  // instructions are counted, not timed
+  request.duration_ns = (options.samples + 1) * kPeriodNs;
+  request.adjustment.load = load;
+  request.verbose = options.verbose;
+  request.quiet = true;
+  return request;
+}
+
+Outcome<report::BenchLine> measure(const Paths& paths, const BenchOptions& options, const std::string& load,
+                                   const char* name) {
+  const auto trial = prepare_trial(paths, request_of(paths, options, load));
+  if (!trial) return std::unexpected(trial.error());
+  SessionInputs inputs = trial->session_inputs();
+  inputs.progress = options.json != "-";
+  const auto session = boot(paths, inputs);
+  if (!session) return std::unexpected(session.error());
+  tell_end(*session);
+  const auto recording = report::read_recording(session->spec.channel);
+  if (!recording)
+    return problem("the run left no recording: " + recording.error().text,
+                   "read " + session->spec.console.string());
+  auto values = report::user_values(*recording, report::kUserCodeWakeup);
+  if (values.size() < options.samples || recording->header.lost_in_all() != 0 || !session->end.fine()) {
+    return problem(fmt::format("{} of {} samples arrived, {} events were lost", values.size(),
+                               options.samples, recording->header.lost_in_all()),
+                   "read " + session->spec.console.string());
+  }
+  values.resize(options.samples);
+  return report::BenchLine{name, "instructions", report::summarise(std::move(values))};
+}
+
+void print_row(const std::string& name, std::uint64_t min, std::uint64_t p50, std::uint64_t max,
+               const std::string& p99, const std::string& samples) {
+  fmt::print("  {:<26} {:>8} {:>8} {:>8} {:>8} {:>9}\n", name, min, p50, p99, max, samples);
+}
+
+void print_table(const BenchOptions& options, const std::vector<report::BenchLine>& lines) {
+  fmt::print(
+      "release to first user instruction, 1 kHz, one CPU, in guest instructions (QEMU TCG, icount "
+      "shift=0)\n");
+  fmt::print("  {:<26} {:>8} {:>8} {:>8} {:>8} {:>9}\n", "", "min", "median", "p99", "max", "samples");
+  for (const auto& line : lines) {
+    const std::string label = line.name == "release_idle" ? "capOS, idle" : "capOS, load " + options.load;
+    print_row(label, line.summary.min, line.summary.p50, line.summary.max,
+              fmt::format("{}", line.summary.p99), fmt::format("{}", line.summary.samples));
+  }
+  for (const auto& row : kPreemptRt) print_row(row.name, row.min, row.p50, row.max, "", "");
+}
+
+}  // namespace
+
+Outcome<int> bench_wakeup(const Paths& paths, const BenchOptions& options) {
+  std::vector<report::BenchLine> lines;
+  for (const auto& [load, name] :
+       {std::pair{std::string("none"), "release_idle"}, {options.load, "release_loaded"}}) {
+    auto line = measure(paths, options, load, name);
+    if (!line) return std::unexpected(line.error());
+    lines.push_back(std::move(*line));
+  }
+  const std::string json = report::render_bench_json(lines);
+  if (options.json == "-") {
+    fmt::print("{}", json);
+    return kExitFine;
+  }
+  print_table(options, lines);
+  if (!options.json.empty()) {
+    if (auto done = write_text(options.json, json); !done) return std::unexpected(done.error());
+  }
+  return kExitFine;
+}
+
+}  // namespace capos::cli

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+// Every verb as a function of its options; the value is the exit status. The command line is in
+// command_line.cpp.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "../support/paths.hpp"
+#include "../support/problem.hpp"
+
+namespace capos::cli {
+
+struct DemoOptions {
+  double seconds = 10;
+  std::string load = "all";
+  unsigned cpus = 0;  // 0: as the manifest says
+  std::string json;   // file; "-": standard output
+  std::string fault;
+  std::string accelerator = "auto";
+  unsigned timeout = 0;  // real seconds; 0: from the length
+  bool verbose = false;
+};
+[[nodiscard]] Outcome<int> demo(const Paths& paths, const DemoOptions& options);
+
+struct TestOptions {
+  bool quick = false;
+  bool json = false;
+  bool list = false;
+  std::string filter;
+  unsigned jobs = 1;
+};
+[[nodiscard]] Outcome<int> test(const Paths& paths, const TestOptions& options);
+
+struct AdmitOptions {
+  std::string file;
+  std::string machine = "deterministic";
+  bool json = false;
+  bool show = false;
+};
+[[nodiscard]] Outcome<int> admit(const Paths& paths, const AdmitOptions& options);
+
+struct RunOptions {
+  std::string file;
+  double seconds = 10;
+  std::string accelerator = "auto";
+  std::string out = "run";
+  unsigned timeout = 0;
+  bool force = false;
+  bool json = false;
+  bool verbose = false;
+};
+[[nodiscard]] Outcome<int> run(const Paths& paths, const RunOptions& options);
+
+struct BenchOptions {
+  std::string load = "all";
+  std::uint64_t samples = 5000;
+  std::string json;  // file; "-": standard output
+  bool verbose = false;
+};
+[[nodiscard]] Outcome<int> bench_wakeup(const Paths& paths, const BenchOptions& options);
+
+struct GdbOptions {
+  std::string file;  // "": configs/demo.capnp
+  std::string accelerator = "tcg";
+  std::vector<std::string> commands;
+  bool server_only = false;
+  bool batch = false;
+  bool json = false;
+};
+[[nodiscard]] Outcome<int> gdb(const Paths& paths, const GdbOptions& options);
+
+struct ProbeOptions {
+  bool json = false;
+};
+[[nodiscard]] Outcome<int> probe(const Paths& paths, const ProbeOptions& options);
+
+}  // namespace capos::cli
