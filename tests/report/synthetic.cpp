@@ -50,8 +50,8 @@ MachineInfo machine_info() {
   machine.budget_tolerance_ns = 4000;
   machine.cpus = 2;
   machine.memory_bytes = 256u << 20;
-  machine.kernel_version = "0.1.0";
-  machine.mitigations = {"eager FPU state"};
+  machine.kernel_version = "capOS 0.1.0";
+  machine.mitigations = {"W^X checked at boot"};
   machine.qemu_version = "7.2";
   machine.host = "test";
   machine.command_line =

@@ -134,6 +134,29 @@ TEST(Overruns, AreCountedOncePerJob) {
   EXPECT_FALSE(result.passed);
 }
 
+Event decision_event(std::uint64_t time, schema::ActuatorRefusal refusal, bool limited) {
+  schema::ActuatorDecision::Value decision;
+  decision.refusal = refusal;
+  decision.limited = limited;
+  Event event{time, Kind::user, 1, user_source(kUserCodeDecision, synthetic::kPlantProgram), {}};
+  decision.to_words(event.values.data());
+  return event;
+}
+
+TEST(Timeline, TellsWhatTheActuatorRefused) {
+  Recording recording = demo_recording(10);
+  const std::uint64_t start = synthetic::kStart;
+  recording.events.push_back(decision_event(start + 1 * kMs, schema::ActuatorRefusal::none, false));
+  recording.events.push_back(decision_event(start + 2 * kMs, schema::ActuatorRefusal::too_long, false));
+  recording.events.push_back(decision_event(start + 3 * kMs, schema::ActuatorRefusal::none, true));
+  std::vector<std::string> texts;
+  for (const TimelineItem& item : analyse(recording, demo_inputs()).timeline) {
+    if (item.what == "decision") texts.push_back(item.text);
+  }
+  EXPECT_EQ(texts, (std::vector<std::string>{"refused a command: tooLong",
+                                             "limited a command to its greatest effort"}));
+}
+
 TEST(Timeline, GathersWhatRepeats) {
   Recording recording = demo_recording(600);
   for (std::uint64_t k = 0; k < 500; ++k) {

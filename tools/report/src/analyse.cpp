@@ -129,8 +129,13 @@ void note_boot(Boot& boot, const std::vector<Event>& events) {
 
 void note_features(Result& result) {
   for (unsigned bit = 0; bit < 64; ++bit) {
-    if ((result.header.features >> bit & 1) != 0) result.features.emplace_back(feature_name(bit));
+    if ((result.header.features >> bit & 1) == 0) continue;
+    result.features.emplace_back(feature_name(bit));
+    if (const std::string_view gives = mitigation_of(bit); !gives.empty())
+      result.mitigations.emplace_back(gives);
   }
+  const std::vector<std::string>& stated = result.inputs.machine.mitigations;
+  result.mitigations.insert(result.mitigations.end(), stated.begin(), stated.end());
 }
 
 }  // namespace

@@ -103,4 +103,12 @@ std::string_view feature_name(unsigned bit) noexcept {
   return name_at(kNames, bit);
 }
 
+std::string_view mitigation_of(unsigned bit) noexcept {
+  static constexpr std::string_view kGives[] = {
+      "no page both writable and executable (NX)", "kernel never executes user pages (SMEP)",
+      "kernel never reads user pages by accident (SMAP)", "descriptor tables hidden from programs (UMIP)",
+      "vector state switched eagerly (XSAVE)"};
+  return bit < std::size(kGives) ? kGives[bit] : std::string_view();
+}
+
 }  // namespace capos::report

@@ -183,7 +183,7 @@ Json machine_of(const Result& result) {
           {"quantum_ns", machine.quantum_ns},         {"cpus", machine.cpus},
           {"memory_bytes", machine.memory_bytes},     {"tsc_hz", result.header.tsc_hz},
           {"kernel_version", machine.kernel_version}, {"features", result.features},
-          {"mitigations", machine.mitigations}};
+          {"mitigations", result.mitigations}};
 }
 
 Json boot_of(const Boot& boot) {

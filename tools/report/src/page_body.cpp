@@ -177,9 +177,9 @@ std::string machine_section(const Result& result) {
   html += entry("Simulation quantum", machine.quantum_ns == 0 ? "none" : format_ns(machine.quantum_ns));
   html += entry(
       "Clock", result.header.tsc_hz == 0 ? "" : group_digits(result.header.tsc_hz) + " TSC ticks per second");
-  html += entry("Kernel", machine.kernel_version.empty() ? "" : "capOS " + machine.kernel_version);
+  html += entry("Kernel", machine.kernel_version);
   html += entry("Processor features in use", joined(result.features));
-  html += entry("Mitigations", joined(machine.mitigations));
+  html += entry("Mitigations", joined(result.mitigations));
   html += entry("Boot", boot_entry(result.boot));
   html += entry("Host", machine.host);
   html += entry("QEMU", machine.qemu_version);

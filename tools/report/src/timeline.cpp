@@ -92,6 +92,30 @@ std::string island_name(const RunInputs& inputs, std::uint32_t index) {
   return fmt::format("island {}", index);
 }
 
+// What an actuator decided that it does not decide a thousand times a second.
+void add_decision(Builder& builder, const Event& event, const Names& names) {
+  const auto decision = schema::ActuatorDecision::Value::from_words(event.values.data(), 6);
+  const bool refused = decision.refusal != schema::ActuatorRefusal::none;
+  if (!refused && !decision.limited) return;
+  const std::string text = refused ? fmt::format("refused a command: {}", name_of(decision.refusal))
+                                   : std::string("limited a command to its greatest effort");
+  builder.add({event.time_ns, refused ? Severity::notice : Severity::information, "decision",
+               names.of_source(event.source), text, 1, event.time_ns});
+}
+
+void add_design(Builder& builder, const Event& event, const Names& names) {
+  const auto design = schema::ControllerDesign::Value::from_words(event.values.data(), 6);
+  builder.add({event.time_ns, Severity::information, "design", names.of_source(event.source),
+               fmt::format("gains computed: closed loop {:.4f}, estimator {:.4f} (stable below 1)",
+                           design.regulator_radius, design.estimator_radius),
+               1, event.time_ns});
+}
+
+void add_user_event(Builder& builder, const Event& event, const Names& names) {
+  if (event.user_code() == kUserCodeDecision) add_decision(builder, event, names);
+  if (event.user_code() == kUserCodeDesign) add_design(builder, event, names);
+}
+
 void add_event(Builder& builder, const Event& event, const Names& names, const RunInputs& inputs) {
   const auto add = [&](Severity severity, const char* what, std::string who, std::string text) {
     builder.add({event.time_ns, severity, what, std::move(who), std::move(text), 1, event.time_ns});
@@ -115,6 +139,8 @@ void add_event(Builder& builder, const Event& event, const Names& names, const R
     case Kind::exit:
       return add(event.values[0] == 1 ? Severity::bad : Severity::notice, "exit",
                  names.of_source(event.source), exit_text(event));
+    case Kind::user:
+      return add_user_event(builder, event, names);
     default:
       return;
   }

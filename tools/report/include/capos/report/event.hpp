@@ -22,8 +22,10 @@ using DriveState = schema::ActuatorState;
 
 inline constexpr std::uint32_t kNobody = 0xffff'ffff;
 inline constexpr std::uint32_t kProgramBit = 0x8000'0000;
-inline constexpr std::uint32_t kUserCodePlant = 1;   // values: PlantSample of robot.capnp
-inline constexpr std::uint32_t kUserCodeWakeup = 2;  // a: release to first user instruction, ns
+inline constexpr std::uint32_t kUserCodePlant = 1;     // values: PlantSample of robot.capnp
+inline constexpr std::uint32_t kUserCodeDecision = 3;  // ActuatorDecision
+inline constexpr std::uint32_t kUserCodeDesign = 4;    // ControllerDesign
+inline constexpr std::uint32_t kUserCodeWakeup = 2;    // a: release to first user instruction, ns
 
 struct Event {
   std::uint64_t time_ns = 0;
@@ -69,6 +71,8 @@ struct Job {
 [[nodiscard]] std::string_view describe(DriveState state) noexcept;
 [[nodiscard]] std::string_view describe(schema::InterruptCause cause) noexcept;
 [[nodiscard]] std::string_view consequence_name(std::uint64_t value) noexcept;
+[[nodiscard]] std::string_view mitigation_of(
+    unsigned bit) noexcept;  // what the feature protects; "" if nothing
 [[nodiscard]] std::string_view feature_name(unsigned bit) noexcept;  // MachineFeature of hal/machine.hpp
 
 }  // namespace capos::report

@@ -21,7 +21,7 @@ struct MachineInfo {
       0;  // how late a budget's end may be seen: admitted jitter and kernel sections
   std::uint32_t cpus = 1;
   std::uint64_t memory_bytes = 0;
-  std::string kernel_version;
+  std::string kernel_version;            // "capOS 0.1.0"
   std::vector<std::string> mitigations;  // beside the features the kernel reports itself in the channel
   std::string qemu_version;              // host-dependent
   std::string host;                      // "Debian 12, AMD EPYC ..., 2 CPUs"; host-dependent

@@ -145,8 +145,9 @@ struct Result {
   std::optional<PendulumResult> pendulum;
   std::optional<FaultResult> fault;
   Boot boot;
-  std::vector<std::string> features;   // what the kernel uses, from the channel
-  std::vector<TimelineItem> timeline;  // in time order, at most kMaxTimeline
+  std::vector<std::string> features;     // what the kernel uses, from the channel
+  std::vector<std::string> mitigations;  // those the features give, and the inputs'
+  std::vector<TimelineItem> timeline;    // in time order, at most kMaxTimeline
   std::uint64_t timeline_left_out = 0;
   std::uint64_t events = 0, dropped_events = 0;
   std::uint64_t start_ns = 0, end_ns = 0;  // islands' start; last drain
