@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <algorithm>
 #include <span>
 
 #include "capos/runtime/mapping.hpp"
@@ -8,16 +7,22 @@
 namespace capos::load {
 namespace {
 
-constexpr std::size_t kMost = 8u << 20, kLeast = 64u << 10;
+constexpr std::size_t kMost = 8u << 20, kLeast = 64u << 10, kPage = 4096;
+constexpr std::uint64_t kPlaceEnd = 0x0000'2000'0000'0000;  // far from what the kernel chooses
 constexpr std::size_t kLineWords = 64 / sizeof(std::uint64_t);
 
-// As much as there is, by halves.
+// As much as there is up to kMost, below kPlaceEnd. Page by page, for the kernel zeroes what it maps and
+// nobody shall wait behind a long call; and downwards, where the kernel finds the place at once.
 std::span<volatile std::uint64_t> working_set(const runtime::Runtime& runtime) noexcept {
-  for (std::size_t size = kMost; size >= kLeast; size /= 2) {
-    const auto memory = runtime::allocate(runtime, size);
-    if (memory.has_value()) return {reinterpret_cast<volatile std::uint64_t*>(memory->data()), size / 8};
+  auto memory = runtime.need<schema::VirtualMemory>("self.memory");
+  std::size_t size = 0;
+  for (; size < kMost; size += kPage) {
+    const std::uint64_t place = kPlaceEnd - size - kPage;
+    if (!memory->map(place, kPage, static_cast<std::uint32_t>(runtime::Access::read_write)).has_value())
+      break;
   }
-  runtime::panic("no memory to thrash: give the service at least 192 KiB more");
+  if (size < kLeast) runtime::panic("no memory to thrash: give the service at least 192 KiB more");
+  return {reinterpret_cast<volatile std::uint64_t*>(kPlaceEnd - size), size / sizeof(std::uint64_t)};
 }
 
 void write_lines(std::span<volatile std::uint64_t> words, std::size_t from, std::size_t lines) noexcept {
