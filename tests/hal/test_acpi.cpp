@@ -133,6 +133,8 @@ struct Malformed {
   std::vector<std::uint32_t> processors;  // what is still found
 };
 
+void PrintTo(const Malformed& what, std::ostream* out) { *out << what.name; }
+
 Bytes with_length(Bytes bytes, std::uint32_t length) {
   put(bytes, 4, length, 4);
   seal(bytes, std::min<std::size_t>(length, bytes.size()), 9);

@@ -86,7 +86,8 @@ void test_timer() noexcept {
   }());
 }
 
-void test_path_lengths() noexcept {
+void test_path_lengths(bool budgets) noexcept {
+  constexpr std::uint64_t kNullCall = 60, kTimerToProgram = 200;
   Process spinning(PROGRAM(interrupted));
   spinning.enter();
   const Time soon = now() + Duration::us(50);
@@ -118,6 +119,9 @@ void test_path_lengths() noexcept {
   check("timer wakes a program in place of another", good);
   report("timer_to_program_min", least, "instructions or ticks");
   report("timer_to_program_max", most, "instructions or ticks");
+  if (!budgets) return;
+  check("budget: null system call", event.state->words()[1] <= kNullCall);
+  check("budget: timer to another program", most <= kTimerToProgram);
 }
 
 }  // namespace guest

@@ -52,7 +52,7 @@ void test_with_programs() noexcept {
   test_threads(*boot_info);
   test_hostile_programs();
   test_vectors(*boot_info);
-  test_path_lengths();
+  test_path_lengths(option("budgets=") == "instructions");
   test_other_cpus(*boot_info);
 }
 

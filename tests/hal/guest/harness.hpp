@@ -90,7 +90,8 @@ void test_vectors(const BootInfo& boot) noexcept;
 void test_address_spaces() noexcept;
 void test_clock(const BootInfo& boot) noexcept;
 void test_timer() noexcept;
-void test_path_lengths() noexcept;
+// With budgets: counts are instructions (the deterministic machine) and must not exceed what is promised.
+void test_path_lengths(bool budgets) noexcept;
 void test_boot(const BootInfo& boot) noexcept;
 void test_other_cpus(const BootInfo& boot) noexcept;
 // Does what `name` says and must not come back; on_kernel_fault() judges.
