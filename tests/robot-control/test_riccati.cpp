@@ -98,6 +98,26 @@ TEST(Riccati, RefusesWhatHasNoAnswer) {
             DesignError{});
 }
 
+TEST(SmallSolve, SolvesWithPivotingAndSeesSingularity) {
+  std::mt19937_64 random(3);
+  for (int round = 0; round < 500; ++round) {
+    const auto matrix = random_matrix<4, 4>(random);
+    const auto expected = random_matrix<4, 2>(random);
+    const Matrix<4, 2> solved = solve_linear<4, 2>(matrix, matrix * expected);
+    EXPECT_LT((matrix * (solved - expected)).norm(), 1e-12 * (1.0 + expected.norm())) << "round " << round;
+  }
+  const Matrix<2, 2> needs_pivot{{0.0, 1.0}, {1.0, 0.0}};
+  EXPECT_EQ((solve_linear<2, 1>(needs_pivot, Matrix<2, 1>(2.0, 3.0))), (Matrix<2, 1>(3.0, 2.0)));
+  EXPECT_FALSE((solve_linear<2, 1>(Matrix<2, 2>::Ones(), Matrix<2, 1>(1.0, 2.0))).allFinite());
+}
+
+TEST(SmallSolve, KnowsPositiveDefinite) {
+  EXPECT_TRUE(is_positive_definite<2>(Matrix<2, 2>{{2.0, 1.0}, {1.0, 2.0}}));
+  EXPECT_FALSE(is_positive_definite<2>(Matrix<2, 2>{{1.0, 2.0}, {2.0, 1.0}}));
+  EXPECT_FALSE(is_positive_definite<2>(Matrix<2, 2>::Zero()));
+  EXPECT_FALSE(is_positive_definite<2>(Matrix<2, 2>::Constant(std::nan(""))));
+}
+
 TEST(SpectralRadius, AgreesWithTheEigenvalues) {
   std::mt19937_64 random(11);
   for (int round = 0; round < 500; ++round) {
