@@ -82,7 +82,7 @@ void start_other_cpus(unsigned wanted, unsigned present) noexcept {
   }
 }
 
-void emit_milestones(const hal::BootInfo& boot) noexcept {
+void emit_milestones(const hal::BootInfo& boot, std::uint64_t cpus_starting) noexcept {
   Cpu& cpu = Cpu::current();
   const auto emit = [&](BootMilestone milestone, std::uint64_t tsc) {
     cpu.trace.emit(hal::now(), EventKind::boot, 0, static_cast<std::uint64_t>(milestone), tsc);
@@ -90,6 +90,7 @@ void emit_milestones(const hal::BootInfo& boot) noexcept {
   emit(BootMilestone::kernel_entry, boot.entry_tsc);
   emit(BootMilestone::calibration_start, boot.calibration_start_tsc);
   emit(BootMilestone::calibration_end, boot.calibration_end_tsc);
+  emit(BootMilestone::cpus_starting, cpus_starting);
   emit(BootMilestone::cpus_started, hal::read_tsc());
 }
 
@@ -146,9 +147,10 @@ void kernel_main(const BootInfo& boot) noexcept {
   set_boot_memory(boot.host_channel, boot.module);
   set_machine_features(boot.features);
   start_boot_cpu();
+  const std::uint64_t cpus_starting = hal::read_tsc();
   start_other_cpus(pack.manifest().kernel_params().cpus(), boot.cpus);
   set_machine_overheads(overheads_of(pack.machine(), static_cast<std::uint16_t>(Cpu::count())));
-  emit_milestones(boot);
+  emit_milestones(boot, cpus_starting);
 
   Process& init = make_init(pack);
   if (message.error() != wire::Error::none) refuse_boot("the boot pack is malformed", "make it with ./capos");

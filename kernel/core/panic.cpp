@@ -53,7 +53,7 @@ void print_events(const Cpu& cpu) noexcept {
 
 // Only the first CPU to get here speaks.
 void begin(std::string_view what) noexcept {
-  if (g_panicking.exchange(true)) hal::power_off(hal::kExitPanic);
+  while (g_panicking.exchange(true)) hal::cpu_relax();  // the first one stops this CPU and ends the machine
   hal::stop_other_cpus();
   hal::console_write("\nKERNEL PANIC: ");
   hal::console_write(what);

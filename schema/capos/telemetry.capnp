@@ -102,4 +102,6 @@ enum BootMilestone {
   initStarted @4;
   # init's first instruction.
   islandsStarted @5;
+  cpusStarting @6;
+  # From here to cpusStarted the boot CPU waits for the others.
 }
