@@ -13,6 +13,7 @@
 #include "../support/files.hpp"
 #include "../support/interrupt.hpp"
 #include "../support/process.hpp"
+#include "capos/abi/exit_code.hpp"
 
 namespace capos::cli {
 namespace {
@@ -53,9 +54,14 @@ class Watch {
 std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
 
 std::string guest_note(int code) {
-  if (code == 0) return "";
-  if (code == kGuestPanic) return "kernel panic";
-  if (code == kGuestRefusedCpu) return "the kernel refused this CPU";
+  switch (static_cast<abi::RunOutcome>(code)) {
+    case abi::RunOutcome::finished: return "";
+    case abi::RunOutcome::island_refused: return "the guest's admission refused an island";
+    case abi::RunOutcome::start_failed: return "init could not start a service";
+    case abi::RunOutcome::refused_pack: return "the kernel refused the boot pack";
+    case abi::RunOutcome::refused_cpu: return "the kernel refused this CPU";
+    case abi::RunOutcome::panic: return "kernel panic";
+  }
   return fmt::format("the guest ended with code {}", code);
 }
 

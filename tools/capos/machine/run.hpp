@@ -12,14 +12,10 @@
 
 namespace capos::cli {
 
-// What the kernel writes to isa-debug-exit for ends of its own (hal/machine.hpp).
-inline constexpr int kGuestPanic = 0x7f;       // QEMU's status: 255
-inline constexpr int kGuestRefusedCpu = 0x7e;  // 253
-
 struct MachineEnd {
   enum class Kind { guest, reset, died, timed_out, stalled, interrupted };
   Kind kind = Kind::died;
-  int guest_code = 0;  // kind guest: what it wrote
+  int guest_code = 0;  // kind guest: what it wrote, an abi::RunOutcome
   int status = 0;      // QEMU's own
   double wall_seconds = 0;
   std::string note;  // one line about any end but a guest's code 0; empty for that

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gtest/gtest.h>
+
+#include "capos/schema/manifest.hpp"
+#include "manifest/check.hpp"
+#include "manifests.hpp"
+
+namespace capos::cli {
+namespace {
+
+constexpr const char* kUsing = "using M = import \"/capos/manifest.capnp\";\n";
+
+TEST(Compile, NeedsNoFileId) {
+  const ScratchFile file("a.capnp",
+                         std::string(kUsing) + "const a :M.SystemManifest = (schemaVersion = 7);\n");
+  const auto compiled = compile_manifest(test_paths(), file.path());
+  ASSERT_TRUE(compiled.has_value());
+  EXPECT_EQ(compiled->constant, "a");
+  EXPECT_EQ(compiled->message.root<schema::SystemManifest>().schema_version(), 7u);
+  EXPECT_EQ(compiled->place("schemaVersion"), file.path() + ":2:47");
+}
+
+TEST(Compile, TakesConstantsOfOtherFiles) {
+  const ScratchFile shared("b.capnp", std::string(kUsing) + "const b :M.KernelParams = (cpus = 4);\n");
+  const ScratchFile file("a.capnp", std::string(kUsing) +
+                                        "const a :M.SystemManifest = (kernelParams = import \"" +
+                                        shared.path() + "\".b);\n");
+  const auto compiled = compile_manifest(test_paths(), file.path());
+  ASSERT_TRUE(compiled.has_value());
+  EXPECT_EQ(compiled->message.root<schema::SystemManifest>().kernel_params().cpus(), 4u);
+}
+
+TEST(Compile, HandsOnTheCompilersErrorsUnderTheGivenName) {
+  const ScratchFile file("a.capnp", std::string(kUsing) + "const a :M.SystemManifest = (bugdet = 7);\n");
+  EXPECT_EQ(complaints(file.path()), file.path() + ":2:30-36: error: Struct has no field named 'bugdet'.\n");
+}
+
+TEST(Compile, NamesTheConstantsWhenThereAreSeveral) {
+  const ScratchFile file(
+      "a.capnp", std::string(kUsing) + "const a :M.SystemManifest = ();\nconst b :M.SystemManifest = ();\n");
+  EXPECT_EQ(complaints(file.path()),
+            file.path() +
+                ":3:7: error: [several-manifests] the file has 2 constants of type SystemManifest: a, b\n"
+                "  hint: keep one, and move the others to files of their own\n");
+}
+
+TEST(Compile, SaysWhenThereIsNone) {
+  const ScratchFile file("a.capnp", "const a :UInt8 = 1;\n");
+  EXPECT_EQ(complaints(file.path()),
+            file.path() +
+                ":1:1: error: [no-manifest] the file has no constant of type SystemManifest\n"
+                "  hint: write: const name :M.SystemManifest = ( ... );\n");
+}
+
+TEST(Compile, PrefersSyntaxErrorsToAMissingConstant) {
+  const ScratchFile file("a.capnp", "const a :UInt8 = ;\n");
+  EXPECT_EQ(complaints(file.path()), file.path() + ":1:18: error: Parse error.\n");
+}
+
+TEST(Compile, SaysThatTheFileIsNotThere) {
+  EXPECT_EQ(complaints("/no/such.capnp"), "PROBLEM: cannot read /no/such.capnp: No such file or directory\n");
+}
+
+TEST(Compile, ReadsTheMachinesOfTheTree) {
+  const auto machine = compile_machine(test_paths(), "deterministic");
+  ASSERT_TRUE(machine.has_value());
+  EXPECT_EQ(machine->message.root<schema::MachineParams>().tsc_hz(), 1'000'000'000u);
+}
+
+}  // namespace
+}  // namespace capos::cli
