@@ -261,6 +261,26 @@ TEST(Rules, TooManyOfSomethingIsSaidOnce) {
   EXPECT_EQ(std::count_if(found.begin(), found.end(), [](const Finding& f) { return f.rule == "too-many"; }), 1);
 }
 
+// As large as the limits allow, every service granted to by many: still read in full, and in reasonable time.
+TEST(Rules, TheLargestManifestIsReadInFull) {
+  std::string services;
+  for (int i = 0; i < 64; ++i) {
+    const std::string n = std::to_string(i);
+    services += "(name = \"s" + n + "\", binary = \"init\", memory = (kib = 64), passive = true, exports = [(name = \"x\", "
+                "interface = 1)], grants = [";
+    for (int g = i + 1; g < 64 && g < i + 33; ++g) {
+      services += "(name = \"g" + std::to_string(g) + "\", from = \"s" + std::to_string(g) + ".x\"), ";
+    }
+    services += "]), ";
+  }
+  auto message = Compiled::value("(schemaVersion = 1, binaries = [(name = \"init\", path = \"init\")], initConfig = (services = [" +
+                                 services + "]))");
+  wire::MessageReader reader(message.words(), kManifestLimits);
+  auto found = std::make_unique<Diagnostics>();
+  EXPECT_TRUE(validate(reader.root<schema::SystemManifest>(), *found)) << found->all()[0].message.view();
+  EXPECT_EQ(reader.error(), wire::Error::none);
+}
+
 TEST(Rules, AHintGuessesTheNameThatWasMeant) {
   auto message = Compiled::value(edited({{"binary = \"load\"", "binary = \"laod\""}}));
   auto found = std::make_unique<Diagnostics>();

@@ -42,7 +42,7 @@ void check_best_effort_cpu(Check& check, schema::Service::Reader service) noexce
     return;
   }
   const std::uint32_t island = island_of_cpu(check.manifest, cpu);
-  if (island == kNotFound) return;
+  if (island == kNotFound || cpu == 0) return;  // a lease of CPU 0 is the island's to justify: "boot-cpu-leased"
   const auto leasing = check.manifest.init_config().islands()[island];
   if (leasing.slack() == schema::SlackPolicy::best_effort) return;
   check.report("cpu", "leased-cpu",
@@ -131,7 +131,7 @@ void check_memory_sum(Check& check, std::uint32_t services) noexcept {
     const std::uint64_t one = size_bytes(config.buffers()[i].size()).value_or(0);
     if (__builtin_add_overflow(sum, one, &sum)) sum = ~std::uint64_t{0};
   }
-  if (!machine || sum <= *machine) return;
+  if (!machine || *machine <= kReservedMemory || sum <= *machine) return;  // the former is a finding already
   check.report("services", "memory-sum",
                text("services, buffers and the kernel's reserve together want ", sum >> 20, " MiB, but the machine has ",
                     *machine >> 20),

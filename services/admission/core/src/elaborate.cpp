@@ -63,8 +63,9 @@ class Elaboration {
     if (task.priority() >= 0) out.stated = Priority(static_cast<std::uint8_t>(task.priority()));
     out.on_miss = static_cast<sched::Consequence>(task.on_miss());
     out.on_overrun = static_cast<sched::Consequence>(task.on_overrun());
-    const auto services = manifest_.init_config().services();
-    model_.services[index] = static_cast<std::uint16_t>(index_of(services, kMaxServices, task.service()));
+    const std::uint32_t service = index_of(manifest_.init_config().services(), kMaxServices, task.service());
+    if (service == kNotFound) return fail(UnitError::unset);
+    model_.services[index] = static_cast<std::uint16_t>(service);
     return add_calls(task, index);
   }
 
@@ -98,7 +99,9 @@ class Elaboration {
     out.bound = TRY(duration(chain.bound()));
     out.hops = chain.hops() == schema::HopKind::triggered ? sched::HopKind::triggered : sched::HopKind::sampled;
     for (std::uint32_t i = 0; i < path.size(); ++i) {
-      model_.hops[hops_ + i] = static_cast<std::uint16_t>(index_of(island_.tasks(), kMaxTasks, path[i]));
+      const std::uint32_t task = index_of(island_.tasks(), kMaxTasks, path[i]);
+      if (task == kNotFound) return fail(UnitError::unset);
+      model_.hops[hops_ + i] = static_cast<std::uint16_t>(task);
     }
     out.tasks = {model_.hops.data() + hops_, path.size()};
     hops_ += path.size();
