@@ -43,7 +43,7 @@ void CpuScheduler::leave_queues(Context& context) noexcept {
 
 // From here to the next pick the time belongs to nobody's budget: it counts as idle.
 void CpuScheduler::stop_running(Context& context) noexcept {
-  if (current_.context == &context) current_ = Dispatch{};
+  if (running_ == &context) running_ = nullptr;
 }
 
 bool CpuScheduler::make_ready(Context& context, Time now) noexcept {
@@ -113,7 +113,7 @@ void CpuScheduler::release_job(Context& context, Time now, bool late) noexcept {
   watch_deadline(context, now);
   enqueue(context, now);
   if (context.state_ == ContextState::awaiting_refill) context.jobs_.awaits_refill();
-  const Context* const current = current_.context;
+  const Context* const current = running_;
   if (current != nullptr && current->priority_ >= context.priority_) context.jobs_.delayed(current->source);
 }
 
@@ -159,7 +159,7 @@ void CpuScheduler::set_priority(Context& context, Priority priority, Time now) n
   }
   ready_.erase(context);
   context.priority_ = priority;
-  if (current_.context == &context) {
+  if (running_ == &context) {
     ready_.push_front(context);
   } else {
     ready_.push_back(context);
@@ -177,7 +177,7 @@ void CpuScheduler::block(BestEffortEntity& entity, Time now) noexcept {
   charge(now);
   if (!entity.ready()) return;
   best_effort_.remove(entity);
-  if (current_.entity == &entity) current_ = Dispatch{};
+  if (running_entity_ == &entity) running_entity_ = nullptr;
 }
 
 void CpuScheduler::yield(BestEffortEntity& entity, Time now) noexcept {
@@ -187,63 +187,61 @@ void CpuScheduler::yield(BestEffortEntity& entity, Time now) noexcept {
 
 // --- time -------------------------------------------------------------------------------------------------
 
-void CpuScheduler::charge(Time now) noexcept {
-  if (now <= charged_until_) return;
+void CpuScheduler::charge_running(Time now) noexcept {
   const Duration consumed = now - charged_until_;
   charged_until_ = now;
-  if (current_.context != nullptr) {
-    current_.context->charge(consumed);
-  } else if (current_.entity != nullptr) {
-    best_effort_.charge(*current_.entity, consumed);
+  if (running_ != nullptr) {
+    running_->charge(consumed);
+  } else if (running_entity_ != nullptr) {
+    best_effort_.charge(*running_entity_, consumed);
   } else {
     idle_time_ += consumed;
   }
 }
 
-// If what runs has no usable budget any more, it waits for its refill.
-Context* CpuScheduler::put_off_spent(Time now) noexcept {
-  Context* const context = current_.context;
-  if (context == nullptr || context->head_ready(now)) return nullptr;
-  stop_running(*context);
-  leave_queues(*context);
-  await_refill(*context);
-  context->jobs_.budget_spent();
-  return context;
+// What runs has no usable budget any more: it waits for its refill.
+void CpuScheduler::put_off_spent(Context& context) noexcept {
+  stop_running(context);
+  leave_queues(context);
+  await_refill(context);
+  context.jobs_.budget_spent();
 }
 
 Dispatch CpuScheduler::pick(Time now) noexcept {
   charge(now);
-  Context* const overrun = put_off_spent(now);
   Dispatch next;
-  if (Context* const context = ready_.highest(); context != nullptr) {
-    next = {DispatchKind::context, context, nullptr, nullptr};
+  if (running_ != nullptr && !running_->head_ready(now)) [[unlikely]] {
+    next.overrun = running_;
+    put_off_spent(*running_);
+  }
+  next.context = ready_.highest();
+  if (next.context != nullptr) {
+    next.kind = DispatchKind::context;
   } else {
     best_effort_.rotate_if_due(false);
-    if (BestEffortEntity* const entity = best_effort_.front(); entity != nullptr) {
-      next = {DispatchKind::best_effort, nullptr, entity, nullptr};
-    }
+    next.entity = best_effort_.front();
+    if (next.entity != nullptr) next.kind = DispatchKind::best_effort;
   }
-  switch_to(next, now);
-  next.overrun = overrun;
+  switch_to(next.context, next.entity, now);
   return next;
 }
 
-void CpuScheduler::switch_to(const Dispatch& next, Time now) noexcept {
-  Context* const previous = current_.context;
-  if (previous != nullptr && previous != next.context) {
-    previous->jobs_.preempted();
-    if (next.context != nullptr) previous->jobs_.delayed(next.context->source);
+void CpuScheduler::switch_to(Context* context, BestEffortEntity* entity, Time now) noexcept {
+  if (running_ != nullptr && running_ != context) {
+    running_->jobs_.preempted();
+    if (context != nullptr) running_->jobs_.delayed(context->source);
   }
-  current_ = next;
-  if (next.context != nullptr) next.context->jobs_.dispatched(now);
+  running_ = context;
+  running_entity_ = entity;
+  if (context != nullptr) context->jobs_.dispatched(now);
 }
 
 bool CpuScheduler::must_switch(Time now) noexcept {
   charge(now);
-  if (current_.context != nullptr && !current_.context->head_ready(now)) return true;
-  if (Context* const context = ready_.highest(); context != nullptr) return context != current_.context;
-  if (current_.context != nullptr) return true;
-  if (best_effort_.front() != current_.entity) return true;
+  if (running_ != nullptr && !running_->head_ready(now)) return true;
+  if (Context* const context = ready_.highest(); context != nullptr) return context != running_;
+  if (running_ != nullptr) return true;
+  if (best_effort_.front() != running_entity_) return true;
   return best_effort_.contended() && best_effort_.slice_left() <= Duration{};
 }
 
@@ -251,8 +249,8 @@ Time CpuScheduler::next_event(Time now) noexcept {
   charge(now);
   Time release = release_.earliest_time();
   if (!deadlines_.empty()) release = std::min(release, deadlines_.earliest_time() + Duration::ns(1));
-  if (current_.context != nullptr) return std::min(release, current_.context->budget_end(now));
-  if (current_.entity == nullptr || !best_effort_.contended()) return release;
+  if (running_ != nullptr) return std::min(release, running_->budget_end(now));
+  if (running_entity_ == nullptr || !best_effort_.contended()) return release;
   return std::min(release, now + std::max(best_effort_.slice_left(), Duration{}));
 }
 

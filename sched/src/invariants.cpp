@@ -18,11 +18,11 @@ const char* CpuScheduler::check_invariants(Time now) noexcept {
   if (const char* broken = check_ready(now); broken != nullptr) return broken;
   if (const char* broken = check_release(); broken != nullptr) return broken;
   if (const char* broken = check_deadlines(); broken != nullptr) return broken;
-  if (current_.context != nullptr && current_.entity != nullptr) return "two things run at once";
-  if (current_.context != nullptr && current_.context->state_ != ContextState::ready) {
+  if (running_ != nullptr && running_entity_ != nullptr) return "two things run at once";
+  if (running_ != nullptr && running_->state_ != ContextState::ready) {
     return "the running context is not in the ready queue";
   }
-  if (current_.entity != nullptr && !current_.entity->ready()) return "the running entity is not ready";
+  if (running_entity_ != nullptr && !running_entity_->ready()) return "the running entity is not ready";
   return nullptr;
 }
 
@@ -40,7 +40,7 @@ const char* CpuScheduler::check_ready(Time now) noexcept {
       if (++count > ready_.size()) return "ready queue: more contexts than counted";
       if (context->priority().value() != level) return "a ready context is in a list of another priority";
       if (context->state_ != ContextState::ready) return "a context is in the ready queue but not ready";
-      if (context != current_.context && !context->head_ready(now)) return "a ready context has no budget";
+      if (context != running_ && !context->head_ready(now)) return "a ready context has no budget";
       if (const char* broken = check_context(*context); broken != nullptr) return broken;
     }
   }

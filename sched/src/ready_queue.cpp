@@ -4,14 +4,19 @@
 #include <bit>
 
 namespace capos::sched {
+namespace {
+
+// Precondition: bits != 0.
+std::size_t highest_bit(std::uint64_t bits) noexcept {
+  return 63u - static_cast<std::size_t>(std::countl_zero(bits));
+}
+
+}  // namespace
 
 Context* ReadyQueue::highest() noexcept {
-  for (std::size_t word = bitmap_.size(); word-- > 0;) {
-    if (bitmap_[word] == 0) continue;
-    const std::size_t bit = 63u - static_cast<std::size_t>(std::countl_zero(bitmap_[word]));
-    return lists_[word * 64 + bit].front();
-  }
-  return nullptr;
+  if (words_ == 0) return nullptr;
+  const std::size_t word = highest_bit(words_);
+  return lists_[word * 64 + highest_bit(bitmap_[word])].front();
 }
 
 void ReadyQueue::push_back(Context& context) noexcept {
@@ -31,8 +36,11 @@ void ReadyQueue::push_front(Context& context) noexcept {
 void ReadyQueue::erase(Context& context) noexcept {
   const std::size_t priority = context.priority().value();
   List<Context, ReadyTag>::erase(context);
-  if (lists_[priority].empty()) bitmap_[priority / 64] &= ~(std::uint64_t{1} << (priority % 64));
   --size_;
+  if (!lists_[priority].empty()) return;
+  std::uint64_t& word = bitmap_[priority / 64];
+  word &= ~(std::uint64_t{1} << (priority % 64));
+  if (word == 0) words_ &= ~(std::uint64_t{1} << (priority / 64));
 }
 
 Context* ReadyQueue::next(Context& context) noexcept {

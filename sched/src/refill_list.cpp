@@ -17,6 +17,10 @@ void RefillList::pop_head() noexcept {
 }
 
 void RefillList::activate(Time at_time) noexcept {
+  if (size_ == 1) {  // the usual case
+    if (head().time < at_time) at(0).time = at_time;
+    return;
+  }
   Duration merged{};
   while (size_ != 0 && head().time <= at_time) {
     merged += head().amount;

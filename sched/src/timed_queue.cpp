@@ -43,7 +43,7 @@ void TimedHeap::insert(TimedNode& node, Time when) noexcept {
   node.order_ = next_order_++;
   node.left_ = node.right_ = node.parent_ = nullptr;
   node.rank_ = 1;
-  root_ = merge(root_, &node);
+  root_ = root_ == nullptr ? &node : merge(root_, &node);
   ++size_;
 }
 

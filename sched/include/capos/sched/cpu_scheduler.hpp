@@ -89,7 +89,9 @@ class CpuScheduler {
 
   // --- time -----------------------------------------------------------------------------------------------
   // Charges what runs up to `now`. O(kMaxRefills).
-  void charge(Time now) noexcept;
+  void charge(Time now) noexcept {
+    if (now > charged_until_) charge_running(now);
+  }
   // Moves every context whose time has come out of the release queue and calls visit(Context&, ReleaseKind)
   // for each, in order of time. O(d log r) for d due contexts. The visitor must not call the scheduler.
   template <typename Visitor>
@@ -125,8 +127,8 @@ class CpuScheduler {
   // O(kMaxRefills).
   [[nodiscard]] Time next_event(Time now) noexcept;
 
-  [[nodiscard]] Context* current_context() const noexcept { return current_.context; }
-  [[nodiscard]] BestEffortEntity* current_entity() const noexcept { return current_.entity; }
+  [[nodiscard]] Context* current_context() const noexcept { return running_; }
+  [[nodiscard]] BestEffortEntity* current_entity() const noexcept { return running_entity_; }
   [[nodiscard]] Duration idle_time() const noexcept { return idle_time_; }
   [[nodiscard]] Time charged_until() const noexcept { return charged_until_; }
 
@@ -146,8 +148,9 @@ class CpuScheduler {
   void leave_queues(Context& context) noexcept;
   void stop_running(Context& context) noexcept;
   void start_late_job(Context& context, Time now) noexcept;
-  [[nodiscard]] Context* put_off_spent(Time now) noexcept;
-  void switch_to(const Dispatch& next, Time now) noexcept;
+  void put_off_spent(Context& context) noexcept;
+  void switch_to(Context* context, BestEffortEntity* entity, Time now) noexcept;
+  void charge_running(Time now) noexcept;
   [[nodiscard]] const char* check_ready(Time now) noexcept;
   [[nodiscard]] const char* check_release() noexcept;
   [[nodiscard]] const char* check_deadlines() noexcept;
@@ -157,7 +160,8 @@ class CpuScheduler {
   TimedQueue<Context> release_;
   TimedQueue<DeadlineNode> deadlines_;
   BestEffortQueue best_effort_;
-  Dispatch current_{};
+  Context* running_ = nullptr;  // at most one of these two
+  BestEffortEntity* running_entity_ = nullptr;
   Time charged_until_{};
   Duration idle_time_{};
   CpuId cpu_{};

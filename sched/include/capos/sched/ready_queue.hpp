@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The ready contexts of one CPU: 256 first-in-first-out lists and a bitmap of those that are not empty.
 //
-// Invariant: bit p is set if and only if list p is not empty. Bounds: every operation O(1); 4 KiB.
+// Invariant: bit p is set if and only if list p is not empty, bit w of the summary if word w is not zero.
+// Bounds: every operation O(1); 4 KiB.
 #pragma once
 
 #include <array>
@@ -31,8 +32,12 @@ class ReadyQueue {
   }
 
  private:
-  void mark(std::size_t priority) noexcept { bitmap_[priority / 64] |= std::uint64_t{1} << (priority % 64); }
+  void mark(std::size_t priority) noexcept {
+    bitmap_[priority / 64] |= std::uint64_t{1} << (priority % 64);
+    words_ |= std::uint64_t{1} << (priority / 64);
+  }
 
+  std::uint64_t words_ = 0;  // bit w: word w of the bitmap is not zero
   std::array<std::uint64_t, kPriorities / 64> bitmap_{};
   std::array<List<Context, ReadyTag>, kPriorities> lists_{};
   std::size_t size_ = 0;
