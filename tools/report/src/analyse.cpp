@@ -141,10 +141,14 @@ void note_features(Result& result) {
 }  // namespace
 
 std::optional<std::uint64_t> Boot::work_ticks() const noexcept {
-  const auto &entry = tsc[0], &calibration = tsc[1], &calibrated = tsc[2], &init = tsc[4];
+  const auto at = [&](schema::BootMilestone milestone) { return tsc[static_cast<std::size_t>(milestone)]; };
+  const auto wait = [&](schema::BootMilestone from, schema::BootMilestone to) -> std::uint64_t {
+    return at(from) && at(to) && *at(to) > *at(from) ? *at(to) - *at(from) : 0;
+  };
+  const auto entry = at(schema::BootMilestone::kernel_entry), init = at(schema::BootMilestone::init_started);
   if (!entry || !init || *init < *entry) return std::nullopt;
-  const std::uint64_t waits =
-      calibration && calibrated && *calibrated > *calibration ? *calibrated - *calibration : 0;
+  const std::uint64_t waits = wait(schema::BootMilestone::calibration_start, schema::BootMilestone::calibration_end) +
+                              wait(schema::BootMilestone::cpus_starting, schema::BootMilestone::cpus_started);
   return *init - *entry > waits ? *init - *entry - waits : 0;
 }
 

@@ -188,7 +188,7 @@ Json machine_of(const Result& result) {
 
 Json boot_of(const Boot& boot) {
   static constexpr const char* kNames[] = {"kernelEntry", "calibrationStart", "calibrationEnd",
-                                           "cpusStarted", "initStarted",      "islandsStarted"};
+                                           "cpusStarted", "initStarted",      "islandsStarted", "cpusStarting"};
   Json json = Json::object();
   for (std::size_t i = 0; i < boot.tsc.size(); ++i) {
     if (boot.tsc[i]) json[kNames[i]] = {{"time_ns", *boot.time_ns[i]}, {"tsc", *boot.tsc[i]}};

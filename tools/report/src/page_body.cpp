@@ -74,7 +74,7 @@ std::string joined(const std::vector<std::string>& words) {
 std::string boot_entry(const Boot& boot) {
   const auto ticks = boot.work_ticks();
   return ticks ? group_digits(*ticks) +
-                     " TSC ticks from kernel entry to init's first instruction, calibration waits apart"
+                     " TSC ticks from kernel entry to init's first instruction, waits for calibration and other CPUs apart"
                : std::string();
 }
 
@@ -112,13 +112,13 @@ std::string pendulum_section(const Result& result) {
   if (!result.pendulum || result.pendulum->points.empty()) return {};
   return fmt::format(
       "<section><h2>The pendulum</h2>\n<p class=\"lead\">{}.</p>\n<div class=\"card\">{}</div></section>\n",
-      escape_html(pendulum_sentence(*result.pendulum)), draw_pendulum(*result.pendulum));
+      escape_html(capitalised(pendulum_sentence(*result.pendulum))), draw_pendulum(*result.pendulum));
 }
 
 std::string fault_section(const Result& result) {
   if (!result.fault) return {};
   return fmt::format("<section><h2>The injected fault</h2>\n<p class=\"lead\">{}.</p></section>\n",
-                     escape_html(fault_sentence(*result.fault)));
+                     escape_html(capitalised(fault_sentence(*result.fault))));
 }
 
 std::string timeline_section(const Result& result) {

@@ -153,7 +153,7 @@ std::string tasks_section(const Result& result) {
   html += "</tbody></table></div>\n";
   for (const IslandResult& island : result.islands) {
     for (const ChainResult& chain : island.chains) {
-      html += "<p class=\"lead\">" + escape_html(chain_sentence(island.name, chain)) + ".</p>\n";
+      html += "<p class=\"lead\">" + escape_html(capitalised(chain_sentence(island.name, chain))) + ".</p>\n";
     }
   }
   return html + "</section>\n";

@@ -66,6 +66,7 @@ svg .label { fill: var(--ink); } svg .panel { font-weight: 600; fill: var(--ink)
 .grid { stroke: var(--grid); stroke-width: 1; } .base { stroke: var(--soft); stroke-width: 1; opacity: .55; }
 rect.response, i.response { fill: var(--response); background: var(--response); }
 rect.wakeup, i.wakeup { fill: var(--wakeup); background: var(--wakeup); }
+rect.response, rect.wakeup { fill-opacity: .78; }
 rect.bad { fill: var(--bad); } rect.track { fill: var(--track); } rect.promised { fill: var(--promised); }
 line.bound { stroke: var(--bound); stroke-width: 2; } line.deadline { stroke: var(--deadline); stroke-width: 1.5; stroke-dasharray: 5 4; }
 svg text.bound { fill: var(--bound); font-weight: 600; } svg text.deadline { fill: var(--deadline); }

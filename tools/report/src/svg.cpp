@@ -41,6 +41,12 @@ std::string escape_html(std::string_view text) {
   return out;
 }
 
+std::string capitalised(std::string sentence) {
+  if (!sentence.empty() && sentence[0] >= 'a' && sentence[0] <= 'z')
+    sentence[0] = static_cast<char>(sentence[0] - 'a' + 'A');
+  return sentence;
+}
+
 Scale::Scale(double from, double to, double low, double high, bool logarithmic)
     : from_(from), to_(to > from ? to : from + 1), low_(low), high_(high), logarithmic_(logarithmic) {}
 

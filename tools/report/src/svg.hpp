@@ -14,6 +14,9 @@ namespace capos::report {
 
 [[nodiscard]] std::string escape_html(std::string_view text);
 
+// The same sentence with a capital first letter.
+[[nodiscard]] std::string capitalised(std::string sentence);
+
 // Maps [from, to] onto [low, high] pixels; a logarithmic one needs from > 0.
 class Scale {
  public:

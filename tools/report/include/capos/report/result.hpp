@@ -132,8 +132,8 @@ struct TimelineItem {
 
 struct Boot {
   // Instants by BootMilestone of telemetry.capnp; absent: not seen.
-  std::array<std::optional<std::uint64_t>, 6> time_ns{}, tsc{};
-  // Kernel entry to init's first instruction without calibration, in TSC ticks.
+  std::array<std::optional<std::uint64_t>, 7> time_ns{}, tsc{};
+  // Kernel entry to init's first instruction without the waits for calibration and other CPUs, in TSC ticks.
   [[nodiscard]] std::optional<std::uint64_t> work_ticks() const noexcept;
 };
 
