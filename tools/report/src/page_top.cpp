@@ -126,7 +126,7 @@ std::string facts_section(const Result& result) {
                  totals.tightest->input.name, used(*totals.tightest) > 1);
   }
   if (result.pendulum) {
-    html += fact("Largest angle, rad", fmt::format("{:.4g}", result.pendulum->max_abs_angle),
+    html += fact("Largest angle, rad", fmt::format("{:.3f}", result.pendulum->max_abs_angle),
                  angle_note(*result.pendulum), result.pendulum->fell && !result.fault);
   }
   for (const IsolatedCpu& cpu : result.isolated_cpus) {
