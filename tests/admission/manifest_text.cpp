@@ -26,7 +26,7 @@ std::vector<wire::Word> run(const std::string& command) {
 }
 
 std::vector<wire::Word> evaluate(const std::string& path, const std::string& name) {
-  return run(CAPOS_CAPNP " eval --binary -I" CAPOS_SOURCE_DIR "/schema " + path + " " + name + " 2>&1");
+  return run(CAPOS_CAPNP " eval --flat -I" CAPOS_SOURCE_DIR "/schema " + path + " " + name + " 2>&1");
 }
 
 constexpr std::string_view kSmall = R"((

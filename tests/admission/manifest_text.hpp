@@ -30,11 +30,11 @@ class Compiled {
     return readers_.back()->root<Schema>();
   }
   schema::SystemManifest::Reader manifest() { return root<schema::SystemManifest>(); }
-  std::span<const wire::Word> words() const { return std::span<const wire::Word>(framed_).subspan(1); }
+  std::span<const wire::Word> words() const { return words_; }
 
  private:
-  explicit Compiled(std::vector<wire::Word> framed) : framed_(std::move(framed)) {}
-  std::vector<wire::Word> framed_;
+  explicit Compiled(std::vector<wire::Word> words) : words_(std::move(words)) {}
+  std::vector<wire::Word> words_;  // one segment
   std::vector<std::unique_ptr<wire::MessageReader>> readers_;
 };
 

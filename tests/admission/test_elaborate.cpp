@@ -39,7 +39,7 @@ TEST(Elaborate, DefaultsAreWrittenOut) {
   EXPECT_TRUE(root.init_config().has_init());
   EXPECT_EQ(root.init_config().init(), "init");
   EXPECT_TRUE(root.init_config().services()[3].has_memory());
-  EXPECT_EQ(size_bytes(root.init_config().services()[3].memory()).value(), 256u << 10);
+  EXPECT_EQ(size_bytes(root.init_config().services()[3].memory()).value(), 512u << 10);
 }
 
 TEST(Elaborate, TasksHaveDeadlinesPrioritiesAndCpus) {
