@@ -147,7 +147,6 @@ class CpuScheduler {
   void await_refill(Context& context) noexcept;
   void leave_queues(Context& context) noexcept;
   void stop_running(Context& context) noexcept;
-  void start_late_job(Context& context, Time now) noexcept;
   void put_off_spent(Context& context) noexcept;
   void switch_to(Context* context, BestEffortEntity* entity, Time now) noexcept;
   void charge_running(Time now) noexcept;
