@@ -125,17 +125,6 @@ TaskRef task_of_service(schema::SystemManifest::Reader manifest, std::string_vie
   return {};
 }
 
-bool may_call(schema::SystemManifest::Reader manifest, schema::Service::Reader service,
-              std::uint32_t server) noexcept {
-  const auto grants = service.grants();
-  for (std::uint32_t g = 0; g < grants.size() && g < kMaxGrantsPerService; ++g) {
-    if (grants[g].which() != schema::Grant::Which::from) continue;
-    const ExportRef ref = resolve(manifest, grants[g].from());
-    if (ref.found() && ref.service == server) return true;
-  }
-  return false;
-}
-
 bool leases(schema::Island::Reader island, std::uint16_t cpu) noexcept {
   const auto cpus = island.cpus();
   for (std::uint32_t i = 0; i < cpus.size() && i < kMaxCpus; ++i) {

@@ -12,6 +12,7 @@
 #include "capos/admission/limits.hpp"
 #include "capos/base/strong.hpp"
 #include "capos/schema/manifest.hpp"
+#include "call_graph.hpp"
 
 namespace capos::admission {
 
@@ -81,7 +82,7 @@ class Path {
 // The walk over one manifest: its place, and where findings go.
 class Check {
  public:
-  Check(schema::SystemManifest::Reader root, Diagnostics& out) noexcept : manifest(root), out_(out) {}
+  Check(schema::SystemManifest::Reader root, Diagnostics& out) noexcept : manifest(root), graph(root), out_(out) {}
 
   // Reports at `field` of the current place ("" is the place itself).
   void report(std::string_view field, std::string_view rule, const FixedText<240>& message,
@@ -93,6 +94,7 @@ class Check {
   void name(std::string_view kind, std::string_view name) noexcept;
 
   const schema::SystemManifest::Reader manifest;
+  const CallGraph graph;
   Path path;
 
  private:
@@ -174,18 +176,6 @@ struct TaskRef {
   [[nodiscard]] bool found() const noexcept { return task != kNotFound; }
 };
 [[nodiscard]] TaskRef task_of_service(schema::SystemManifest::Reader manifest, std::string_view name) noexcept;
-
-// True if `service` is granted "service.export" of any export of service `server`.
-[[nodiscard]] bool may_call(schema::SystemManifest::Reader manifest, schema::Service::Reader service,
-                            std::uint32_t server) noexcept;
-
-// Sets of services, bit i for service i.
-using ServiceSet = std::uint64_t;
-static_assert(kMaxServices <= 64);
-// Passive services that a call of `server` may reach, itself included.
-[[nodiscard]] ServiceSet reached_servers(schema::SystemManifest::Reader manifest, std::uint32_t server) noexcept;
-// Services with time of their own (task or best effort) whose calls may reach passive service `server`.
-[[nodiscard]] ServiceSet callers_of(schema::SystemManifest::Reader manifest, std::uint32_t server) noexcept;
 
 // The rules, one part of the manifest each.
 void check_kernel_params(Check& check) noexcept;

@@ -12,7 +12,7 @@ class CycleSearch {
  public:
   explicit CycleSearch(Check& check) noexcept
       : check_(check), services_(check.manifest.init_config().services()) {
-    count_ = services_.size() < kMaxServices ? services_.size() : std::uint32_t{kMaxServices};
+    count_ = check.graph.size();
   }
 
   void run() noexcept {
@@ -25,7 +25,7 @@ class CycleSearch {
   enum class State : std::uint8_t { unseen, open, done };
 
   bool calls(std::uint32_t caller, std::uint32_t server) const noexcept {
-    return caller != server && may_call(check_.manifest, services_[caller], server);
+    return caller != server && check_.graph.may_call(caller, server);
   }
 
   bool visit_from(std::uint32_t start) noexcept {
@@ -85,11 +85,12 @@ std::uint16_t task_cpu(schema::SystemManifest::Reader manifest, TaskRef ref) noe
   return cpu_of(island, island.tasks()[ref.task]);
 }
 
-Callers sorted_callers(schema::SystemManifest::Reader manifest, std::uint32_t server) noexcept {
+Callers sorted_callers(const Check& check, std::uint32_t server) noexcept {
+  const schema::SystemManifest::Reader manifest = check.manifest;
   Callers result;
   std::uint16_t cpu = 0;
   const auto services = manifest.init_config().services();
-  const ServiceSet callers = callers_of(manifest, server);
+  const ServiceSet callers = check.graph.callers_of(server);
   for (std::uint32_t i = 0; i < services.size() && i < kMaxServices; ++i) {
     if ((callers >> i & 1u) == 0) continue;
     const TaskRef task = task_of_service(manifest, services[i].name());
@@ -106,7 +107,7 @@ Callers sorted_callers(schema::SystemManifest::Reader manifest, std::uint32_t se
 }
 
 void check_callers(Check& check, std::uint32_t server) noexcept {
-  const Callers callers = sorted_callers(check.manifest, server);
+  const Callers callers = sorted_callers(check, server);
   if (callers.task_service == kNotFound) return;
   const auto services = check.manifest.init_config().services();
   const std::string_view name = services[server].name();

@@ -21,7 +21,7 @@ ResultOf<Duration, UnitError> duration(schema::Time::Reader time) noexcept {
 class Elaboration {
  public:
   Elaboration(schema::SystemManifest::Reader manifest, std::uint16_t index, IslandModel& model) noexcept
-      : manifest_(manifest), island_(manifest.init_config().islands()[index]), model_(model) {}
+      : manifest_(manifest), graph_(manifest), island_(manifest.init_config().islands()[index]), model_(model) {}
 
   ResultOf<void, UnitError> run(const Overheads& overheads) noexcept {
     const auto tasks = island_.tasks();
@@ -80,7 +80,7 @@ class Elaboration {
   ResultOf<void, UnitError> add_call(schema::ServerCall::Reader call, std::uint16_t task) noexcept {
     const std::uint32_t server = resolve(manifest_, call.server()).service;
     if (server == kNotFound) return fail(UnitError::unset);
-    ServiceSet reached = reached_servers(manifest_, server);
+    ServiceSet reached = graph_.reached_servers(server);
     for (std::uint16_t i = 0; reached != 0; ++i, reached >>= 1) {
       if ((reached & 1u) == 0) continue;
       if (calls_ == model_.calls.size()) return fail(UnitError::overflow);
@@ -109,6 +109,7 @@ class Elaboration {
   }
 
   schema::SystemManifest::Reader manifest_;
+  CallGraph graph_;
   schema::Island::Reader island_;
   IslandModel& model_;
   std::size_t calls_ = 0;

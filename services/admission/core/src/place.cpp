@@ -9,7 +9,7 @@ namespace {
 // The CPU of the first task whose calls reach passive service `server`.
 std::uint32_t callers_cpu(schema::SystemManifest::Reader manifest, std::uint32_t server) noexcept {
   const auto services = manifest.init_config().services();
-  const ServiceSet callers = callers_of(manifest, server);
+  const ServiceSet callers = CallGraph(manifest).callers_of(server);
   for (std::uint32_t i = 0; i < services.size() && i < kMaxServices; ++i) {
     if ((callers >> i & 1u) == 0) continue;
     const TaskRef ref = task_of_service(manifest, services[i].name());
