@@ -16,6 +16,9 @@ namespace capos::test {
 #pragma GCC diagnostic ignored "-Wnon-virtual-dtor"  // of libcapnp's base class
 class CapabilityTable final : public capnp::_::CapTableBuilder {
  public:
+  // libcapnp reads no capability pointer, null ones included, before a first client was made.
+  CapabilityTable() { KJ_ASSERT_NONNULL(extractCap(0)); }
+
   capnp::Capability::Client client(std::uint32_t index) {
     return capnp::Capability::Client(KJ_ASSERT_NONNULL(extractCap(index)));
   }

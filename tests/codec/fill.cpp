@@ -345,4 +345,14 @@ void fill(Random& random, CapabilityTable& table, host::Kinds::Builder stock, sc
   for (int i = 0; i < steps; ++i) filler.step();
 }
 
+Words valid_message(Random& random) {
+  CapabilityTable table;
+  StockBuilder stock;
+  Words space(kSpace);
+  wire::MessageBuilder ours(space);
+  fill(random, table, table.root(stock.message()).initAs<host::Kinds>(), ours.init_root<schema::Kinds>(),
+       1 + static_cast<int>(random.below(30)), 2);
+  return words_of(ours);
+}
+
 }  // namespace capos::test

@@ -103,11 +103,11 @@ TEST(CodecLimits, TheFirstErrorStays) {
 
 TEST(CodecLimits, TraversalIsCharged) {
   const Words words = leaf_with(text_pointer(1, 3), {0x006968});
-  // Root pointer 1, struct 3, text 1.
-  EXPECT_EQ(read_leaf(words, {5, 64}).error, Error::none);
-  EXPECT_EQ(read_leaf(words, {4, 64}).error, Error::traversal);
-  EXPECT_EQ(read_leaf(words, {4, 64}).value, 7);
-  EXPECT_EQ(read_leaf(words, {3, 64}).value, 0);
+  // Root pointer 2, struct 3, text 1.
+  EXPECT_EQ(read_leaf(words, {6, 64}).error, Error::none);
+  EXPECT_EQ(read_leaf(words, {5, 64}).error, Error::traversal);
+  EXPECT_EQ(read_leaf(words, {5, 64}).value, 7);
+  EXPECT_EQ(read_leaf(words, {4, 64}).value, 0);
   EXPECT_EQ(read_leaf(words, {0, 64}).error, Error::traversal);
 }
 

@@ -14,16 +14,6 @@ namespace {
 constexpr int kMessages = 400;
 constexpr int kMutations = 25;
 
-Words valid_message(Random& random) {
-  CapabilityTable table;
-  StockBuilder stock;
-  Words space(kSpace);
-  wire::MessageBuilder ours(space);
-  fill(random, table, table.root(stock.message()).initAs<host::Kinds>(), ours.init_root<schema::Kinds>(),
-       1 + static_cast<int>(random.below(30)), 2);
-  return words_of(ours);
-}
-
 std::string show(const Words& words) {
   std::string out;
   char buffer[24];

@@ -23,15 +23,20 @@ struct BuildContext {
   std::uint64_t capacity = 0;
   ReadContext read{};
 
-  // Zeroed words, or nullptr; after the first failure there is no more space for anyone.
-  [[nodiscard]] Word* allocate(std::uint64_t words) noexcept {
+  // Words as they are, or nullptr; after the first failure there is no more space for anyone.
+  [[nodiscard]] Word* reserve(std::uint64_t words) noexcept {
     if (words > capacity - read.size) [[unlikely]] {
       fail();
       return nullptr;
     }
     Word* const at = begin + read.size;
     read.size += words;
-    zero_words(at, words);
+    return at;
+  }
+  // Zeroed words, or nullptr.
+  [[nodiscard]] Word* allocate(std::uint64_t words) noexcept {
+    Word* const at = reserve(words);
+    if (at != nullptr) zero_words(at, words);
     return at;
   }
   void fail() noexcept {
@@ -102,9 +107,7 @@ class AnyListBuilder {
   void set(std::uint32_t index, T value) const noexcept {
     store<std::make_unsigned_t<T>>(element(index), static_cast<std::make_unsigned_t<T>>(value));
   }
-  void set_bit(std::uint32_t index, bool value) const noexcept {
-    store_bit(bytes(), index, value);
-  }
+  void set_bit(std::uint32_t index, bool value) const noexcept { store_bit(bytes(), index, value); }
   [[nodiscard]] AnyStructBuilder structure(std::uint32_t index) const noexcept {
     return {context_,
             words(element(index)),

@@ -53,7 +53,8 @@ inline void zero_target(BuildContext& context, const Word* where, Pointer pointe
 
 inline void clear_pointer(BuildContext& context, Word* where) noexcept {
   const Pointer pointer(load<Word>(where));
-  if (pointer.is_null()) return;
+  if (pointer.is_null()) [[likely]]
+    return;
   zero_target(context, where, pointer, kBuilderDepth);
   store<Word>(where, 0);
 }
@@ -84,6 +85,22 @@ inline void clear_pointer(BuildContext& context, Word* where) noexcept {
   const std::uint64_t words = list_words(count, data_bits(element) + pointer_count(element) * kWordBits);
   return place(context, where, words, PointerKind::list,
                upper_of(element, static_cast<std::uint32_t>(count)));
+}
+
+// A byte list of `bytes` bytes for `content` and, for a text, its NUL.
+inline void place_bytes(BuildContext& context, Word* where, const void* content, std::uint64_t size,
+                        std::uint64_t bytes) noexcept {
+  if (bytes > kMaxElements) {
+    context.fail();
+    return;
+  }
+  const std::uint64_t words = list_words(bytes, 8);
+  Word* const at = context.reserve(words);
+  if (at == nullptr) return;
+  if (words != 0) at[words - 1] = 0;  // the NUL and the padding
+  copy_short(at, content, size);
+  store<Word>(where, encode(PointerKind::list, at - where - 1,
+                            upper_of(ElementSize::byte, static_cast<std::uint32_t>(bytes))));
 }
 
 // Returns the tag's place; the elements follow it.

@@ -38,6 +38,30 @@ inline void store_bit(std::byte* base, std::uint64_t bit, bool value) noexcept {
 inline void copy_bytes(void* to, const void* from, std::uint64_t bytes) noexcept {
   if (bytes != 0) __builtin_memcpy(to, from, bytes);
 }
+// copy_bytes for what is usually short: texts and small data. Up to 16 bytes it makes no call.
+inline void copy_short(void* to, const void* from, std::uint64_t bytes) noexcept {
+  auto* const out = static_cast<char*>(to);
+  const auto* const in = static_cast<const char*>(from);
+  if (bytes > 16) {
+    __builtin_memcpy(out, in, bytes);
+  } else if (bytes >= 8) {  // two words that may overlap
+    std::uint64_t first = 0;
+    std::uint64_t last = 0;
+    __builtin_memcpy(&first, in, 8);
+    __builtin_memcpy(&last, in + bytes - 8, 8);
+    __builtin_memcpy(out, &first, 8);
+    __builtin_memcpy(out + bytes - 8, &last, 8);
+  } else if (bytes >= 4) {
+    std::uint32_t first = 0;
+    std::uint32_t last = 0;
+    __builtin_memcpy(&first, in, 4);
+    __builtin_memcpy(&last, in + bytes - 4, 4);
+    __builtin_memcpy(out, &first, 4);
+    __builtin_memcpy(out + bytes - 4, &last, 4);
+  } else {
+    for (std::uint64_t i = 0; i < bytes; ++i) out[i] = in[i];
+  }
+}
 inline void zero_words(Word* at, std::uint64_t words) noexcept {
   if (words != 0) __builtin_memset(at, 0, words * kWordBytes);
 }

@@ -31,8 +31,8 @@ class Pointer {
   }
   // Elements of a list; words of a composite list without its tag.
   [[nodiscard]] constexpr std::uint32_t element_count() const noexcept { return upper() >> 3; }
-  // A composite list's tag holds its element count where a pointer has its offset, unsigned; as in libcapnp, the
-  // topmost bit does not count.
+  // A composite list's tag holds its element count where a pointer has its offset, unsigned; as in libcapnp,
+  // the topmost bit does not count.
   [[nodiscard]] constexpr std::uint32_t tag_count() const noexcept {
     return (static_cast<std::uint32_t>(word_) >> 2) & kMaxElements;
   }

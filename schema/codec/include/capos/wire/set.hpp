@@ -103,13 +103,15 @@ inline void AnyPointerBuilder::set_list(const AnyListReader& value) const noexce
 }
 
 inline void AnyPointerBuilder::set_text(std::string_view value) const noexcept {
-  const std::span<char> text = init_text(value.size());
-  if (text.data() != nullptr) copy_bytes(text.data(), value.data(), value.size());
+  if (where_ == nullptr) return;
+  detail::clear_pointer(*context_, where_);
+  detail::place_bytes(*context_, where_, value.data(), value.size(), std::uint64_t{value.size()} + 1);
 }
 
 inline void AnyPointerBuilder::set_data(std::span<const std::byte> value) const noexcept {
-  const std::span<std::byte> data = init_data(value.size());
-  if (data.data() != nullptr) copy_bytes(data.data(), value.data(), value.size());
+  if (where_ == nullptr) return;
+  detail::clear_pointer(*context_, where_);
+  detail::place_bytes(*context_, where_, value.data(), value.size(), value.size());
 }
 
 inline void AnyPointerBuilder::set_capability(std::uint32_t index) const noexcept {
