@@ -37,9 +37,13 @@ class Builder {
 };
 
 std::string boot_text(std::uint64_t milestone) {
-  static constexpr const char* kTexts[] = {
-      "kernel entered", "clock calibration begins", "clock calibration ends", "processors started",
-      "init runs",      "islands started"};
+  static constexpr const char* kTexts[] = {"kernel entered",
+                                           "clock calibration begins",
+                                           "clock calibration ends",
+                                           "processors started",
+                                           "init runs",
+                                           "islands started",
+                                           "other processors are being started"};
   return milestone < std::size(kTexts) ? kTexts[milestone] : fmt::format("milestone {}", milestone);
 }
 
