@@ -120,6 +120,11 @@ class FrameAllocatorService final : public SingletonObject<FrameAllocatorService
     return give_result(call, MemoryObject::create(call.process(), pages),
                        [&](std::uint32_t index) { results.set_object(index); });
   }
+  Outcome available(CallContext&, const schema::FrameAllocator::Available::Params::Value&,
+                    schema::FrameAllocator::Available::Results::Value& results) noexcept {
+    results.free_pages = frames().lock()->free_frames();
+    return Outcome::done();
+  }
 };
 
 class ObjectFactoryService final : public SingletonObject<ObjectFactoryService, schema::ObjectFactory> {

@@ -118,6 +118,8 @@ interface FrameAllocator @0xf0a1b6c8d2e34715 {
   allocate @0 (pages :UInt64) -> (object :MemoryObject);
   # Zeroed memory of pages * 4096 bytes, charged to the caller. Errors: outOfMemory, outOfCapabilities, badRange
   # for zero or more than 65536 pages.
+  available @1 () -> (freePages :UInt64);
+  # Frames of the machine that nobody has.
 }
 
 interface VirtualMemory @0xf0a1b6c8d2e34716 {

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+// conformance: takes init's place, tries every kernel object, and ends the machine with its verdict.
+#include "harness.hpp"
+
+int program_main(capos::runtime::Runtime& runtime) {
+  using namespace conformance;
+  Guest guest(runtime);
+  const std::span<const Case> subjects[] = {
+      service_cases(),      capability_cases(),  memory_cases(),  mapping_cases(),      ring_cases(),
+      process_cases(),      elf_cases(),         fault_cases(),   kill_cases(),         notification_cases(),
+      endpoint_cases(),     vector_state_cases(), certificate_cases(), island_cases(),  budget_cases(),
+      donation_cases(),     accounting_cases(),
+  };
+  for (const auto cases : subjects) {
+    for (const Case& item : cases) guest.run(item);
+  }
+  runtime::Text<80> sum;
+  sum.add(guest.passed()).add(" passed, ").add(guest.failed()).add(" failed\n");
+  runtime::print(sum.view());
+  auto control = runtime.need<schema::SystemControl>("control");
+  (void)control->shutdown(guest.failed() == 0 ? 0 : 1);
+  return 1;
+}
