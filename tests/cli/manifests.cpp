@@ -20,6 +20,10 @@ ScratchFile::ScratchFile(const std::string& name, const std::string& text)
   EXPECT_TRUE(write_text(path(), text).has_value());
 }
 
+void ScratchFile::add_beside(const std::string& name, const std::string& text) const {
+  EXPECT_TRUE(write_text(directory_.path() / name, text).has_value());
+}
+
 std::string complaints(const std::string& file) {
   const auto compiled = compile_manifest(test_paths(), file);
   if (compiled) return format(check_manifest(*compiled));

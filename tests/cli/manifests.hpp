@@ -16,6 +16,7 @@ namespace capos::cli {
 class ScratchFile {
  public:
   ScratchFile(const std::string& name, const std::string& text);
+  void add_beside(const std::string& name, const std::string& text) const;
   [[nodiscard]] std::string path() const { return (directory_.path() / name_).string(); }
 
  private:

@@ -17,22 +17,51 @@ TEST(Compile, NeedsNoFileId) {
   ASSERT_TRUE(compiled.has_value());
   EXPECT_EQ(compiled->constant, "a");
   EXPECT_EQ(compiled->message.root<schema::SystemManifest>().schema_version(), 7u);
-  EXPECT_EQ(compiled->place("schemaVersion"), file.path() + ":2:47");
+  EXPECT_EQ(compiled->place("schemaVersion"), file.path() + ":2:46");
 }
 
 TEST(Compile, TakesConstantsOfOtherFiles) {
-  const ScratchFile shared("b.capnp", std::string(kUsing) + "const b :M.KernelParams = (cpus = 4);\n");
-  const ScratchFile file("a.capnp", std::string(kUsing) +
-                                        "const a :M.SystemManifest = (kernelParams = import \"" +
-                                        shared.path() + "\".b);\n");
+  const ScratchFile file(
+      "a.capnp",
+      std::string(kUsing) + "const a :M.SystemManifest = (kernelParams = import \"b.capnp\".b);\n");
+  file.add_beside("b.capnp", std::string(kUsing) + "const b :M.KernelParams = (cpus = 4);\n");
   const auto compiled = compile_manifest(test_paths(), file.path());
   ASSERT_TRUE(compiled.has_value());
   EXPECT_EQ(compiled->message.root<schema::SystemManifest>().kernel_params().cpus(), 4u);
+  EXPECT_EQ(compiled->place("kernelParams.cpus"), file.path() + ":2:45");
 }
 
 TEST(Compile, HandsOnTheCompilersErrorsUnderTheGivenName) {
   const ScratchFile file("a.capnp", std::string(kUsing) + "const a :M.SystemManifest = (bugdet = 7);\n");
-  EXPECT_EQ(complaints(file.path()), file.path() + ":2:30-36: error: Struct has no field named 'bugdet'.\n");
+  EXPECT_EQ(complaints(file.path()),
+            file.path() +
+                ":2:30-36: error: Struct has no field named 'bugdet'.\n"
+                "  hint: valid here: schemaVersion, kernelParams, binaries, initConfig\n");
+}
+
+TEST(Compile, SuggestsTheFieldThatWasMeant) {
+  const ScratchFile file("a.capnp", std::string(kUsing) +
+                                        "const a :M.SystemManifest = (initConfig = (islands = [(tasks = [(\n"
+                                        "  period = (usec = 1), bugdet = (ms = 1))])]));\n");
+  const std::string said = complaints(file.path());
+  EXPECT_NE(
+      said.find(":3:24-30: error: Struct has no field named 'bugdet'.\n  hint: did you mean 'budget'? valid "
+                "here: name, service, period, budget, "),
+      std::string::npos)
+      << said;
+  EXPECT_NE(said.find("'usec'.\n  hint: valid here: unset, ns, us, ms, hz, frames\n"), std::string::npos)
+      << said;
+}
+
+TEST(Compile, SuggestsTheEnumerantThatWasMeant) {
+  const ScratchFile file("a.capnp", std::string(kUsing) +
+                                        "const t :M.Task = (onMiss = holt);\n"
+                                        "const a :M.SystemManifest = "
+                                        "(initConfig = (islands = [(tasks = [.t])]));\n");
+  EXPECT_EQ(complaints(file.path()),
+            file.path() +
+                ":2:29-33: error: Not defined: holt\n"
+                "  hint: did you mean 'hold'? valid here: runLate, skip, hold, stopTask\n");
 }
 
 TEST(Compile, NamesTheConstantsWhenThereAreSeveral) {
@@ -54,7 +83,7 @@ TEST(Compile, SaysWhenThereIsNone) {
 
 TEST(Compile, PrefersSyntaxErrorsToAMissingConstant) {
   const ScratchFile file("a.capnp", "const a :UInt8 = ;\n");
-  EXPECT_EQ(complaints(file.path()), file.path() + ":1:18: error: Parse error.\n");
+  EXPECT_EQ(complaints(file.path()), file.path() + ":1:17: error: Parse error.\n");
 }
 
 TEST(Compile, SaysThatTheFileIsNotThere) {

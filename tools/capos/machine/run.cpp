@@ -55,12 +55,18 @@ std::string first_line(const std::string& text) { return text.substr(0, text.fin
 
 std::string guest_note(int code) {
   switch (static_cast<abi::RunOutcome>(code)) {
-    case abi::RunOutcome::finished: return "";
-    case abi::RunOutcome::island_refused: return "the guest's admission refused an island";
-    case abi::RunOutcome::start_failed: return "init could not start a service";
-    case abi::RunOutcome::refused_pack: return "the kernel refused the boot pack";
-    case abi::RunOutcome::refused_cpu: return "the kernel refused this CPU";
-    case abi::RunOutcome::panic: return "kernel panic";
+    case abi::RunOutcome::finished:
+      return "";
+    case abi::RunOutcome::island_refused:
+      return "the guest's admission refused an island";
+    case abi::RunOutcome::start_failed:
+      return "init could not start a service";
+    case abi::RunOutcome::refused_pack:
+      return "the kernel refused the boot pack";
+    case abi::RunOutcome::refused_cpu:
+      return "the kernel refused this CPU";
+    case abi::RunOutcome::panic:
+      return "kernel panic";
   }
   return fmt::format("the guest ended with code {}", code);
 }

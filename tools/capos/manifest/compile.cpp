@@ -9,6 +9,7 @@
 
 #include "../support/files.hpp"
 #include "../support/process.hpp"
+#include "valid_names.hpp"
 
 namespace capos::cli {
 namespace fs = std::filesystem;
@@ -99,6 +100,7 @@ Compiled<CompiledFile> compile_constant(const Paths& paths, const std::string& f
   auto run = evaluate(paths, absolute, name);
   if (!run) return std::unexpected(run.error());
   if (auto findings = errors_in(run->err, absolute.string(), file); !findings.empty()) {
+    for (auto& finding : findings) add_hint(finding, file, map);
     return std::unexpected(CompileFailure(std::move(findings)));
   }
   if (!chosen) return std::unexpected(CompileFailure(chosen.error()));

@@ -40,6 +40,23 @@ const ValueNode* child(const ValueNode& node, const Step& step) {
   return found == node.fields.end() ? nullptr : &found->value;
 }
 
+// Leaves in `place` the way to the field, if it is in `node`. Depth: bounded by kMaxNesting.
+bool find_field(const ValueNode& node, Position at, FieldPlace& place) {
+  for (const auto& item : node.items) {
+    if (find_field(item, at, place)) return true;
+  }
+  for (const auto& field : node.fields) {
+    if (field.at == at || field.value.at == at) {
+      place.field = field.name;
+      return true;
+    }
+    place.parents.emplace_back(field.name);
+    if (find_field(field.value, at, place)) return true;
+    place.parents.pop_back();
+  }
+  return false;
+}
+
 }  // namespace
 
 SourceMap::SourceMap(std::string text)
@@ -77,6 +94,14 @@ const ValueNode* SourceMap::descend(const ValueNode* node, std::string_view path
     node = deepest = next;
   }
   return node;
+}
+
+std::optional<FieldPlace> SourceMap::field_at(Position at) const {
+  for (const auto& constant : constants_) {
+    FieldPlace place{constant.type, {}, ""};
+    if (find_field(constant.value, at, place)) return place;
+  }
+  return std::nullopt;
 }
 
 Position SourceMap::locate(std::string_view constant, std::string_view path) const {

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -42,6 +43,13 @@ struct ConstantDeclaration {
   ValueNode value;
 };
 
+// A field as it is written: which constant's type it is reached from, and through which fields.
+struct FieldPlace {
+  std::string type;                  // of the constant
+  std::vector<std::string> parents;  // list elements are not steps
+  std::string field;
+};
+
 class SourceMap {
  public:
   explicit SourceMap(std::string text);
@@ -51,6 +59,8 @@ class SourceMap {
   // `path` is like "initConfig.islands[0].tasks[1].period"; "" is the whole value. {1, 1} if there is no such
   // constant.
   [[nodiscard]] Position locate(std::string_view constant, std::string_view path) const;
+  // The field whose name, or whose value, begins there.
+  [[nodiscard]] std::optional<FieldPlace> field_at(Position at) const;
 
  private:
   [[nodiscard]] const ConstantDeclaration* find(std::string_view name) const;

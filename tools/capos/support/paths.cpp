@@ -14,6 +14,8 @@ Outcome<Paths> find_paths() {
   const char* const given = std::getenv("CAPOS_ROOT");
   Paths paths;
   paths.root = given != nullptr ? fs::path(given) : fs::path(CAPOS_SOURCE_DIR);
+  const char* const out = std::getenv("CAPOS_OUT");
+  paths.out_root = out != nullptr ? fs::path(out) : paths.root / "out";
   paths.build = self.parent_path().parent_path().parent_path();  // <build>/tools/capos/capos
   if (!fs::exists(paths.schema() / "capos" / "manifest.capnp", error)) {
     return problem("there is no capOS source tree at " + paths.root.string(),

@@ -26,7 +26,8 @@ void apply_property(Suite& suite, const std::string& name, const Json& value) {
   } else if (name == "WORKING_DIRECTORY" && value.is_string()) {
     suite.directory = value.get<std::string>();
   } else if (name == "LABELS" && value.is_array()) {
-    suite.slow = std::ranges::find(value, Json("slow")) != value.end();
+    suite.slow = std::ranges::find(value, Json("slow")) != value.end() ||
+                 std::ranges::find(value, Json("guest")) != value.end();
   } else if (name == "ENVIRONMENT" && value.is_array()) {
     for (const auto& entry : value) {
       const auto text = entry.get<std::string>();

@@ -21,7 +21,7 @@ struct Suite {
   std::filesystem::path directory;
   std::vector<std::pair<std::string, std::string>> environment;
   std::chrono::seconds limit{600};
-  bool slow = false;  // labelled "slow": boots machines or takes more than some seconds
+  bool slow = false;  // labelled "slow" or "guest": boots machines, or takes more than some seconds
 };
 
 // All suites of a build, quick ones first, each kind in CTest's order. Errors: no build there, none

@@ -30,7 +30,8 @@ TrialRequest request_of(const RunOptions& options) {
   return request;
 }
 
-// A machine without islands, or without a channel to the host, is judged by its end alone.
+// A machine without islands, without a channel to the host, or that did not get as far as to use it, is
+// judged by its end alone.
 int report_end(const RunOptions& options, const Session& session) {
   if (options.json) {
     const nlohmann::ordered_json json{{"verdict", session.end.fine() ? "pass" : "fail"},
@@ -53,7 +54,7 @@ Outcome<int> run(const Paths& paths, const RunOptions& options) {
   if (!options.json) fmt::print("{}", read_text(session->spec.console).value_or(""));
   if (trial->verdicts.empty() || session->spec.microvm) return report_end(options, *session);
   const auto result = judge_run(*trial, *session);
-  if (!result) return std::unexpected(result.error());
+  if (!result) return report_end(options, *session);
   if (auto done = write_report(*result, session->directory); !done) return std::unexpected(done.error());
   fmt::print("{}", options.json ? report::render_json(*result)
                                 : report::render_table(*result, {.colour = isatty(STDOUT_FILENO) != 0}));

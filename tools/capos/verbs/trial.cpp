@@ -116,8 +116,9 @@ Outcome<report::Result> judge_run(const Trial& trial, const Session& session) {
                    fmt::format("read {}; the machine's end: {}", session.spec.console.string(),
                                session.end.note.empty() ? "orderly" : session.end.note));
   }
-  const ReportSubject subject{trial.request.title, trial.request.file, trial.request.adjustment,
-                              trial.request.duration_ns};
+  const std::string name =
+      fs::path(trial.request.file).filename().string();  // no part of it depends on the host
+  const ReportSubject subject{trial.request.title, name, trial.request.adjustment, trial.request.duration_ns};
   const auto inputs = report_inputs(subject, trial.manifest_root(), trial.machine_root(), trial.verdicts,
                                     trial.accelerator, session);
   return report::analyse(*recording, inputs);

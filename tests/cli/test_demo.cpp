@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+// The demo keeps what was admitted, under every load, and shows the same each time.
+#include <gtest/gtest.h>
+
+#include "system.hpp"
+
+namespace capos::cli {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::uint64_t kMostQuantum = 2000;
+constexpr std::uint64_t kMostBootWork = 5'000'000;
+
+// Ten seconds under full load, once for all tests that look at it.
+const Run& full_run() {
+  static const Run run = run_demo({"--seconds", "10"});
+  return run;
+}
+
+TEST(Demo, PassesUnderFullLoad) {
+  const Run& run = full_run();
+  EXPECT_TRUE(run.process.state.exited(0)) << run.text();
+  ASSERT_TRUE(run.result.is_object()) << run.text();
+  EXPECT_EQ(run.result["verdict"], "pass");
+  EXPECT_EQ(run.result["dropped_events"], 0);
+}
+
+TEST(Demo, KeepsEveryDeadlineWithinItsBound) {
+  for (const char* name : {"simulate", "control"}) {
+    const json task = task_of(full_run().result, name);
+    ASSERT_TRUE(task.is_object()) << full_run().text();
+    EXPECT_GE(task["jobs"], 9990) << name;
+    EXPECT_EQ(task["misses"], 0) << name;
+    EXPECT_EQ(task["overruns"], 0) << name;
+    EXPECT_LE(task["response_ns"]["max"], task["response_bound_ns"]) << name;
+    EXPECT_LE(task["response_bound_ns"], task["deadline_ns"]) << name;
+  }
+}
+
+TEST(Demo, KeepsThePendulumUpThroughThePushes) {
+  ASSERT_TRUE(full_run().result.is_object()) << full_run().text();
+  const json control = full_run().result["control"];
+  EXPECT_EQ(control["fell"], false);
+  EXPECT_EQ(control["settled"], true);
+  EXPECT_GT(control["max_abs_angle_rad"], 0.04);  // it starts at 0.05: it was there
+}
+
+TEST(Demo, StatesASmallQuantumAndAShortBoot) {
+  ASSERT_TRUE(full_run().result.is_object()) << full_run().text();
+  EXPECT_LE(full_run().result["machine"]["quantum_ns"], kMostQuantum);
+  EXPECT_EQ(full_run().result["machine"]["accel"], "tcg");
+  EXPECT_LE(full_run().result["boot"]["work_ticks"], kMostBootWork);
+}
+
+TEST(Demo, LoadChangesTheControllersWorstResponseByLessThanAFifth) {
+  const Run idle = run_demo({"--seconds", "3", "--load", "none"});
+  const Run loaded = run_demo({"--seconds", "3", "--load", "all"});
+  const json before = task_of(idle.result, "control");
+  const json after = task_of(loaded.result, "control");
+  ASSERT_TRUE(before.is_object() && after.is_object()) << idle.text() << loaded.text();
+  const double none = before["response_ns"]["max"];
+  const double all = after["response_ns"]["max"];
+  EXPECT_LT(all, none * 1.2);
+  EXPECT_GT(all, none * 0.8);
+}
+
+TEST(Demo, RepeatsToTheDigit) {
+  Run first = run_demo({"--seconds", "1"});
+  Run second = run_demo({"--seconds", "1"});
+  ASSERT_TRUE(first.result.is_object()) << first.text();
+  ASSERT_TRUE(second.result.is_object()) << second.text();
+  first.result.erase("host");
+  second.result.erase("host");
+  EXPECT_EQ(first.result.dump(), second.result.dump());
+}
+
+TEST(Demo, RunsOnOneAndOnFourCpus) {
+  for (const char* cpus : {"1", "4"}) {
+    const Run run = run_demo({"--seconds", "1", "--cpus", cpus});
+    EXPECT_TRUE(run.process.state.exited(0)) << cpus << " CPUs: " << run.text();
+  }
+}
+
+class DemoFault : public testing::TestWithParam<const char*> {};
+
+TEST_P(DemoFault, IsContained) {
+  const Run run = run_demo({"--seconds", "3", "--fault", GetParam()});
+  EXPECT_TRUE(run.process.state.exited(0)) << run.text();
+  ASSERT_TRUE(run.result.contains("fault")) << run.text();
+  const json fault = run.result["fault"];
+  EXPECT_EQ(fault["observed"], true);
+  EXPECT_EQ(fault["budget_enforced"], true);
+  EXPECT_EQ(fault["others_unharmed"], true);
+  EXPECT_EQ(fault["safe_state_reached"], true);
+  EXPECT_LE(fault["safe_after_ns"], fault["safe_limit_ns"]);
+  EXPECT_EQ(task_of(run.result, "simulate")["misses"], 0);
+}
+
+INSTANTIATE_TEST_SUITE_P(Kinds, DemoFault, testing::Values("controller-hang", "controller-crash"),
+                         [](const auto& info) { return std::string(info.param).substr(11); });
+
+}  // namespace
+}  // namespace capos::cli
