@@ -18,11 +18,13 @@ class CallContext {
  public:
   CallContext(Cpu& on, Thread& caller, Time at) noexcept : cpu(on), thread(caller), now(at) {}
   CallContext(Cpu& on, Thread& caller, Time at, std::span<const abi::TransferDescriptor> transfers) noexcept
-      : cpu(on), thread(caller), now(at), transfers_(transfers) {}
+      : cpu(on), thread(caller), now(at), may_block(false), transfers_(transfers) {}
 
   Cpu& cpu;
   Thread& thread;
   const Time now;
+  // A call through the ring is one of a batch: the thread goes on to the next entry, so it must not wait in this one.
+  const bool may_block = true;
   bool reschedule = false;  // set by a call after which another thread may have to run
 
   [[nodiscard]] Process& process() noexcept { return thread.process; }

@@ -28,6 +28,7 @@ Outcome Notification::wait(CallContext& call, const Interface::Wait::Params::Val
                            Interface::Wait::Results::Value& results) noexcept {
   results.bits = take();
   if (results.bits != 0) return Outcome::done();
+  if (!call.may_block) return Outcome::transport(schema::TransportError::invalid_operation);
   Thread& thread = call.thread;
   thread.waiting_for = this;
   thread.waiting_in = &waiter_;

@@ -85,7 +85,7 @@ class RingCall {
         object.call_message(context, sqe_.interface_id, sqe_.method, message.root_pointer().get_struct(), results);
     if (outcome.kind() != Outcome::Kind::done) {
       context.take_back();
-      return outcome.kind() == Outcome::Kind::blocked ? Outcome::transport(TransportError::invalid_operation) : outcome;
+      return outcome;
     }
     if (message.error() != wire::Error::none) {
       context.take_back();

@@ -11,6 +11,7 @@ void SchedulingContext::destroy() noexcept { heap_delete(this); }
 
 Outcome SchedulingContext::wait_next_release(CallContext& call, const Interface::WaitNextRelease::Params::Value&,
                                              Interface::WaitNextRelease::Results::Value&) noexcept {
+  if (!call.may_block) return Outcome::transport(schema::TransportError::invalid_operation);
   Thread& caller = call.thread;
   if (caller.bound != this || caller.account.context != this) {
     return Outcome::transport(schema::TransportError::not_bound);

@@ -58,6 +58,7 @@ class TimerService final : public SingletonObject<TimerService, schema::Timer> {
                       schema::Timer::SleepUntil::Results::Value& results) noexcept {
     Thread& thread = call.thread;
     if (thread.account.entity == nullptr) return Outcome::failed(KernelError::bad_state);
+    if (!call.may_block) return Outcome::transport(schema::TransportError::invalid_operation);
     const Time until = Time::from_ns(params.ns);
     if (until <= call.now) {
       results.ns = call.now.ns();

@@ -157,6 +157,7 @@ Outcome ProcessHandle::wait(CallContext& call, const Interface::Wait::Params::Va
     return Outcome::done();
   };
   if (!process_->alive()) return ended();
+  if (!call.may_block) return Outcome::transport(schema::TransportError::invalid_operation);
   Thread& thread = call.thread;
   thread.waiting_for = nullptr;
   thread.waiting_in = &process_->waiter;
