@@ -31,10 +31,10 @@ using schema::TransportError;
   CallContext context(cpu, thread, now);
   const Outcome outcome = object.call_registers(context, thread.user.interface_id(),
                                                 static_cast<std::uint16_t>(thread.user.operation() >> 16), in, out);
-  if (outcome.kind() == Outcome::Kind::blocked || cpu.thread != &thread) leave(cpu, now);
+  if (outcome.kind() == Outcome::Kind::blocked || thread.state == ThreadState::dead) leave(cpu, now);
   for (unsigned i = 0; i < abi::kRegisterWords; ++i) words[i] = out[i];
   thread.user.set_result(static_cast<std::uint32_t>(outcome.status()), outcome.exception_word(), 0);
-  if (context.reschedule) leave(cpu, now);
+  if (context.reschedule || cpu.thread != &thread) leave(cpu, now);
   resume();
 }
 
@@ -53,7 +53,7 @@ using schema::TransportError;
 
 [[noreturn]] void cap_enter(Cpu& cpu, Thread& thread, Time now) noexcept {
   const std::uint32_t available = process_ring(cpu, thread, now);
-  if (cpu.thread != &thread) leave(cpu, hal::now());  // it ended itself
+  if (thread.state == ThreadState::dead) leave(cpu, hal::now());  // it ended itself
   auto& words = thread.user.words();
   for (auto& word : words) word = 0;
   words[0] = available;
