@@ -180,8 +180,12 @@ ResultOf<std::uint64_t, KernelError> VirtualMemoryObject::place(std::uint64_t hi
   return start;
 }
 
-Outcome VirtualMemoryObject::map(CallContext&, const Interface::Map::Params::Value& params,
+// Another process may hold the capability, but its own CPU, or the reaper, may be at work on this space.
+bool VirtualMemoryObject::is_own(CallContext& call) const noexcept { return &call.process() == process_.get(); }
+
+Outcome VirtualMemoryObject::map(CallContext& call, const Interface::Map::Params::Value& params,
                                  Interface::Map::Results::Value& results) noexcept {
+  if (!is_own(call)) return Outcome::failed(KernelError::bad_state);
   if (params.size == 0 || !aligned(params.size) || params.size >= abi::kUserEnd) {
     return Outcome::invalid(KernelError::bad_address);
   }
@@ -194,15 +198,17 @@ Outcome VirtualMemoryObject::map(CallContext&, const Interface::Map::Params::Val
   return Outcome::done();
 }
 
-Outcome VirtualMemoryObject::unmap(CallContext&, const Interface::Unmap::Params::Value& params,
+Outcome VirtualMemoryObject::unmap(CallContext& call, const Interface::Unmap::Params::Value& params,
                                    Interface::Unmap::Results::Value&) noexcept {
+  if (!is_own(call)) return Outcome::failed(KernelError::bad_state);
   if (!aligned(params.size)) return Outcome::invalid(KernelError::bad_address);
   const auto done = process_->memory().unmap(params.addr, params.size / hal::kPageSize);
   return done.has_value() ? Outcome::done() : Outcome::invalid(done.error());
 }
 
-Outcome VirtualMemoryObject::protect(CallContext&, const Interface::Protect::Params::Value& params,
+Outcome VirtualMemoryObject::protect(CallContext& call, const Interface::Protect::Params::Value& params,
                                      Interface::Protect::Results::Value&) noexcept {
+  if (!is_own(call)) return Outcome::failed(KernelError::bad_state);
   const auto protection = decode_protection(params.prot);
   if (!protection.has_value()) return Outcome::invalid(protection.error());
   if (!aligned(params.size)) return Outcome::invalid(KernelError::bad_address);
@@ -212,6 +218,7 @@ Outcome VirtualMemoryObject::protect(CallContext&, const Interface::Protect::Par
 
 Outcome VirtualMemoryObject::map_object(CallContext& call, Interface::MapObject::Params::Reader params,
                                         Interface::MapObject::Results::Builder results) noexcept {
+  if (!is_own(call)) return Outcome::failed(KernelError::bad_state);
   MemoryObject* const object = call.argument<MemoryObject>(params.object());
   if (object == nullptr) return Outcome::invalid(KernelError::bad_capability);
   const std::uint64_t offset = params.offset(), size = params.size();

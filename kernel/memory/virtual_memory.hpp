@@ -71,6 +71,7 @@ class VirtualMemoryObject final : public TypedObject<VirtualMemoryObject, schema
 
  private:
   void destroy() noexcept override;
+  [[nodiscard]] bool is_own(CallContext& call) const noexcept;
   [[nodiscard]] ResultOf<std::uint64_t, schema::KernelError> place(std::uint64_t hint, Ref<MemoryObject> object,
                                                                    std::uint64_t first_page, std::uint64_t pages,
                                                                    std::uint32_t protection) noexcept;

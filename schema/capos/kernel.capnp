@@ -124,7 +124,8 @@ interface FrameAllocator @0xf0a1b6c8d2e34715 {
 
 interface VirtualMemory @0xf0a1b6c8d2e34716 {
   # One process's address space. Protections: 1 read, 2 write, 4 execute; write and execute exclude each other.
-  # Addresses and sizes are multiples of 4096 below 2^46.
+  # Addresses and sizes are multiples of 4096 below 0x600000000000. Only the process itself may change it: badState for
+  # every other that holds the capability.
   map @0 (hint :UInt64, size :UInt64, prot :UInt32) -> (addr :UInt64);
   # Fresh zeroed memory at `hint`, or where there is room when it is 0. Errors: badAddress, overlap, badProtection,
   # outOfMemory.
