@@ -12,9 +12,9 @@ const cartPole :Robot.CartPoleConfig = (
   initialAngle = 0.05,
   seed = 1,
   pushes = [
-    (at = (s = 2), force = 3, duration = (ms = 50)),
-    (at = (s = 5), force = -4, duration = (ms = 50)),
-    (at = (s = 8), force = 5, duration = (ms = 30)),
+    (at = (s = 2), force = 1.5, duration = (ms = 50)),
+    (at = (s = 5), force = -2.5, duration = (ms = 50)),
+    (at = (s = 8), force = 0.5, duration = (ms = 30)),
   ],
   actuator = .drive,
 );
