@@ -146,20 +146,30 @@ void Endpoint::forget_caller(Thread& caller) noexcept {
   caller.queued_at = nullptr;
 }
 
-void abandon_calls(Cpu& cpu, Thread& thread, Time now) noexcept {
+void withdraw_calls(Cpu& cpu, Thread& thread, Time now) noexcept {
   if (thread.queued_at != nullptr) thread.queued_at->forget_caller(thread);
-  if (Thread* const server = thread.server; server != nullptr) {
-    // The server finishes on time of its own: the dead caller's account dies with it.
-    give_account(thread.account, thread);
-    block(cpu, thread.account, now);
-    server->caller = nullptr;
-    give_account(own_account(*server), *server);
-    make_ready(cpu, server->account, now);
-    thread.server = nullptr;
-  }
+  if (thread.server == nullptr) return;
+  Thread& server = *thread.server;
+  const Account lost = thread.account;
+  block(cpu, lost, now);
+  lower_again(cpu, lost.context, now);
+  server.caller = nullptr;
+  thread.server = nullptr;
+  // The server, and whoever works for it in turn, finishes on the server's own time.
+  const Account own = own_account(server);
+  Thread* worker = &server;
+  for (; worker->server != nullptr; worker = worker->server) worker->account = own;
+  give_account(own, *worker);
+  if (worker->state == ThreadState::runnable) make_ready(cpu, own, now);
+  give_account(lost, thread);
+}
+
+void abandon_calls(Cpu& cpu, Thread& thread, Time now) noexcept {
+  withdraw_calls(cpu, thread, now);
   if (Thread* const caller = thread.caller; caller != nullptr) {
     take_account_back(cpu, thread, *caller, now);
     caller->user.set_result(static_cast<std::uint32_t>(status_of(TransportError::disconnected)), 0, 0);
+    make_ready(cpu, caller->account, now);  // the dead server may have been waiting on it
   }
   if (thread.serving != nullptr) thread.serving->server_died(cpu, thread, now);
   thread.serving = nullptr;

@@ -72,6 +72,9 @@ class ClientEndpoint final : public Object {
   Ref<Endpoint> endpoint_;
 };
 
+// The thread's own call, queued or being served, is called off: its account is its own again, and blocked; a server at
+// work on the call finishes on time of its own. On its CPU. O(servers that call one another).
+void withdraw_calls(Cpu& cpu, Thread& thread, Time now) noexcept;
 // What a dying thread leaves behind in calls, as caller or as server. On its CPU.
 void abandon_calls(Cpu& cpu, Thread& thread, Time now) noexcept;
 
