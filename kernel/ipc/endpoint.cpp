@@ -26,24 +26,30 @@ void copy_words(hal::UserState& from, hal::UserState& to) noexcept {
   for (unsigned i = 0; i < 8; ++i) target[i] = source[i];
 }
 
-void raise_to(Cpu& cpu, SchedulingContext* context, Priority ceiling, Time now) noexcept {
-  if (context != nullptr && ceiling > context->priority()) cpu.scheduler.set_priority(*context, ceiling, now);
+// For the time of `caller`'s call.
+void raise_to(Cpu& cpu, Thread& caller, Priority ceiling, Time now) noexcept {
+  SchedulingContext* const context = caller.account.context;
+  if (context == nullptr) return;
+  caller.priority_at_call = context->priority();
+  if (ceiling > context->priority()) cpu.scheduler.set_priority(*context, ceiling, now);
 }
 
-void lower_again(Cpu& cpu, SchedulingContext* context, Time now) noexcept {
-  if (context != nullptr && context->priority() != context->base_priority()) {
-    cpu.scheduler.set_priority(*context, context->base_priority(), now);
-  }
+// To what it had when it called: a ceiling, if it is a server itself. True if that was lower.
+bool lower_again(Cpu& cpu, Thread& caller, Time now) noexcept {
+  SchedulingContext* const context = caller.account.context;
+  if (context == nullptr || context->priority() == caller.priority_at_call) return false;
+  cpu.scheduler.set_priority(*context, caller.priority_at_call, now);
+  return true;
 }
 
-// The caller gets its account back.
-void take_account_back(Cpu& cpu, Thread& server, Thread& caller, Time now) noexcept {
+// The caller gets its account back. True if another may be more urgent now.
+bool take_account_back(Cpu& cpu, Thread& server, Thread& caller, Time now) noexcept {
   give_account(server.account, caller);
   server.account = {};
-  lower_again(cpu, caller.account.context, now);
   server.caller = nullptr;
   caller.server = nullptr;
   caller.state = ThreadState::runnable;
+  return lower_again(cpu, caller, now);
 }
 
 }  // namespace
@@ -70,7 +76,7 @@ void Endpoint::deliver(Cpu& cpu, Thread& caller, Thread& server, Time now) noexc
   copy_words(caller.user, server.user);
   server.user.set_result((caller.user.operation() & 0xffff'0000u) << 16, caller.process.number(), caller.user.interface_id());
   give_account(caller.account, server);
-  raise_to(cpu, server.account.context, ceiling_, now);
+  raise_to(cpu, caller, ceiling_, now);
   server.caller = &caller;
   server.state = ThreadState::runnable;
   caller.server = &server;
@@ -98,6 +104,7 @@ void Endpoint::call(Cpu& cpu, Thread& caller, Time now) noexcept {
 
 void Endpoint::reply_receive(Cpu& cpu, Thread& server, Time now) noexcept {
   Thread* const caller = server.caller;
+  bool lowered = false;
   if (caller != nullptr) {
     const std::uint64_t exception = (server.user.operation() >> 16) & 0xffff;
     copy_words(server.user, caller->user);
@@ -107,7 +114,7 @@ void Endpoint::reply_receive(Cpu& cpu, Thread& server, Time now) noexcept {
       caller->user.set_result(static_cast<std::uint32_t>(status_of(TransportError::exception)),
                               (exception - 1) | (server.user.interface_id() & 0xffff) << 16, 0);
     }
-    take_account_back(cpu, server, *caller, now);
+    lowered = take_account_back(cpu, server, *caller, now);
   }
   if (!bound_) {
     bound_ = true;
@@ -124,7 +131,10 @@ void Endpoint::reply_receive(Cpu& cpu, Thread& server, Time now) noexcept {
   }
   server.state = ThreadState::await_call;
   servers_.push_back(server);
-  if (caller != nullptr) switch_directly(cpu, *caller);
+  if (caller != nullptr) {
+    if (lowered && cpu.scheduler.must_switch(now)) leave(cpu, now);
+    switch_directly(cpu, *caller);
+  }
   block(cpu, server.account, now);
   server.account = {};
   leave(cpu, now);
@@ -152,7 +162,7 @@ void withdraw_calls(Cpu& cpu, Thread& thread, Time now) noexcept {
   Thread& server = *thread.server;
   const Account lost = thread.account;
   block(cpu, lost, now);
-  lower_again(cpu, lost.context, now);
+  (void)lower_again(cpu, thread, now);
   server.caller = nullptr;
   thread.server = nullptr;
   // The server, and whoever works for it in turn, finishes on the server's own time.
@@ -167,7 +177,7 @@ void withdraw_calls(Cpu& cpu, Thread& thread, Time now) noexcept {
 void abandon_calls(Cpu& cpu, Thread& thread, Time now) noexcept {
   withdraw_calls(cpu, thread, now);
   if (Thread* const caller = thread.caller; caller != nullptr) {
-    take_account_back(cpu, thread, *caller, now);
+    (void)take_account_back(cpu, thread, *caller, now);
     caller->user.set_result(static_cast<std::uint32_t>(status_of(TransportError::disconnected)), 0, 0);
     make_ready(cpu, caller->account, now);  // the dead server may have been waiting on it
   }

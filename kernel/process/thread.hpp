@@ -63,6 +63,7 @@ class Thread : public sched::TimedNode, public ListHook<EndpointTag> {
 
   // As a caller: the server that works for it, or the endpoint it queues at.
   Thread* server = nullptr;
+  Priority priority_at_call{};         // its context's, while it is being served
   Endpoint* queued_at = nullptr;
   // As a server: whom to answer, and where it waits for calls.
   Thread* caller = nullptr;
