@@ -84,9 +84,23 @@ void Endpoint::deliver(Cpu& cpu, Thread& caller, Thread& server, Time now) noexc
   caller.state = ThreadState::await_reply;
 }
 
+bool Endpoint::is_home(CpuId cpu) noexcept {
+  std::uint16_t home = home_.load(std::memory_order_relaxed);
+  if (home == kNowhere && home_.compare_exchange_strong(home, cpu.value(), std::memory_order_relaxed)) return true;
+  return home == cpu.value();
+}
+
+void Endpoint::join(Thread& server, Time now) noexcept {
+  if (server.serving != nullptr) server.serving->server_left(server, now);
+  server.serving_hold = Ref<Object>::share(*this);
+  server.serving = this;
+  ++servers_count_;
+  closed_ = false;
+}
+
 void Endpoint::call(Cpu& cpu, Thread& caller, Time now) noexcept {
+  if (!is_home(cpu.id)) refuse(caller, TransportError::wrong_cpu);
   if (closed_) refuse(caller, TransportError::disconnected);
-  if (bound_ && cpu_ != cpu.id) refuse(caller, TransportError::wrong_cpu);
   if (minimum_budget_ != Duration{}) {
     cpu.scheduler.charge(now);
     if (!budget_suffices(caller, now)) refuse(caller, TransportError::budget_too_small);
@@ -103,6 +117,7 @@ void Endpoint::call(Cpu& cpu, Thread& caller, Time now) noexcept {
 }
 
 void Endpoint::reply_receive(Cpu& cpu, Thread& server, Time now) noexcept {
+  if (!is_home(cpu.id)) refuse(server, TransportError::wrong_cpu);
   Thread* const caller = server.caller;
   bool lowered = false;
   if (caller != nullptr) {
@@ -116,12 +131,7 @@ void Endpoint::reply_receive(Cpu& cpu, Thread& server, Time now) noexcept {
     }
     lowered = take_account_back(cpu, server, *caller, now);
   }
-  if (!bound_) {
-    bound_ = true;
-    cpu_ = cpu.id;
-  }
-  if (server.serving != this) server.serving_hold = Ref<Object>::share(*this);
-  server.serving = this;
+  if (server.serving != this) join(server, now);
   server.has_waited = true;
   if (Thread* const next = callers_.pop_front(); next != nullptr) {
     if (caller == nullptr) block(cpu, server.account, now);
@@ -140,15 +150,14 @@ void Endpoint::reply_receive(Cpu& cpu, Thread& server, Time now) noexcept {
   leave(cpu, now);
 }
 
-void Endpoint::server_died(Cpu& cpu, Thread& server, Time now) noexcept {
+void Endpoint::server_left(Thread& server, Time now) noexcept {
   if (server.state == ThreadState::await_call) List<Thread, EndpointTag>::erase(server);
-  closed_ = servers_.empty();
+  closed_ = --servers_count_ == 0;
   if (!closed_) return;
   while (Thread* const waiting = callers_.pop_front()) {
     waiting->queued_at = nullptr;
     complete_call(*waiting, status_of(TransportError::disconnected), now);
   }
-  (void)cpu;
 }
 
 void Endpoint::forget_caller(Thread& caller) noexcept {
@@ -181,7 +190,7 @@ void abandon_calls(Cpu& cpu, Thread& thread, Time now) noexcept {
     caller->user.set_result(static_cast<std::uint32_t>(status_of(TransportError::disconnected)), 0, 0);
     make_ready(cpu, caller->account, now);  // the dead server may have been waiting on it
   }
-  if (thread.serving != nullptr) thread.serving->server_died(cpu, thread, now);
+  if (thread.serving != nullptr) thread.serving->server_left(thread, now);
   thread.serving = nullptr;
   thread.serving_hold = {};
 }

@@ -2,7 +2,8 @@
 // Where a server's calls arrive: callers run their servers on their own time.
 //
 // Invariants: a call is queued or being served, and ends exactly once (reply, server's death, endpoint's death);
-// while it is served its account belongs to the server's thread. Servers and callers are on one CPU, the endpoint's.
+// while it is served its account belongs to the server's thread. Servers and callers are on one CPU: that of whoever
+// called or received first. An endpoint is closed while the servers that it had are gone.
 // Bounds: call and reply O(1), a direct switch without a scheduling decision when the other side waits.
 #pragma once
 
@@ -28,8 +29,8 @@ class Endpoint final : public TypedObject<Endpoint, schema::Endpoint> {
   // Answers the server's open call, if there is one, and waits for the next. Does not return.
   [[noreturn]] void reply_receive(Cpu& cpu, Thread& server, Time now) noexcept;
 
-  // The server's thread dies: its caller and all who queue get `disconnected`.
-  void server_died(Cpu& cpu, Thread& server, Time now) noexcept;
+  // The server's thread dies or serves another endpoint; after the last one, all who queue get `disconnected`.
+  void server_left(Thread& server, Time now) noexcept;
   // A queued caller dies.
   void forget_caller(Thread& caller) noexcept;
 
@@ -42,9 +43,14 @@ class Endpoint final : public TypedObject<Endpoint, schema::Endpoint> {
   const std::uint64_t served_;
   const Duration minimum_budget_;
   const Priority ceiling_;
+  // Is this its CPU? Makes it so if it has none yet.
+  [[nodiscard]] bool is_home(CpuId cpu) noexcept;
+  void join(Thread& server, Time now) noexcept;
+
+  static constexpr std::uint16_t kNowhere = 0xffff;
+  std::atomic<std::uint16_t> home_{kNowhere};
   bool closed_ = false;
-  bool bound_ = false;
-  CpuId cpu_{};
+  std::uint32_t servers_count_ = 0;     // threads that serve here, busy ones included
   List<Thread, EndpointTag> callers_;   // waiting to be served
   List<Thread, EndpointTag> servers_;   // waiting for calls
 };
