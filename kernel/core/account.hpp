@@ -14,8 +14,11 @@ inline void give_account(Account account, Thread& thread) noexcept {
   if (account.entity != nullptr) account.entity->owner = &thread;
 }
 
+// No effect on a context that was stopped.
 inline void make_ready(Cpu& cpu, Account account, Time now) noexcept {
-  if (account.context != nullptr) cpu.scheduler.make_ready(*account.context, now);
+  if (account.context != nullptr && !account.context->stopped.load(std::memory_order_relaxed)) {
+    cpu.scheduler.make_ready(*account.context, now);
+  }
   if (account.entity != nullptr) cpu.scheduler.make_ready(*account.entity, now);
 }
 

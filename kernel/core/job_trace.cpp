@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "ipc/endpoint.hpp"
+
 namespace capos::kernel {
 namespace {
 
@@ -25,13 +27,16 @@ void draw(Cpu& cpu, SchedulingContext& context, Consequence what, Time now) noex
   cpu.trace.emit(now, EventKind::consequence, context.source, static_cast<std::uint64_t>(what),
                  context.jobs().current().index);
   if (what == Consequence::hold && cpu.scheduler.abandon_job(context, now)) end_job(cpu, context, now);
-  if (what == Consequence::stop_task && !context.stopped) {
-    context.stopped = true;
-    cpu.scheduler.remove(context, now);
-  }
+  if (what == Consequence::stop_task) stop_context(cpu, context, now);
 }
 
 }  // namespace
+
+void stop_context(Cpu& cpu, SchedulingContext& context, Time now) noexcept {
+  context.stopped.store(true, std::memory_order_relaxed);
+  if (context.thread != nullptr) withdraw_calls(cpu, *context.thread, now);
+  cpu.scheduler.remove(context, now);
+}
 
 void begin_job(Thread& thread) noexcept {
   SchedulingContext& context = *thread.bound;

@@ -2,6 +2,7 @@
 #include "islands/island.hpp"
 
 #include "core/account.hpp"
+#include "core/job_trace.hpp"
 #include "core/text.hpp"
 #include "ipc/call_context.hpp"
 #include "islands/lease.hpp"
@@ -43,19 +44,21 @@ Line explain(const sched::Certificate& certificate, const sched::Refusal& refusa
 void arm_here(void* subject) noexcept {
   auto& context = *static_cast<SchedulingContext*>(subject);
   Cpu& cpu = Cpu::current();
-  cpu.scheduler.arm_jobs(context, context.first_release, hal::now());
+  if (!context.stopped.load(std::memory_order_relaxed)) {
+    cpu.scheduler.arm_jobs(context, context.first_release, hal::now());
+  }
   context.release();
 }
 
 void remove_here(void* subject) noexcept {
   auto& context = *static_cast<SchedulingContext*>(subject);
-  Cpu::current().scheduler.remove(context, hal::now());
+  stop_context(Cpu::current(), context, hal::now());
   context.release();
 }
 
-void mail_to(SchedulingContext& context, Mail::Handler handler) noexcept {
+void mail_to(SchedulingContext& context, Mail& mail, Mail::Handler handler) noexcept {
   context.acquire();
-  if (!post(context.cpu(), context.mail, handler, &context)) context.release();
+  if (!post(context.cpu(), mail, handler, &context)) context.release();
 }
 
 class IslandAuthorityService final : public SingletonObject<IslandAuthorityService, schema::IslandAuthority> {
@@ -132,8 +135,17 @@ ResultOf<Ref<Island>, KernelError> Island::create(const sched::Certificate& cert
   return island;
 }
 
+void Island::end() noexcept {
+  state_ = State::retired;
+  for (unsigned task = 0; task < count_; ++task) {
+    contexts_[task]->stopped.store(true, std::memory_order_relaxed);
+    mail_to(*contexts_[task], contexts_[task]->remove_mail, remove_here);
+  }
+  if (leased_) release_cpus(cpus_);
+}
+
 void Island::destroy() noexcept {
-  if (state_ != State::retired && leased_) release_cpus(cpus_);
+  if (state_ != State::retired) end();
   heap_delete(this);
 }
 
@@ -150,7 +162,7 @@ Outcome Island::activate(CallContext& call, const Interface::Activate::Params::V
   state_ = State::active;
   for (unsigned task = 0; task < count_; ++task) {
     contexts_[task]->first_release = start;
-    mail_to(*contexts_[task], arm_here);
+    mail_to(*contexts_[task], contexts_[task]->arm_mail, arm_here);
   }
   call.cpu.trace.emit(call.now, schema::EventKind::island, index_, kActivated, start.ns());
   call.reschedule = true;
@@ -160,9 +172,7 @@ Outcome Island::activate(CallContext& call, const Interface::Activate::Params::V
 Outcome Island::retire(CallContext& call, const Interface::Retire::Params::Value&,
                        Interface::Retire::Results::Value&) noexcept {
   if (state_ == State::retired) return Outcome::failed(KernelError::bad_state);
-  state_ = State::retired;
-  for (unsigned task = 0; task < count_; ++task) mail_to(*contexts_[task], remove_here);
-  release_cpus(cpus_);
+  end();
   call.cpu.trace.emit(call.now, schema::EventKind::island, index_, kRetired);
   call.reschedule = true;
   return Outcome::done();

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // An admitted island: its certificate has passed the checker, its CPUs are leased, its contexts exist.
 //
-// Life: admitted -> active (releases run) -> retired (for good; the CPUs are free again). Changed by calls on a
-// housekeeping CPU; what concerns a context reaches its own CPU by mail.
+// Life: admitted -> active (releases run) -> retired (for good; the CPUs are free again), by retire() or when nobody
+// holds the island any more. Changed by calls on a housekeeping CPU; what concerns a context reaches its own CPU by mail.
 #pragma once
 
 #include <array>
@@ -39,6 +39,8 @@ class Island final : public TypedObject<Island, schema::RealtimeIsland> {
   Island(std::uint32_t index, std::uint32_t cpus) noexcept : TypedObject(kType), index_(index), cpus_(cpus) {}
   ~Island() = default;
   void destroy() noexcept override;
+  // Stops the contexts and gives the CPUs back.
+  void end() noexcept;
 
   std::uint32_t index_;
   std::uint32_t cpus_;

@@ -27,13 +27,14 @@ class SchedulingContext final : public TypedObject<SchedulingContext, schema::Sc
 
   Thread* thread = nullptr;                    // bound
   std::atomic<bool> claimed{false};            // a process has been, or is being, made for it
-  bool stopped = false;                        // by a consequence, for good
+  std::atomic<bool> stopped{false};            // by a consequence or its island's end, for good: never ready again
   Time job_start = Time::never();              // of the job in progress: first return to user mode
   Time previous_start = Time::never();
   SchedulingContext* next_missed = nullptr;    // while the timer's misses are judged
   std::uint64_t jobs_done = 0, misses = 0, overruns = 0;
   Time first_release{};                        // set by its island before the mail that arms it
-  Mail mail;                                   // from its island
+  Mail arm_mail;                               // from its island; one each, for both may be under way
+  Mail remove_mail;
 
  private:
   void destroy() noexcept override;

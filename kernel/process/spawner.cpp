@@ -89,6 +89,7 @@ class ProcessSpawnerService final : public SingletonObject<ProcessSpawnerService
     if (params.has_context()) {
       request.context = call.argument<SchedulingContext>(params.context());
       if (request.context == nullptr) return Outcome::invalid(KernelError::bad_capability);
+      if (request.context->stopped) return Outcome::failed(KernelError::bad_state);
       request.cpu = request.context->cpu();
     } else if (!best_effort_allowed(request.cpu, params.passive())) {
       return Outcome::invalid(KernelError::bad_cpu);

@@ -149,7 +149,8 @@ interface ProcessSpawner @0xf0a1b6c8d2e34717 {
             context :SchedulingContext, passive :Bool, source :UInt32) -> (process :ProcessHandle);
   # Starts `program` of the boot pack. `context` null: best effort on `cpu`. `passive`: no time of its own; it runs
   # once, on the spawner's account, up to its first receive. `source` is the number its trace events carry.
-  # Errors: notFound, badElf, outOfMemory, outOfCapabilities, badCapability, badCpu, busy (the context is bound).
+  # Errors: notFound, badElf, outOfMemory, outOfCapabilities, badCapability, badCpu, busy (the context is bound),
+  # badState (its island has been retired).
 }
 
 interface ProcessHandle @0xf0a1b6c8d2e34718 {
@@ -218,7 +219,8 @@ interface RealtimeIsland @0xf0a1b6c8d2e3471e {
   activate @0 (startNs :UInt64) -> ();
   # First release of every task at startNs. Errors: badState unless every context has a thread that waits.
   retire @1 () -> ();
-  # Stops the releases and gives the CPUs back.
+  # Stops the releases and gives the CPUs back; the island's threads get no more time. So does the release of the last
+  # capability to the island. Errors: badState if it has been retired.
   status @2 () -> (active :Bool, jobs :UInt64, misses :UInt64, overruns :UInt64);
 }
 
