@@ -49,6 +49,21 @@ void arm(Cpu& cpu, const sched::Dispatch& dispatch, Time now) noexcept {
   }
 }
 
+// A job that was abandoned while its thread waited for something that is not time is followed by a release all the same:
+// that context waits on with its thread.
+bool still_waits(const Thread& thread) noexcept {
+  return thread.state != ThreadState::runnable && thread.state != ThreadState::await_release;
+}
+
+sched::Dispatch choose(Cpu& cpu, Time now) noexcept {
+  for (;;) {
+    const sched::Dispatch next = cpu.scheduler.pick(now);
+    if (next.overrun != nullptr) [[unlikely]] note_overrun(cpu, static_cast<SchedulingContext&>(*next.overrun), now);
+    if (next.context == nullptr || !still_waits(*owner_of(next))) return next;
+    cpu.scheduler.block(*next.context, now);
+  }
+}
+
 }  // namespace
 
 KernelParameters& parameters() noexcept { return g_parameters; }
@@ -83,9 +98,7 @@ void Cpu::start(Time now) noexcept {
 }
 
 void leave(Cpu& cpu, Time now) noexcept {
-  const sched::Dispatch next = cpu.scheduler.pick(now);
-  if (next.overrun != nullptr) [[unlikely]] note_overrun(cpu, static_cast<SchedulingContext&>(*next.overrun), now);
-
+  const sched::Dispatch next = choose(cpu, now);
   Thread* const thread = owner_of(next);
   arm(cpu, next, now);
   if (thread == nullptr) {
