@@ -54,8 +54,8 @@ TEST(SourceMap, PlacesFieldsAndElements) {
 
 TEST(SourceMap, FollowsConstantsOfTheSameFile) {
   EXPECT_EQ(at("initConfig.islands[0]"), (Position{3, 23}));
-  EXPECT_EQ(at("initConfig.islands[0].tasks[0].period"), (Position{3, 69}));
-  EXPECT_EQ(at("initConfig.islands[2].tasks[0].name"), (Position{3, 54}));
+  EXPECT_EQ(at("initConfig.islands[0].tasks[0].period"), (Position{3, 71}));
+  EXPECT_EQ(at("initConfig.islands[2].tasks[0].name"), (Position{3, 55}));
   EXPECT_EQ(at("initConfig.islands[1].cpus[1]"), (Position{4, 34}));
 }
 
