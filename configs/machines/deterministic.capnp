@@ -6,7 +6,7 @@ using B = import "/capos/bootpack.capnp";
 const machine :B.MachineParams = (
   description = "QEMU TCG, icount shift=0: one instruction is 1 ns",
   tscHz = 1000000000,
-  quantumNs = 2000,
+  quantumNs = 1500,
   overheads = (
     releaseNs = 1500,
     switchNs = 1000,

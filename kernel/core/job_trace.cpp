@@ -67,7 +67,9 @@ void end_job(Cpu& cpu, SchedulingContext& context, Time now) noexcept {
   ++context.jobs_done;
   context.previous_start = start;
   context.job_start = Time::never();
-  if (abandoned && (job.flags & sched::kJobDeadlineMissed) == 0) report_miss(cpu, context, job, now);
+  // A miss that the deadline's own event has reported is not reported again; an abandoned job is a missed one.
+  const bool seen_here = (job.flags & sched::kJobMissSeenAtEnd) != 0;
+  if (seen_here || (abandoned && (job.flags & sched::kJobDeadlineMissed) == 0)) report_miss(cpu, context, job, now);
 }
 
 void note_overrun(Cpu& cpu, SchedulingContext& context, Time now) noexcept {
