@@ -5,6 +5,7 @@
 #include <fstream>
 
 #include "support/files.hpp"
+#include "support/lock.hpp"
 #include "support/process.hpp"
 #include "support/temporary.hpp"
 
@@ -86,6 +87,15 @@ TEST(Files, NameTheFileThatCannotBeWritten) {
   const auto written = write_text("/no/such/file", "x");
   ASSERT_FALSE(written.has_value());
   EXPECT_NE(written.error().cause.find("/no/such/file"), std::string::npos);
+}
+
+TEST(Directory, IsTakenByOneProcessAtATime) {
+  const auto scratch = TemporaryDirectory::make();
+  ASSERT_TRUE(scratch.has_value());
+  EXPECT_TRUE(take_directory(scratch->path()).has_value());
+  const auto again = take_directory(scratch->path());
+  ASSERT_FALSE(again.has_value());
+  EXPECT_EQ(again.error().cause, "another run is using " + scratch->path().string());
 }
 
 TEST(TemporaryDirectory, IsGoneWithItsOwner) {

@@ -8,6 +8,7 @@
 
 #include "../manifest/pack.hpp"
 #include "../support/files.hpp"
+#include "../support/lock.hpp"
 #include "../support/process.hpp"
 #include "capos/admission/units.hpp"
 #include "progress.hpp"
@@ -56,6 +57,7 @@ MachineSpec spec_of(const Paths& paths, const SessionInputs& inputs, const fs::p
 Outcome<MachineSpec> prepare_machine(const Paths& paths, const SessionInputs& inputs) {
   const fs::path directory = paths.out(inputs.name);
   if (auto made = make_directory(directory); !made) return std::unexpected(made.error());
+  if (auto taken = take_directory(directory); !taken) return std::unexpected(taken.error());
   const MachineSpec spec = spec_of(paths, inputs, directory);
   std::error_code ignored;
   if (!fs::exists(spec.kernel, ignored)) {
