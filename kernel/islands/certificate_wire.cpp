@@ -49,7 +49,8 @@ ResultOf<sched::TaskClaim, CertificateError> read_task(schema::TaskClaim::Reader
   task.cpu = CpuId(cpu);
   task.priority = Priority(message.priority());
   task.period = {message.period_numerator(), message.period_denominator()};
-  if (task.period.numerator == 0 || task.period.denominator == 0) return fail(CertificateError::period_malformed);
+  if (task.period.numerator == 0 || task.period.denominator == 0)
+    return fail(CertificateError::period_malformed);
   task.budget = TRY(duration(message.budget_ns()));
   task.deadline = TRY(duration(message.deadline_ns()));
   task.jitter = TRY(duration(message.jitter_ns()));
@@ -60,8 +61,8 @@ ResultOf<sched::TaskClaim, CertificateError> read_task(schema::TaskClaim::Reader
   return task;
 }
 
-ResultOf<std::span<const sched::TaskClaim>, CertificateError> read_tasks(schema::IslandCertificate::Reader message,
-                                                                         CertificateStorage& storage) noexcept {
+ResultOf<std::span<const sched::TaskClaim>, CertificateError> read_tasks(
+    schema::IslandCertificate::Reader message, CertificateStorage& storage) noexcept {
   const auto list = message.tasks();
   if (list.size() > storage.tasks.size()) return fail(CertificateError::too_many_tasks);
   for (std::uint32_t i = 0; i < list.size(); ++i) storage.tasks[i] = TRY(read_task(list[i]));
@@ -70,7 +71,8 @@ ResultOf<std::span<const sched::TaskClaim>, CertificateError> read_tasks(schema:
 
 // Takes the chain's hops from storage.hops[used] on and advances `used`.
 ResultOf<sched::ChainClaim, CertificateError> read_chain(schema::ChainClaim::Reader message,
-                                                         CertificateStorage& storage, std::size_t& used) noexcept {
+                                                         CertificateStorage& storage,
+                                                         std::size_t& used) noexcept {
   sched::ChainClaim chain;
   const auto path = message.tasks();
   if (path.size() > storage.hops.size() - used) return fail(CertificateError::too_many_hops);
@@ -93,8 +95,8 @@ ResultOf<std::span<const sched::ChainClaim>, CertificateError> read_chains(
   return std::span<const sched::ChainClaim>(storage.chains.data(), list.size());
 }
 
-ResultOf<std::span<const sched::ServerCall>, CertificateError> read_calls(schema::IslandCertificate::Reader message,
-                                                                          CertificateStorage& storage) noexcept {
+ResultOf<std::span<const sched::ServerCall>, CertificateError> read_calls(
+    schema::IslandCertificate::Reader message, CertificateStorage& storage) noexcept {
   const auto list = message.calls();
   if (list.size() > storage.calls.size()) return fail(CertificateError::too_many_calls);
   for (std::uint32_t i = 0; i < list.size(); ++i) {
@@ -112,14 +114,22 @@ Duration overhead(std::uint64_t ns) noexcept {
 
 std::string_view describe(CertificateError error) noexcept {
   switch (error) {
-    case CertificateError::too_many_tasks: return "too many tasks";
-    case CertificateError::too_many_chains: return "too many chains";
-    case CertificateError::too_many_hops: return "chains with too many tasks";
-    case CertificateError::too_many_calls: return "too many calls";
-    case CertificateError::cpu_out_of_range: return "CPU out of range";
-    case CertificateError::time_out_of_range: return "a time out of range";
-    case CertificateError::period_malformed: return "a period of zero";
-    case CertificateError::unknown_consequence: return "unknown consequence";
+    case CertificateError::too_many_tasks:
+      return "too many tasks";
+    case CertificateError::too_many_chains:
+      return "too many chains";
+    case CertificateError::too_many_hops:
+      return "chains with too many tasks";
+    case CertificateError::too_many_calls:
+      return "too many calls";
+    case CertificateError::cpu_out_of_range:
+      return "CPU out of range";
+    case CertificateError::time_out_of_range:
+      return "a time out of range";
+    case CertificateError::period_malformed:
+      return "a period of zero";
+    case CertificateError::unknown_consequence:
+      return "unknown consequence";
   }
   return "unknown";
 }

@@ -2,8 +2,8 @@
 // An IslandCertificate message as the plain certificate that sched's checker takes.
 //
 // Everything of the message is hostile until checked here: counts, enumerants, and numbers that do not fit.
-// The result's names and spans point into the message and the storage; both must outlive it, and the message must
-// not change meanwhile (copy it out of user memory first). Cost: O(size); no allocation.
+// The result's names and spans point into the message and the storage; both must outlive it, and the message
+// must not change meanwhile (copy it out of user memory first). Cost: O(size); no allocation.
 #pragma once
 
 #include <array>
@@ -12,9 +12,9 @@
 #include <string_view>
 
 #include "capos/base/result.hpp"
+#include "capos/sched/certificate.hpp"
 #include "capos/schema/bootpack.hpp"
 #include "capos/schema/certificate.hpp"
-#include "capos/sched/certificate.hpp"
 
 namespace capos::kernel {
 
@@ -48,8 +48,9 @@ enum class CertificateError : std::uint8_t {
 [[nodiscard]] ResultOf<sched::Certificate, CertificateError> read_certificate(
     schema::IslandCertificate::Reader message, CertificateStorage& storage) noexcept;
 
-// The overheads of a machine that runs `cpus` CPUs: those it states, and with more than one CPU the simulation
-// quantum as further timer lateness. Values over 1 s are cut to it. Admission computes the same.
-[[nodiscard]] sched::Overheads overheads_of(schema::MachineParams::Reader machine, std::uint16_t cpus) noexcept;
+// The overheads of a machine that runs `cpus` CPUs: those it states, and with more than one CPU the
+// simulation quantum as further timer lateness. Values over 1 s are cut to it. Admission computes the same.
+[[nodiscard]] sched::Overheads overheads_of(schema::MachineParams::Reader machine,
+                                            std::uint16_t cpus) noexcept;
 
 }  // namespace capos::kernel

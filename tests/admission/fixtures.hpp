@@ -11,7 +11,8 @@
 namespace capos::test {
 
 inline admission::Overheads fixed_overheads() {
-  sched::Overheads overheads{Duration::ns(1500), Duration::ns(1000), Duration::ns(4000), Duration::ns(2100), 0};
+  sched::Overheads overheads{Duration::ns(1500), Duration::ns(1000), Duration::ns(4000), Duration::ns(2100),
+                             0};
   overheads.version = sched::overheads_version(overheads);
   return overheads;
 }

@@ -18,7 +18,8 @@ std::vector<wire::Word> run(const std::string& command) {
   if (pipe == nullptr) throw std::runtime_error("cannot run: " + command);
   std::string bytes;
   std::array<char, 4096> chunk;
-  for (std::size_t got = 0; (got = fread(chunk.data(), 1, chunk.size(), pipe)) > 0;) bytes.append(chunk.data(), got);
+  for (std::size_t got = 0; (got = fread(chunk.data(), 1, chunk.size(), pipe)) > 0;)
+    bytes.append(chunk.data(), got);
   if (pclose(pipe) != 0) throw std::runtime_error("failed: " + command + "\n" + bytes);
   std::vector<wire::Word> words(bytes.size() / sizeof(wire::Word));
   std::memcpy(words.data(), bytes.data(), words.size() * sizeof(wire::Word));
@@ -71,9 +72,10 @@ Compiled Compiled::file(const std::string& path, const std::string& name) {
 Compiled Compiled::value(const std::string& text, const std::string& type) {
   const std::filesystem::path path =
       std::filesystem::temp_directory_path() / ("capos-test-" + std::to_string(getpid()) + ".capnp");
-  std::ofstream(path) << "@0xf1f2f3f4f5f6f7f8;\nusing M = import \"/capos/manifest.capnp\";\nusing U = import "
-                         "\"/capos/units.capnp\";\nconst value :"
-                      << type << " = " << text << ";\n";
+  std::ofstream(path)
+      << "@0xf1f2f3f4f5f6f7f8;\nusing M = import \"/capos/manifest.capnp\";\nusing U = import "
+         "\"/capos/units.capnp\";\nconst value :"
+      << type << " = " << text << ";\n";
   auto words = evaluate(path.string(), "value");
   std::filesystem::remove(path);
   return Compiled(std::move(words));

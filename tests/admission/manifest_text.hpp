@@ -38,8 +38,9 @@ class Compiled {
   std::vector<std::unique_ptr<wire::MessageReader>> readers_;
 };
 
-// A small valid manifest: plant and controller on CPU 1 of two, joined by the passive server "actuator.drive",
-// a best-effort service "noise" on CPU 0. Every `from` in `edits` is replaced by its `to`, once; it must occur.
+// A small valid manifest: plant and controller on CPU 1 of two, joined by the passive server
+// "actuator.drive", a best-effort service "noise" on CPU 0. Every `from` in `edits` is replaced by its `to`,
+// once; it must occur.
 struct Edit {
   std::string_view from;
   std::string_view to;

@@ -30,7 +30,8 @@ TEST(Admit, TheSmallIslandFitsAndEveryBoundIsStated) {
   EXPECT_GT(report.tasks[0].priority, report.tasks[1].priority);
   EXPECT_GE(report.tasks[1].response_ns, 200'000u) << "simulate comes before control";
   ASSERT_EQ(report.chain_count, 1u);
-  EXPECT_EQ(report.chains[0].latency_ns, report.tasks[0].response_ns + 1'000'000 + report.tasks[1].response_ns);
+  EXPECT_EQ(report.chains[0].latency_ns,
+            report.tasks[0].response_ns + 1'000'000 + report.tasks[1].response_ns);
   EXPECT_EQ(report.refusal.kind, RefusalKind::none);
 }
 
@@ -52,9 +53,12 @@ TEST(Admit, TooMuchIsRefusedInTheseWords) {
   Admitted island(Compiled::file("configs/examples/too-much.capnp", "tooMuch"));
   EXPECT_FALSE(island.good());
   EXPECT_EQ(island.refusal(),
-            "balance.control: response 974.2 us exceeds its deadline 800 us. Busy window (us): control 350, simulate "
-            "2 x 300, switches 3, timer events 9, late budget ends 6.1, kernel section 4, release jitter 2.1. Fits if "
-            "control.budget <= 179 us, or control.deadline >= 975 us, or simulate.budget <= 212 us, or simulate.period >= "
+            "balance.control: response 974.2 us exceeds its deadline 800 us. Busy window (us): control 350, "
+            "simulate "
+            "2 x 300, switches 3, timer events 9, late budget ends 6.1, kernel section 4, release jitter "
+            "2.1. Fits if "
+            "control.budget <= 179 us, or control.deadline >= 975 us, or simulate.budget <= 212 us, or "
+            "simulate.period >= "
             "671 us.");
 }
 
@@ -69,7 +73,8 @@ TEST(Admit, EachFixFitsAndAMicrosecondLessDoesNot) {
   const auto changed = [](std::string_view from, const std::string& to) {
     return admit_small({{"(us = 80)", "(us = 500), deadline = (us = 700)"},
                         {"(us = 120)", "(us = 400), deadline = (us = 800)"},
-                        {"bound = (us = 1500)", "bound = (ms = 5)"}, {from, to}});
+                        {"bound = (us = 1500)", "bound = (ms = 5)"},
+                        {from, to}});
   };
   Admitted refused = changed("bound", "bound");
   ASSERT_FALSE(refused.good());
@@ -79,7 +84,8 @@ TEST(Admit, EachFixFitsAndAMicrosecondLessDoesNot) {
     const std::uint64_t us = fix.ns / 1000;
     const auto with = [&](std::uint64_t value) {
       const std::string number = "(us = " + std::to_string(value) + ")";
-      if (fix.kind == FixKind::budget_at_most && fix.name == "control") return changed("(us = 400)", number).good();
+      if (fix.kind == FixKind::budget_at_most && fix.name == "control")
+        return changed("(us = 400)", number).good();
       if (fix.kind == FixKind::budget_at_most) return changed("(us = 500)", number).good();
       return changed("(us = 800)", number).good();
     };
@@ -97,15 +103,18 @@ TEST(Admit, AChainThatIsTooOldIsRefusedWithWhatItIsMadeOf) {
   ASSERT_FALSE(island.good());
   EXPECT_EQ(island->report().refusal.kind, RefusalKind::chain);
   const std::string text = island.refusal();
-  EXPECT_EQ(text.rfind("balance.angle-to-force: latency 1 313.3 us exceeds its bound 1 300 us. Made of (us): "
-                       "simulate 93.1, wait for control 1 000, control 220.2. Fits if angle-to-force.bound >= 1 314 us",
-                       0),
-            0u)
+  EXPECT_EQ(
+      text.rfind(
+          "balance.angle-to-force: latency 1 313.3 us exceeds its bound 1 300 us. Made of (us): "
+          "simulate 93.1, wait for control 1 000, control 220.2. Fits if angle-to-force.bound >= 1 314 us",
+          0),
+      0u)
       << text;
 }
 
 TEST(Admit, AFullCpuIsRefused) {
-  Admitted island = admit_small({{"(us = 80)", "(us = 600)"}, {"(us = 120)", "(us = 500)"}, {"(us = 1500)", "(ms = 5)"}});
+  Admitted island =
+      admit_small({{"(us = 80)", "(us = 600)"}, {"(us = 120)", "(us = 500)"}, {"(us = 1500)", "(ms = 5)"}});
   ASSERT_FALSE(island.good());
   EXPECT_EQ(island->report().refusal.kind, RefusalKind::overloaded);
   const std::string text = island.refusal();
@@ -115,7 +124,8 @@ TEST(Admit, AFullCpuIsRefused) {
 TEST(Admit, AMoreUrgentTaskWaitsForALessUrgentOnesCallOfTheSameServer) {
   Admitted alone = admit_small();
   Admitted shared = admit_small({
-      {"grants = [(name = \"sensor\", buffer = \"sensor\")]", "grants = [(name = \"a\", from = \"actuator.drive\")]"},
+      {"grants = [(name = \"sensor\", buffer = \"sensor\")]",
+       "grants = [(name = \"a\", from = \"actuator.drive\")]"},
       {"(us = 80)", "(us = 80), calls = [(server = \"actuator.drive\", wcet = (us = 10))]"},
   });
   ASSERT_TRUE(shared.good()) << shared.refusal();
@@ -127,11 +137,13 @@ TEST(Admit, ACallHoldsTheServersBehindItToo) {
   // control calls filter, which may call the actuator that the more urgent simulate calls itself.
   Admitted island = admit_small({
       {"(name = \"noise\"",
-       "(name = \"filter\", binary = \"load\", passive = true, exports = [(name = \"f\", interface = 8)], grants = [(name "
+       "(name = \"filter\", binary = \"load\", passive = true, exports = [(name = \"f\", interface = 8)], "
+       "grants = [(name "
        "= \"d\", from = \"actuator.drive\")]), (name = \"noise\""},
       {"(name = \"actuator\", from = \"actuator.drive\")", "(name = \"filter\", from = \"filter.f\")"},
       {"(server = \"actuator.drive\", wcet = (us = 15))", "(server = \"filter.f\", wcet = (us = 25))"},
-      {"grants = [(name = \"sensor\", buffer = \"sensor\")]", "grants = [(name = \"a\", from = \"actuator.drive\")]"},
+      {"grants = [(name = \"sensor\", buffer = \"sensor\")]",
+       "grants = [(name = \"a\", from = \"actuator.drive\")]"},
       {"(us = 80)", "(us = 80), calls = [(server = \"actuator.drive\", wcet = (us = 10))]"},
   });
   ASSERT_TRUE(island.good()) << island.refusal();
@@ -139,7 +151,8 @@ TEST(Admit, ACallHoldsTheServersBehindItToo) {
 }
 
 TEST(Admit, StatedPrioritiesAreKept) {
-  Admitted island = admit_small({{"(us = 80)", "(us = 80), priority = 10"}, {"(us = 120)", "(us = 120), priority = 20"}});
+  Admitted island =
+      admit_small({{"(us = 80)", "(us = 80), priority = 10"}, {"(us = 120)", "(us = 120), priority = 20"}});
   ASSERT_TRUE(island.good());
   EXPECT_EQ(island->report().tasks[0].priority, 10);
   EXPECT_EQ(island->report().tasks[1].priority, 20);
@@ -153,8 +166,10 @@ TEST(Admit, ShorterDeadlinesAreMoreUrgent) {
 }
 
 TEST(Admit, TasksOnDifferentCpusDoNotDelayEachOther) {
-  Admitted island = admit_small({{"cpus = 2", "cpus = 3"}, {"cpus = [1]", "cpus = [1, 2]"},
-                                 {"(us = 80)", "(us = 900), cpu = 2"}, {"(us = 120)", "(us = 900)"},
+  Admitted island = admit_small({{"cpus = 2", "cpus = 3"},
+                                 {"cpus = [1]", "cpus = [1, 2]"},
+                                 {"(us = 80)", "(us = 900), cpu = 2"},
+                                 {"(us = 120)", "(us = 900)"},
                                  {"bound = (us = 1500)", "bound = (ms = 5)"}});
   ASSERT_TRUE(island.good()) << island.refusal();
   EXPECT_EQ(island->report().tasks[0].cpu, 2);
@@ -174,8 +189,9 @@ TEST(Admit, AnObjectIsUsedAgainAfterARefusal) {
 }
 
 TEST(Admit, PeriodsOfFramesStayExact) {
-  Admitted island = admit_small({{"(ms = 1), budget = (us = 80)", "(frames = (count = 64, rate = 48000)), budget = (us = 80)"},
-                                 {"bound = (us = 1500)", "bound = (ms = 5)"}});
+  Admitted island = admit_small(
+      {{"(ms = 1), budget = (us = 80)", "(frames = (count = 64, rate = 48000)), budget = (us = 80)"},
+       {"bound = (us = 1500)", "bound = (ms = 5)"}});
   ASSERT_TRUE(island.good());
   EXPECT_EQ(island->report().tasks[0].period, (Period{1, 750}));
   EXPECT_EQ(island->report().tasks[0].period_ns, 1'333'333u);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// From admission's message through the kernel's reader to the checker: what is true is taken, what is forged is not.
+// From admission's message through the kernel's reader to the checker: what is true is taken, what is forged
+// is not.
 #include <gtest/gtest.h>
 
 #include <functional>
@@ -48,7 +49,8 @@ TEST(Certificate, OfTheDemoIsAccepted) {
 }
 
 TEST(Certificate, SaysWhatTheManifestSays) {
-  Admitted island = test::admit_small({{"(us = 80)", "(us = 80), onMiss = skip, onOverrun = stopTask, jitter = (us = 3)"}});
+  Admitted island =
+      test::admit_small({{"(us = 80)", "(us = 80), onMiss = skip, onOverrun = stopTask, jitter = (us = 3)"}});
   Message message(island);
   ASSERT_TRUE(message.good());
   wire::MessageReader reader(message.words());
@@ -112,7 +114,8 @@ const Forgery kForgeries[] = {
     {"blocking_overhead", [](auto c) { c.overheads().set_blocking_ns(3999); }, "checker: "},
     {"jitter_overhead", [](auto c) { c.overheads().set_jitter_ns(100); }, "checker: "},
     {"stale_version", [](auto c) { c.overheads().set_version(1); }, "checker: "},
-    {"short_response", [](auto c) { c.tasks()[0].set_response_ns(c.as_reader().tasks()[0].response_ns() - 1); }, "checker: "},
+    {"short_response",
+     [](auto c) { c.tasks()[0].set_response_ns(c.as_reader().tasks()[0].response_ns() - 1); }, "checker: "},
     {"late_response", [](auto c) { c.tasks()[1].set_response_ns(1'000'001); }, "checker: "},
     {"longer_budget", [](auto c) { c.tasks()[0].set_budget_ns(80'001); }, "checker: "},
     {"budget_of_nothing", [](auto c) { c.tasks()[0].set_budget_ns(4'999); }, "checker: "},
@@ -125,11 +128,13 @@ const Forgery kForgeries[] = {
     {"unleased_cpu", [](auto c) { c.tasks()[0].set_cpu(0); }, "checker: "},
     {"task_cpu_beyond_all", [](auto c) { c.tasks()[0].set_cpu(99); }, "reader: CPU out of range"},
     {"swapped_priority", [](auto c) { c.tasks()[1].set_priority(255); }, "checker: "},
-    {"huge_time", [](auto c) { c.tasks()[0].set_response_ns(~std::uint64_t{0}); }, "reader: a time out of range"},
+    {"huge_time", [](auto c) { c.tasks()[0].set_response_ns(~std::uint64_t{0}); },
+     "reader: a time out of range"},
     {"unknown_consequence", [](auto c) { c.tasks()[0].set_on_miss(4); }, "reader: unknown consequence"},
     {"goes_on_after_overrun", [](auto c) { c.tasks()[0].set_on_overrun(0); }, "checker: "},
     {"chain_of_strangers", [](auto c) { c.chains()[0].tasks().set(1, std::uint16_t{7}); }, "checker: "},
-    {"chain_too_young", [](auto c) { c.chains()[0].set_latency_ns(c.as_reader().chains()[0].latency_ns() - 1); }, "checker: "},
+    {"chain_too_young",
+     [](auto c) { c.chains()[0].set_latency_ns(c.as_reader().chains()[0].latency_ns() - 1); }, "checker: "},
     {"chain_over_bound", [](auto c) { c.chains()[0].set_bound_ns(1'000'000); }, "checker: "},
     {"chain_triggered", [](auto c) { c.chains()[0].set_triggered(true); }, "checker: "},
     {"call_of_a_stranger", [](auto c) { c.calls()[0].set_task(9); }, "checker: "},
@@ -158,8 +163,9 @@ TEST(Certificate, ForACpuThatIsTakenIsRefused) {
   EXPECT_NE(verdict(message.words(), taken), "");
 }
 
-// Any bit flip is either refused or yields a certificate that the checker finds true; nothing crashes (the suite also
-// runs under the sanitizers). Flips of names and of the island's index change nothing that is checked.
+// Any bit flip is either refused or yields a certificate that the checker finds true; nothing crashes (the
+// suite also runs under the sanitizers). Flips of names and of the island's index change nothing that is
+// checked.
 TEST(Certificate, SurvivesEveryBitFlip) {
   Admitted island = test::admit_small();
   Message message(island);

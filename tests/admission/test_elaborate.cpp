@@ -14,7 +14,8 @@ using test::small_manifest;
 // The manifest with its defaults written out.
 class Elaborated {
  public:
-  explicit Elaborated(const std::string& text) : compiled_(Compiled::value(text)), words_(4096), builder_(words_) {
+  explicit Elaborated(const std::string& text)
+      : compiled_(Compiled::value(text)), words_(4096), builder_(words_) {
     good_ = build_elaborated(compiled_.manifest(), *std::make_unique<IslandModel>(), builder_);
     reader_ = std::make_unique<wire::MessageReader>(builder_.words());
   }
@@ -55,8 +56,9 @@ TEST(Elaborate, TasksHaveDeadlinesPrioritiesAndCpus) {
 }
 
 TEST(Elaborate, WhatWasStatedStays) {
-  Elaborated manifest(small_manifest({{"(us = 80)", "(us = 80), deadline = (us = 600), priority = 7, jitter = (us = 2)"},
-                                      {"\"noise\"", "\"noise\", memory = (mib = 3)"}}));
+  Elaborated manifest(
+      small_manifest({{"(us = 80)", "(us = 80), deadline = (us = 600), priority = 7, jitter = (us = 2)"},
+                      {"\"noise\"", "\"noise\", memory = (mib = 3)"}}));
   const auto task = manifest.root().init_config().islands()[0].tasks()[0];
   EXPECT_EQ(time_ns(task.deadline()).value(), 600'000u);
   EXPECT_EQ(task.priority(), 7);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Manifests that no compiler wrote: whatever the words, admission neither crashes nor hangs, and what it admits the
-// checker has accepted. Runs under the sanitizers too.
+// Manifests that no compiler wrote: whatever the words, admission neither crashes nor hangs, and what it
+// admits the checker has accepted. Runs under the sanitizers too.
 #include <gtest/gtest.h>
 
 #include <random>
@@ -15,7 +15,8 @@ struct Outcome {
   unsigned invalid = 0, refused = 0, admitted = 0;
 };
 
-void judge(std::span<const wire::Word> words, IslandAdmission& admission, Diagnostics& found, Outcome& outcome) {
+void judge(std::span<const wire::Word> words, IslandAdmission& admission, Diagnostics& found,
+           Outcome& outcome) {
   wire::MessageReader message(words, kManifestLimits);
   const auto manifest = message.root<schema::SystemManifest>();
   if (!validate(manifest, found) || manifest.init_config().islands().empty()) {
@@ -56,7 +57,8 @@ TEST(Hostile, WordsCopiedOverOthers) {
   Outcome outcome;
   for (int round = 0; round < 3'000; ++round) {
     std::vector<wire::Word> words = original;
-    for (int change = 0; change < 3; ++change) words[random() % words.size()] = words[random() % words.size()];
+    for (int change = 0; change < 3; ++change)
+      words[random() % words.size()] = words[random() % words.size()];
     judge(words, *admission, *found, outcome);
   }
   EXPECT_GT(outcome.invalid, 1'000u);

@@ -71,84 +71,130 @@ const std::string kControl = kIsland + ".tasks[1]";
 
 const Case kCases[] = {
     {"version_missing", {{"schemaVersion = 1,", ""}}, {"schemaVersion", "schema-version"}},
-    {"version_unsupported", {{"schemaVersion = 1", "schemaVersion = 2"}}, {"schemaVersion", "schema-version"}},
+    {"version_unsupported",
+     {{"schemaVersion = 1", "schemaVersion = 2"}},
+     {"schemaVersion", "schema-version"}},
     {"cpus_many", {{"cpus = 2", "cpus = 17"}}, {"kernelParams.cpus", "cpus-range"}},
-    {"memory_small", {{"cpus = 2", "cpus = 2, memory = (mib = 63)"}}, {"kernelParams.memory", "memory-range"}},
+    {"memory_small",
+     {{"cpus = 2", "cpus = 2, memory = (mib = 63)"}},
+     {"kernelParams.memory", "memory-range"}},
     {"memory_large", {{"cpus = 2", "cpus = 2, memory = (gib = 9)"}}, {"kernelParams.memory", "memory-range"}},
-    {"trace_not_power", {{"cpus = 2", "cpus = 2, traceEvents = 1000"}}, {"kernelParams.traceEvents", "trace-events"}},
-    {"trace_small", {{"cpus = 2", "cpus = 2, traceEvents = 128"}}, {"kernelParams.traceEvents", "trace-events"}},
+    {"trace_not_power",
+     {{"cpus = 2", "cpus = 2, traceEvents = 1000"}},
+     {"kernelParams.traceEvents", "trace-events"}},
+    {"trace_small",
+     {{"cpus = 2", "cpus = 2, traceEvents = 128"}},
+     {"kernelParams.traceEvents", "trace-events"}},
     {"slice_short",
      {{"cpus = 2", "cpus = 2, bestEffortSlice = (us = 99)"}},
      {"kernelParams.bestEffortSlice", "slice-range"}},
-    {"binary_twice", {{"\"load\", path", "\"plant\", path"}, {"binary = \"load\"", "binary = \"plant\""}},
+    {"binary_twice",
+     {{"\"load\", path", "\"plant\", path"}, {"binary = \"load\"", "binary = \"plant\""}},
      {"binaries[4].name", "duplicate-name"}},
-    {"binary_name", {{"(name = \"load\"", "(name = \"lo ad\""}, {"binary = \"load\"", "binary = \"plant\""}},
+    {"binary_name",
+     {{"(name = \"load\"", "(name = \"lo ad\""}, {"binary = \"load\"", "binary = \"plant\""}},
      {"binaries[4].name", "bad-name"}},
     {"binary_path", {{"path = \"services/load\"", "path = \"\""}}, {"binaries[4].path", "binary-path"}},
     {"init_unknown", {{"init = \"init\"", "init = \"int\""}}, {"initConfig.init", "missing-init"}},
-    {"buffer_twice", {{"buffers = [", "buffers = [(name = \"sensor\"), "}}, {"initConfig.buffers[1].name", "duplicate-name"}},
+    {"buffer_twice",
+     {{"buffers = [", "buffers = [(name = \"sensor\"), "}},
+     {"initConfig.buffers[1].name", "duplicate-name"}},
     {"buffer_empty", {{"(kib = 16)", "(kib = 0)"}}, {"initConfig.buffers[0].size", "buffer-size"}},
-    {"service_twice", {{"name = \"noise\"", "name = \"actuator\""}}, {"initConfig.services[3].name", "duplicate-name"}},
-    {"service_name", {{"name = \"noise\"", "name = \"9noise\""}}, {"initConfig.services[3].name", "bad-name"}},
+    {"service_twice",
+     {{"name = \"noise\"", "name = \"actuator\""}},
+     {"initConfig.services[3].name", "duplicate-name"}},
+    {"service_name",
+     {{"name = \"noise\"", "name = \"9noise\""}},
+     {"initConfig.services[3].name", "bad-name"}},
     {"service_nameless", {{"name = \"noise\", ", ""}}, {"initConfig.services[3].name", "bad-name"}},
     {"service_name_long",
      {{"\"noise\"", "\"noise-noise-noise-noise-noise-32\""}},
      {"initConfig.services[3].name", "bad-name"}},
-    {"binary_unknown", {{"binary = \"load\"", "binary = \"lode\""}}, {"initConfig.services[3].binary", "unknown-binary"}},
-    {"weight_zero", {{"\"noise\"", "\"noise\", weight = 0"}}, {"initConfig.services[3].weight", "weight-range"}},
-    {"weight_large", {{"\"noise\"", "\"noise\", weight = 1001"}}, {"initConfig.services[3].weight", "weight-range"}},
+    {"binary_unknown",
+     {{"binary = \"load\"", "binary = \"lode\""}},
+     {"initConfig.services[3].binary", "unknown-binary"}},
+    {"weight_zero",
+     {{"\"noise\"", "\"noise\", weight = 0"}},
+     {"initConfig.services[3].weight", "weight-range"}},
+    {"weight_large",
+     {{"\"noise\"", "\"noise\", weight = 1001"}},
+     {"initConfig.services[3].weight", "weight-range"}},
     {"service_cpu", {{"\"noise\"", "\"noise\", cpu = 2"}}, {"initConfig.services[3].cpu", "cpu-range"}},
-    {"service_on_leased_cpu", {{"\"noise\"", "\"noise\", cpu = 1"}}, {"initConfig.services[3].cpu", "leased-cpu"}},
-    {"service_memory", {{"\"noise\"", "\"noise\", memory = (kib = 63)"}},
+    {"service_on_leased_cpu",
+     {{"\"noise\"", "\"noise\", cpu = 1"}},
+     {"initConfig.services[3].cpu", "leased-cpu"}},
+    {"service_memory",
+     {{"\"noise\"", "\"noise\", memory = (kib = 63)"}},
      {"initConfig.services[3].memory", "service-memory"}},
     {"memory_sum", {{"\"noise\"", "\"noise\", memory = (mib = 250)"}}, {"initConfig.services", "memory-sum"}},
     {"memory_sum_overflow",
-     {{"\"noise\"", "\"noise\", memory = (gib = 8589934591)"}, {"\"plant\", grants", "\"plant\", memory = (gib = 8589934591), grants"}},
+     {{"\"noise\"", "\"noise\", memory = (gib = 8589934591)"},
+      {"\"plant\", grants", "\"plant\", memory = (gib = 8589934591), grants"}},
      {"initConfig.services", "memory-sum"}},
-    {"export_twice", {{"exports = [", "exports = [(name = \"drive\", interface = 9), "}},
+    {"export_twice",
+     {{"exports = [", "exports = [(name = \"drive\", interface = 9), "}},
      {"initConfig.services[2].exports[1].name", "duplicate-name"}},
-    {"export_interface", {{", interface = 7", ""}}, {"initConfig.services[2].exports[0].interface", "export-interface"}},
-    {"grant_twice", {{"kernel = timer)", "kernel = timer), (name = \"clock\", kernel = console)"}},
+    {"export_interface",
+     {{", interface = 7", ""}},
+     {"initConfig.services[2].exports[0].interface", "export-interface"}},
+    {"grant_twice",
+     {{"kernel = timer)", "kernel = timer), (name = \"clock\", kernel = console)"}},
      {"initConfig.services[3].grants[1].name", "duplicate-name"}},
-    {"grant_reserved", {{"name = \"clock\"", "name = \"config\""}}, {"initConfig.services[3].grants[0].name", "reserved-name"}},
+    {"grant_reserved",
+     {{"name = \"clock\"", "name = \"config\""}},
+     {"initConfig.services[3].grants[0].name", "reserved-name"}},
     {"grant_of_nothing", {{", kernel = timer", ""}}, {"initConfig.services[3].grants[0]", "grant-source"}},
-    {"grant_service", {{"kernel = timer", "from = \"actuato.drive\""}},
+    {"grant_service",
+     {{"kernel = timer", "from = \"actuato.drive\""}},
      {"initConfig.services[3].grants[0].from", "unknown-service"}},
-    {"grant_export", {{"kernel = timer", "from = \"actuator.force\""}},
+    {"grant_export",
+     {{"kernel = timer", "from = \"actuator.force\""}},
      {"initConfig.services[3].grants[0].from", "unknown-export"}},
-    {"grant_without_dot", {{"kernel = timer", "from = \"actuator\""}},
+    {"grant_without_dot",
+     {{"kernel = timer", "from = \"actuator\""}},
      {"initConfig.services[3].grants[0].from", "unknown-export"}},
-    {"grant_buffer", {{"kernel = timer", "buffer = \"sensors\""}},
+    {"grant_buffer",
+     {{"kernel = timer", "buffer = \"sensors\""}},
      {"initConfig.services[3].grants[0].buffer", "unknown-buffer"}},
     {"grant_of_itself",
      {{"\"load\", grants", "\"load\", exports = [(name = \"echo\", interface = 8)], grants"},
       {"kernel = timer", "from = \"noise.echo\""}},
      {"initConfig.services[3].grants[0].from", "call-cycle"}},
     {"call_cycle",
-     {{"\"load\", grants = [", "\"load\", exports = [(name = \"a\", interface = 8)], grants = [(name = \"b\", from = \"other.b\"), "},
+     {{"\"load\", grants = [",
+       "\"load\", exports = [(name = \"a\", interface = 8)], grants = [(name = \"b\", from = \"other.b\"), "},
       {"(name = \"noise\"",
-       "(name = \"other\", binary = \"load\", exports = [(name = \"b\", interface = 8)], grants = [(name = \"a\", from = "
+       "(name = \"other\", binary = \"load\", exports = [(name = \"b\", interface = 8)], grants = [(name = "
+       "\"a\", from = "
        "\"noise.a\")]), (name = \"noise\""}},
      {"initConfig.services[3].grants", "call-cycle"}},
     {"passive_without_export",
      {{"(name = \"noise\"", "(name = \"idle\", binary = \"load\", passive = true), (name = \"noise\""}},
      {"initConfig.services[3].passive", "passive-without-export"}},
-    {"mixed_callers", {{"kernel = timer", "from = \"actuator.drive\""}}, {"initConfig.services[2]", "mixed-callers"}},
+    {"mixed_callers",
+     {{"kernel = timer", "from = \"actuator.drive\""}},
+     {"initConfig.services[2]", "mixed-callers"}},
     {"no_cpus", {{"cpus = [1]", "cpus = []"}}, {kIsland + ".cpus", "no-cpus"}},
     {"island_cpu", {{"cpus = [1]", "cpus = [1, 2]"}}, {kIsland + ".cpus[1]", "cpu-range"}},
     {"island_cpu_twice", {{"cpus = [1]", "cpus = [1, 1]"}}, {kIsland + ".cpus[1]", "cpu-overlap"}},
     {"boot_cpu", {{"cpus = [1]", "cpus = [0], slack = bestEffort"}}, {kIsland + ".cpus", "boot-cpu-leased"}},
     {"island_name", {{"\"balance\"", "\"bal.ance\""}}, {kIsland + ".name", "bad-name"}},
-    {"task_name", {{"\"simulate\", service", "\"simu_late\", service"}, {"[\"simulate\"", "[\"simu_late\""}},
+    {"task_name",
+     {{"\"simulate\", service", "\"simu_late\", service"}, {"[\"simulate\"", "[\"simu_late\""}},
      {kSimulate + ".name", "bad-name"}},
-    {"task_service", {{"service = \"plant\"", "service = \"plan\""}}, {kSimulate + ".service", "unknown-service"}},
+    {"task_service",
+     {{"service = \"plant\"", "service = \"plan\""}},
+     {kSimulate + ".service", "unknown-service"}},
     {"passive_task",
-     {{"\"plant\", binary = \"plant\"", "\"plant\", binary = \"plant\", passive = true, exports = [(name = \"x\", interface = 1)]"}},
+     {{"\"plant\", binary = \"plant\"",
+       "\"plant\", binary = \"plant\", passive = true, exports = [(name = \"x\", interface = 1)]"}},
      {kSimulate + ".service", "passive-task"}},
-    {"period_missing", {{"period = (ms = 1), budget = (us = 80)", "budget = (us = 80)"}},
+    {"period_missing",
+     {{"period = (ms = 1), budget = (us = 80)", "budget = (us = 80)"}},
      {kSimulate + ".period", "missing-period"}},
     {"period_zero", {{"(ms = 1)", "(ms = 0)"}}, {kSimulate + ".period", "zero-period"}},
-    {"period_short", {{"(ms = 1), budget = (us = 80)", "(ns = 9999), budget = (us = 9)"}},
+    {"period_short",
+     {{"(ms = 1), budget = (us = 80)", "(ns = 9999), budget = (us = 9)"}},
      {kSimulate + ".period", "period-range"}},
     {"period_long", {{"(ms = 1)", "(ms = 3600001)"}}, {kSimulate + ".period", "period-range"}},
     {"period_inexact", {{"(ms = 1)", "(ns = 5000000001)"}}, {kSimulate + ".period", "period-range"}},
@@ -157,37 +203,57 @@ const Case kCases[] = {
     {"budget_small", {{"(us = 80)", "(ns = 4999)"}}, {kSimulate + ".budget", "budget-too-small"}},
     {"budget_huge", {{"(us = 80)", "(s = 18446744073709551615)"}}, {kSimulate + ".budget", "budget-range"}},
     {"budget_over_period", {{"(us = 80)", "(us = 1001)"}}, {kSimulate + ".budget", "budget-over-period"}},
-    {"budget_over_deadline", {{"(us = 80)", "(us = 80), deadline = (us = 79)"}},
+    {"budget_over_deadline",
+     {{"(us = 80)", "(us = 80), deadline = (us = 79)"}},
      {kSimulate + ".budget", "budget-over-deadline"}},
-    {"deadline_over_period", {{"(us = 80)", "(us = 80), deadline = (us = 1001)"}},
+    {"deadline_over_period",
+     {{"(us = 80)", "(us = 80), deadline = (us = 1001)"}},
      {kSimulate + ".deadline", "deadline-over-period"}},
-    {"deadline_zero", {{"(us = 80)", "(us = 80), deadline = (us = 0)"}}, {kSimulate + ".deadline", "zero-deadline"}},
-    {"jitter_large", {{"(us = 80)", "(us = 80), jitter = (ms = 1)"}}, {kSimulate + ".jitter", "jitter-range"}},
-    {"priority_low", {{"(us = 80)", "(us = 80), priority = -2"}}, {kSimulate + ".priority", "priority-range"}},
-    {"priority_high", {{"(us = 80)", "(us = 80), priority = 256"}}, {kSimulate + ".priority", "priority-range"}},
+    {"deadline_zero",
+     {{"(us = 80)", "(us = 80), deadline = (us = 0)"}},
+     {kSimulate + ".deadline", "zero-deadline"}},
+    {"jitter_large",
+     {{"(us = 80)", "(us = 80), jitter = (ms = 1)"}},
+     {kSimulate + ".jitter", "jitter-range"}},
+    {"priority_low",
+     {{"(us = 80)", "(us = 80), priority = -2"}},
+     {kSimulate + ".priority", "priority-range"}},
+    {"priority_high",
+     {{"(us = 80)", "(us = 80), priority = 256"}},
+     {kSimulate + ".priority", "priority-range"}},
     {"task_cpu_range", {{"(us = 80)", "(us = 80), cpu = 2"}}, {kSimulate + ".cpu", "cpu-range"}},
     {"task_cpu_negative", {{"(us = 80)", "(us = 80), cpu = -2"}}, {kSimulate + ".cpu", "cpu-range"}},
     {"task_cpu_not_leased", {{"(us = 80)", "(us = 80), cpu = 0"}}, {kSimulate + ".cpu", "cpu-not-leased"}},
-    {"call_without_grant", {{", (name = \"actuator\", from = \"actuator.drive\")", ""}},
+    {"call_without_grant",
+     {{", (name = \"actuator\", from = \"actuator.drive\")", ""}},
      {kControl + ".calls[0].server", "call-not-granted"}},
     {"call_not_passive", {{"passive = true, ", ""}}, {kControl + ".calls[0].server", "call-not-passive"}},
     {"call_wcet", {{", wcet = (us = 15)", ""}}, {kControl + ".calls[0].wcet", "call-wcet"}},
     {"call_wcet_zero", {{"(us = 15)", "(us = 0)"}}, {kControl + ".calls[0].wcet", "call-wcet"}},
-    {"call_twice", {{"calls = [", "calls = [(server = \"actuator.drive\", wcet = (us = 1)), "}},
+    {"call_twice",
+     {{"calls = [", "calls = [(server = \"actuator.drive\", wcet = (us = 1)), "}},
      {kControl + ".calls[1].server", "duplicate-call"}},
     {"calls_over_budget", {{"(us = 15)", "(us = 121)"}}, {kControl + ".calls", "calls-over-budget"}},
-    {"call_undeclared", {{"[(server = \"actuator.drive\", wcet = (us = 15))]", "[]"}},
+    {"call_undeclared",
+     {{"[(server = \"actuator.drive\", wcet = (us = 15))]", "[]"}},
      {kControl + ".calls", "undeclared-call"}},
-    {"chain_short", {{"[\"simulate\", \"control\"]", "[\"control\"]"}}, {kIsland + ".chains[0].path", "chain-too-short"}},
-    {"chain_task", {{"\"control\"], bound", "\"contol\"], bound"}}, {kIsland + ".chains[0].path[1]", "unknown-task"}},
-    {"chain_repeats", {{"\"control\"], bound", "\"control\", \"simulate\"], bound"}},
+    {"chain_short",
+     {{"[\"simulate\", \"control\"]", "[\"control\"]"}},
+     {kIsland + ".chains[0].path", "chain-too-short"}},
+    {"chain_task",
+     {{"\"control\"], bound", "\"contol\"], bound"}},
+     {kIsland + ".chains[0].path[1]", "unknown-task"}},
+    {"chain_repeats",
+     {{"\"control\"], bound", "\"control\", \"simulate\"], bound"}},
      {kIsland + ".chains[0].path[2]", "chain-repeats"}},
     {"chain_bound", {{", bound = (us = 1500)", ""}}, {kIsland + ".chains[0].bound", "chain-bound"}},
-    {"chain_hops", {{"bound = (us = 1500)", "bound = (us = 1500), hops = triggered"}},
+    {"chain_hops",
+     {{"bound = (us = 1500)", "bound = (us = 1500), hops = triggered"}},
      {kIsland + ".chains[0].hops", "hops-unsupported"}},
 };
 
-INSTANTIATE_TEST_SUITE_P(Each, Rule, testing::ValuesIn(kCases), [](const auto& one) { return one.param.label; });
+INSTANTIATE_TEST_SUITE_P(Each, Rule, testing::ValuesIn(kCases),
+                         [](const auto& one) { return one.param.label; });
 
 TEST(Rules, TheSmallManifestIsGood) { EXPECT_TRUE(findings(small_manifest()).empty()); }
 
@@ -201,24 +267,28 @@ TEST(Rules, AManifestWithNothingButAVersionLacksInit) {
 
 TEST(Rules, AServiceRunsOneTask) {
   const auto found = findings(edited({{"service = \"controller\"", "service = \"plant\""}}));
-  EXPECT_NE(std::find(found.begin(), found.end(), Finding{kControl + ".service", "service-has-task"}), found.end());
+  EXPECT_NE(std::find(found.begin(), found.end(), Finding{kControl + ".service", "service-has-task"}),
+            found.end());
 }
 
 TEST(Rules, TasksOfOneNameAreFound) {
   const auto found = findings(edited({{"name = \"control\", ", "name = \"simulate\", "}}));
-  EXPECT_NE(std::find(found.begin(), found.end(), Finding{kControl + ".name", "duplicate-name"}), found.end());
+  EXPECT_NE(std::find(found.begin(), found.end(), Finding{kControl + ".name", "duplicate-name"}),
+            found.end());
 }
 
 TEST(Rules, IslandsDoNotShareACpu) {
-  const auto found = findings(edited({{"islands = [(", "islands = [(name = \"first\", cpus = [1], tasks = [(name = \"t\", "
-                                                       "service = \"noise\", period = (ms = 1), budget = (us = 9))]), ("}}));
+  const auto found = findings(edited({{"islands = [(",
+                                       "islands = [(name = \"first\", cpus = [1], tasks = [(name = \"t\", "
+                                       "service = \"noise\", period = (ms = 1), budget = (us = 9))]), ("}}));
   EXPECT_EQ(found, (std::vector<Finding>{{"initConfig.islands[1].cpus[0]", "cpu-overlap"}}));
 }
 
 TEST(Rules, TheOnlyCpuIsLeasedOnlyWithItsSlackForTheRest) {
   const std::vector<Edit> one_cpu = {{"cpus = 2", "cpus = 1"}, {"cpus = [1]", "cpus = [0]"}};
   const auto found = findings(edited(one_cpu));
-  EXPECT_NE(std::find(found.begin(), found.end(), Finding{kIsland + ".cpus", "boot-cpu-leased"}), found.end());
+  EXPECT_NE(std::find(found.begin(), found.end(), Finding{kIsland + ".cpus", "boot-cpu-leased"}),
+            found.end());
   std::vector<Edit> shared = one_cpu;
   shared.push_back({"cpus = [0]", "cpus = [0], slack = bestEffort"});
   EXPECT_TRUE(findings(edited(shared)).empty());
@@ -228,7 +298,8 @@ TEST(Rules, APassiveServerBelongsToOneCpu) {
   const auto found = findings(edited({
       {"cpus = 2", "cpus = 3"},
       {"cpus = [1]", "cpus = [1, 2]"},
-      {"grants = [(name = \"sensor\", buffer = \"sensor\")]", "grants = [(name = \"a\", from = \"actuator.drive\")]"},
+      {"grants = [(name = \"sensor\", buffer = \"sensor\")]",
+       "grants = [(name = \"a\", from = \"actuator.drive\")]"},
       {"(us = 80)", "(us = 80), cpu = 2, calls = [(server = \"actuator.drive\", wcet = (us = 15))]"},
   }));
   EXPECT_EQ(found, (std::vector<Finding>{{"initConfig.services[2]", "server-two-cpus"}}));
@@ -237,7 +308,8 @@ TEST(Rules, APassiveServerBelongsToOneCpu) {
 TEST(Rules, MixedCallersAreFoundThroughOtherPassiveServers) {
   const auto found = findings(edited({
       {"(name = \"noise\"",
-       "(name = \"filter\", binary = \"load\", passive = true, exports = [(name = \"f\", interface = 8)], grants = [(name "
+       "(name = \"filter\", binary = \"load\", passive = true, exports = [(name = \"f\", interface = 8)], "
+       "grants = [(name "
        "= \"d\", from = \"actuator.drive\")]), (name = \"noise\""},
       {"kernel = timer", "from = \"filter.f\""},
   }));
@@ -249,7 +321,8 @@ TEST(Rules, BoundariesAreAccepted) {
   EXPECT_TRUE(findings(edited({{"(us = 80)", "(us = 1000)"}})).empty());
   EXPECT_TRUE(findings(edited({{"(ms = 1), budget = (us = 80)", "(us = 10), budget = (us = 10)"}})).empty());
   EXPECT_TRUE(findings(edited({{"(ms = 1)", "(ms = 3600000)"}})).empty());
-  EXPECT_TRUE(findings(edited({{"(us = 80)", "(us = 80), deadline = (us = 80), priority = 255, cpu = 1"}})).empty());
+  EXPECT_TRUE(
+      findings(edited({{"(us = 80)", "(us = 80), deadline = (us = 80), priority = 255, cpu = 1"}})).empty());
 }
 
 TEST(Rules, TooManyOfSomethingIsSaidOnce) {
@@ -258,7 +331,8 @@ TEST(Rules, TooManyOfSomethingIsSaidOnce) {
   const auto found = findings(edited({{"(name = \"init\", path", many + "(name = \"init\", path"}}));
   ASSERT_FALSE(found.empty());
   EXPECT_EQ(found.front(), (Finding{"binaries", "too-many"}));
-  EXPECT_EQ(std::count_if(found.begin(), found.end(), [](const Finding& f) { return f.rule == "too-many"; }), 1);
+  EXPECT_EQ(std::count_if(found.begin(), found.end(), [](const Finding& f) { return f.rule == "too-many"; }),
+            1);
 }
 
 // As large as the limits allow, every service granted to by many: still read in full, and in reasonable time.
@@ -266,15 +340,17 @@ TEST(Rules, TheLargestManifestIsReadInFull) {
   std::string services;
   for (int i = 0; i < 64; ++i) {
     const std::string n = std::to_string(i);
-    services += "(name = \"s" + n + "\", binary = \"init\", memory = (kib = 64), passive = true, exports = [(name = \"x\", "
+    services += "(name = \"s" + n +
+                "\", binary = \"init\", memory = (kib = 64), passive = true, exports = [(name = \"x\", "
                 "interface = 1)], grants = [";
     for (int g = i + 1; g < 64 && g < i + 33; ++g) {
       services += "(name = \"g" + std::to_string(g) + "\", from = \"s" + std::to_string(g) + ".x\"), ";
     }
     services += "]), ";
   }
-  auto message = Compiled::value("(schemaVersion = 1, binaries = [(name = \"init\", path = \"init\")], initConfig = (services = [" +
-                                 services + "]))");
+  auto message = Compiled::value(
+      "(schemaVersion = 1, binaries = [(name = \"init\", path = \"init\")], initConfig = (services = [" +
+      services + "]))");
   wire::MessageReader reader(message.words(), kManifestLimits);
   auto found = std::make_unique<Diagnostics>();
   EXPECT_TRUE(validate(reader.root<schema::SystemManifest>(), *found)) << found->all()[0].message.view();
@@ -300,7 +376,8 @@ TEST(Rules, SeveralFindingsComeInTheOrderOfTheManifest) {
 }
 
 TEST(Rules, TheShippedManifestsAreGood) {
-  for (const auto& [path, name] : {std::pair{"configs/demo.capnp", "demo"}, {"configs/wakeup.capnp", "wakeup"},
+  for (const auto& [path, name] : {std::pair{"configs/demo.capnp", "demo"},
+                                   {"configs/wakeup.capnp", "wakeup"},
                                    {"configs/examples/minimal.capnp", "minimal"},
                                    {"configs/examples/two-rate.capnp", "twoRate"},
                                    {"configs/examples/too-much.capnp", "tooMuch"}}) {

@@ -22,7 +22,8 @@ AdmissionServer::Outcome AdmissionServer::admit(runtime::CallInfo& /*info*/,
 }
 
 AdmissionServer::Answer AdmissionServer::judge(schema::BootPack::Reader pack, std::uint16_t island) noexcept {
-  if (pack.magic() != schema::kBootPackMagic || !pack.has_manifest()) return {AdmissionOutcome::no_manifest, 0, 0};
+  if (pack.magic() != schema::kBootPackMagic || !pack.has_manifest())
+    return {AdmissionOutcome::no_manifest, 0, 0};
   const auto manifest = pack.manifest();
   if (island >= manifest.init_config().islands().size()) return {AdmissionOutcome::no_such_island, 0, 0};
   if (!validate(manifest, found_)) return finding();
@@ -31,7 +32,8 @@ AdmissionServer::Answer AdmissionServer::judge(schema::BootPack::Reader pack, st
 }
 
 AdmissionServer::Answer AdmissionServer::certificate() noexcept {
-  const std::span<wire::Word> words(reinterpret_cast<wire::Word*>(out_.data()), out_.size() / sizeof(wire::Word));
+  const std::span<wire::Word> words(reinterpret_cast<wire::Word*>(out_.data()),
+                                    out_.size() / sizeof(wire::Word));
   wire::MessageBuilder message(words);
   if (!admission_.build_certificate(message)) return {AdmissionOutcome::too_large, 0, 0};
   return {AdmissionOutcome::admitted, 0, static_cast<std::uint32_t>(message.words().size_bytes())};

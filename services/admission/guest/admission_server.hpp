@@ -19,9 +19,11 @@ class AdmissionServer : public runtime::Served {
   using Answer = schema::Admission::Admit::Results::Value;
 
   // `pack`: the BootPack message's words; `out`: where answers go.
-  AdmissionServer(std::span<const wire::Word> pack, std::span<std::byte> out) noexcept : pack_(pack), out_(out) {}
+  AdmissionServer(std::span<const wire::Word> pack, std::span<std::byte> out) noexcept
+      : pack_(pack), out_(out) {}
 
-  Outcome admit(runtime::CallInfo& info, const schema::Admission::Admit::Params::Value& params, Answer& answer) noexcept;
+  Outcome admit(runtime::CallInfo& info, const schema::Admission::Admit::Params::Value& params,
+                Answer& answer) noexcept;
 
  private:
   [[nodiscard]] Answer judge(schema::BootPack::Reader pack, std::uint16_t island) noexcept;

@@ -9,8 +9,8 @@
 
 namespace capos::admission {
 
-// The BootPack message's words, from the BootPackage granted as "boot"; empty if there is none that can be read.
-// The memory is read-only to this program and nobody writes it.
+// The BootPack message's words, from the BootPackage granted as "boot"; empty if there is none that can be
+// read. The memory is read-only to this program and nobody writes it.
 [[nodiscard]] std::span<const wire::Word> map_boot_pack(const runtime::Runtime& runtime) noexcept;
 
 }  // namespace capos::admission

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The admission service: proves islands of the manifest that the machine was booted with, or says why not.
 //
-// Holds the boot pack ("boot"), its answer buffer ("out") and its endpoint; no authority over CPUs. What it answers is
-// a claim that the kernel checks.
+// Holds the boot pack ("boot"), its answer buffer ("out") and its endpoint; no authority over CPUs. What it
+// answers is a claim that the kernel checks.
 #include <new>
 
 #include "admission_server.hpp"
@@ -12,7 +12,8 @@
 namespace {
 
 // Too large for the stack; built at start because its defaults are not all zero.
-alignas(capos::admission::AdmissionServer) constinit std::byte g_server[sizeof(capos::admission::AdmissionServer)]{};
+alignas(capos::admission::AdmissionServer) constinit std::byte
+    g_server[sizeof(capos::admission::AdmissionServer)]{};
 
 }  // namespace
 

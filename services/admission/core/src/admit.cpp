@@ -7,8 +7,8 @@
 namespace capos::admission {
 namespace {
 
-// Every CPU a manifest may name: whether the machine has it and another island leases it is validate()'s and in
-// the end the kernel's to say.
+// Every CPU a manifest may name: whether the machine has it and another island leases it is validate()'s and
+// in the end the kernel's to say.
 sched::MachineFacts facts(const sched::IslandModel& model) noexcept {
   return {model.cpus, 0, model.overheads};
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Who may call whom, by the grants of a manifest. Passive services pass a caller's time on; others end the way.
+// Who may call whom, by the grants of a manifest. Passive services pass a caller's time on; others end the
+// way.
 #pragma once
 
 #include <array>

@@ -7,7 +7,9 @@
 namespace capos::admission {
 namespace {
 
-constexpr std::uint64_t to_ns(Duration duration) noexcept { return static_cast<std::uint64_t>(duration.ns()); }
+constexpr std::uint64_t to_ns(Duration duration) noexcept {
+  return static_cast<std::uint64_t>(duration.ns());
+}
 
 void write_cpus(std::uint32_t mask, schema::IslandCertificate::Builder out) noexcept {
   std::uint32_t count = 0;

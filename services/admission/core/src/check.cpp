@@ -11,7 +11,8 @@ bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
 
 bool well_formed(std::string_view name) noexcept {
   if (name.empty() || name.size() > kMaxNameLength || !is_letter(name.front())) return false;
-  return std::all_of(name.begin(), name.end(), [](char c) { return is_letter(c) || is_digit(c) || c == '-'; });
+  return std::all_of(name.begin(), name.end(),
+                     [](char c) { return is_letter(c) || is_digit(c) || c == '-'; });
 }
 
 }  // namespace
@@ -53,7 +54,8 @@ void Check::name(std::string_view kind, std::string_view name) noexcept {
     report("name", "bad-name", text("this ", kind, " has no name"), text("add: name = \"...\""));
     return;
   }
-  report("name", "bad-name", text("'", std::string_view(name.data(), std::min<std::size_t>(name.size(), 40)), "' is not a name"),
+  report("name", "bad-name",
+         text("'", std::string_view(name.data(), std::min<std::size_t>(name.size(), 40)), "' is not a name"),
          text("use 1 to ", kMaxNameLength, " letters, digits and '-', a letter first"));
 }
 
@@ -109,8 +111,9 @@ ExportRef resolve_or_report(Check& check, std::string_view field, std::string_vi
   const auto exports = services[ref.service].exports();
   const std::string_view wanted = *halves.second;
   check.report(field, "unknown-export", text("service '", service, "' does not export '", wanted, "'"),
-               exports.empty() ? text("it exports nothing: add exports = [(name = \"", wanted, "\", interface = ...)]")
-                               : suggest("export", exports, kMaxExportsPerService, wanted));
+               exports.empty()
+                   ? text("it exports nothing: add exports = [(name = \"", wanted, "\", interface = ...)]")
+                   : suggest("export", exports, kMaxExportsPerService, wanted));
   return ref;
 }
 

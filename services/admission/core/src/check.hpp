@@ -8,11 +8,11 @@
 #include <string_view>
 #include <type_traits>
 
+#include "call_graph.hpp"
 #include "capos/admission/diagnostics.hpp"
 #include "capos/admission/limits.hpp"
 #include "capos/base/strong.hpp"
 #include "capos/schema/manifest.hpp"
-#include "call_graph.hpp"
 
 namespace capos::admission {
 
@@ -82,7 +82,8 @@ class Path {
 // The walk over one manifest: its place, and where findings go.
 class Check {
  public:
-  Check(schema::SystemManifest::Reader root, Diagnostics& out) noexcept : manifest(root), graph(root), out_(out) {}
+  Check(schema::SystemManifest::Reader root, Diagnostics& out) noexcept
+      : manifest(root), graph(root), out_(out) {}
 
   // Reports at `field` of the current place ("" is the place itself).
   void report(std::string_view field, std::string_view rule, const FixedText<240>& message,
@@ -152,7 +153,8 @@ FixedText<240> suggest(std::string_view kind, const NamedList& list, std::size_t
   return result;
 }
 
-// "service.export" in two; `second` is null if there is no dot. (string_view's own find and substr want a C library.)
+// "service.export" in two; `second` is null if there is no dot. (string_view's own find and substr want a C
+// library.)
 struct Halves {
   std::string_view first;
   std::optional<std::string_view> second;
@@ -175,7 +177,8 @@ struct TaskRef {
   std::uint32_t task = kNotFound;
   [[nodiscard]] bool found() const noexcept { return task != kNotFound; }
 };
-[[nodiscard]] TaskRef task_of_service(schema::SystemManifest::Reader manifest, std::string_view name) noexcept;
+[[nodiscard]] TaskRef task_of_service(schema::SystemManifest::Reader manifest,
+                                      std::string_view name) noexcept;
 
 // The rules, one part of the manifest each.
 void check_kernel_params(Check& check) noexcept;
@@ -189,7 +192,8 @@ void check_task(Check& check, schema::Island::Reader island, std::uint32_t index
 void check_chains(Check& check, schema::Island::Reader island) noexcept;
 
 // The island that leases `cpu`, or kNotFound.
-[[nodiscard]] std::uint32_t island_of_cpu(schema::SystemManifest::Reader manifest, std::uint16_t cpu) noexcept;
+[[nodiscard]] std::uint32_t island_of_cpu(schema::SystemManifest::Reader manifest,
+                                          std::uint16_t cpu) noexcept;
 [[nodiscard]] bool leases(schema::Island::Reader island, std::uint16_t cpu) noexcept;
 // The CPU that a task runs on: its own choice, or its island's first.
 [[nodiscard]] std::uint16_t cpu_of(schema::Island::Reader island, schema::Task::Reader task) noexcept;

@@ -6,7 +6,8 @@
 namespace capos::admission {
 namespace {
 
-void check_hop(Check& check, schema::Island::Reader island, schema::Chain::Reader chain, std::uint32_t hop) noexcept {
+void check_hop(Check& check, schema::Island::Reader island, schema::Chain::Reader chain,
+               std::uint32_t hop) noexcept {
   const auto path = chain.path();
   const Path::Scope scope(check.path, "path", hop);
   if (index_of(island.tasks(), kMaxTasks, path[hop]) == kNotFound) {
@@ -16,7 +17,8 @@ void check_hop(Check& check, schema::Island::Reader island, schema::Chain::Reade
   }
   for (std::uint32_t i = 0; i < hop; ++i) {
     if (path[i] != path[hop]) continue;
-    check.report("", "chain-repeats", text("chain '", chain.name(), "' passes through '", path[hop], "' twice"),
+    check.report("", "chain-repeats",
+                 text("chain '", chain.name(), "' passes through '", path[hop], "' twice"),
                  text("list each task once, in the order in which data flows"));
     return;
   }
@@ -38,10 +40,12 @@ void check_bound(Check& check, schema::Chain::Reader chain) noexcept {
                text("for example bound = (ms = 2)"));
 }
 
-// Nothing releases a task by its predecessor's finish yet, so a bound that relies on it would be a false promise.
+// Nothing releases a task by its predecessor's finish yet, so a bound that relies on it would be a false
+// promise.
 void check_hops(Check& check, schema::Chain::Reader chain) noexcept {
   if (chain.hops() == schema::HopKind::sampled) return;
-  check.report("hops", "hops-unsupported", text("chain '", chain.name(), "' asks for hops other than sampled"),
+  check.report("hops", "hops-unsupported",
+               text("chain '", chain.name(), "' asks for hops other than sampled"),
                text("only hops = sampled is supported by this version"));
 }
 

@@ -8,9 +8,10 @@ namespace {
 
 void check_lease_of_boot_cpu(Check& check, schema::Island::Reader island) noexcept {
   if (check.manifest.kernel_params().cpus() > 1) {
-    check.report("cpus", "boot-cpu-leased",
-                 text("island '", island.name(), "' leases CPU 0, which keeps the house on a machine of several CPUs"),
-                 text("lease another CPU"));
+    check.report(
+        "cpus", "boot-cpu-leased",
+        text("island '", island.name(), "' leases CPU 0, which keeps the house on a machine of several CPUs"),
+        text("lease another CPU"));
   } else if (island.slack() != schema::SlackPolicy::best_effort) {
     check.report("cpus", "boot-cpu-leased",
                  text("island '", island.name(), "' leases the only CPU and lets nothing else run on it"),
@@ -31,7 +32,8 @@ void check_cpu(Check& check, std::uint32_t island_index, std::uint32_t element) 
   const std::uint16_t cpus = check.manifest.kernel_params().cpus();
   const Path::Scope scope(check.path, "cpus", element);
   if (cpu >= cpus) {
-    check.report("", "cpu-range", text("island '", island.name(), "' leases CPU ", cpu, ", but the machine has ", cpus),
+    check.report("", "cpu-range",
+                 text("island '", island.name(), "' leases CPU ", cpu, ", but the machine has ", cpus),
                  text("raise kernelParams.cpus to ", std::uint32_t{cpu} + 1, ", or lease another CPU"));
     return;
   }
@@ -63,11 +65,12 @@ void check_cpus(Check& check, std::uint32_t island_index) noexcept {
 
 void check_policies(Check& check, schema::Island::Reader island) noexcept {
   if (island.policy() != schema::SchedulingPolicy::fixed_priority) {
-    check.report("policy", "policy-unsupported", text("island '", island.name(), "' asks for an unknown policy"),
-                 text("fixedPriority"));
+    check.report("policy", "policy-unsupported",
+                 text("island '", island.name(), "' asks for an unknown policy"), text("fixedPriority"));
   }
   if (island.slack() > schema::SlackPolicy::best_effort) {
-    check.report("slack", "policy-unsupported", text("island '", island.name(), "' asks for an unknown slack policy"),
+    check.report("slack", "policy-unsupported",
+                 text("island '", island.name(), "' asks for an unknown slack policy"),
                  text("idle or bestEffort"));
   }
 }

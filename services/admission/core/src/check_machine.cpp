@@ -39,7 +39,8 @@ void check_slice(Check& check, schema::KernelParams::Reader params) noexcept {
 }
 
 void check_machine_type(Check& check, schema::KernelParams::Reader params) noexcept {
-  if (params.machine() == schema::MachineType::q35 || params.machine() == schema::MachineType::microvm) return;
+  if (params.machine() == schema::MachineType::q35 || params.machine() == schema::MachineType::microvm)
+    return;
   check.report("machine", "machine-type", text("an unknown type of machine"), text("q35 or microvm"));
 }
 
@@ -78,7 +79,8 @@ void check_buffers(Check& check) noexcept {
     unique_name(check, "buffer", buffers, i);
     const auto bytes = size_bytes(buffers[i].size());
     if (!bytes || *bytes == 0 || *bytes > kMaxBuffer) {
-      check.report("size", "buffer-size", text("the size of buffer '", buffers[i].name(), "' is out of range"),
+      check.report("size", "buffer-size",
+                   text("the size of buffer '", buffers[i].name(), "' is out of range"),
                    text("1 KiB to 256 MiB, for example size = (kib = 16)"));
     }
   }

@@ -112,16 +112,18 @@ void check_callers(Check& check, std::uint32_t server) noexcept {
   const auto services = check.manifest.init_config().services();
   const std::string_view name = services[server].name();
   if (callers.best_effort != kNotFound) {
-    check.report("", "mixed-callers",
-                 text("passive service '", name, "' serves task service '", services[callers.task_service].name(),
-                      "' and best-effort service '", services[callers.best_effort].name(), "'"),
-                 text("the task could wait without bound: give the two callers servers of their own"));
+    check.report(
+        "", "mixed-callers",
+        text("passive service '", name, "' serves task service '", services[callers.task_service].name(),
+             "' and best-effort service '", services[callers.best_effort].name(), "'"),
+        text("the task could wait without bound: give the two callers servers of their own"));
   }
   if (callers.other_cpu != kNotFound) {
-    check.report("", "server-two-cpus",
-                 text("passive service '", name, "' is called from two CPUs, by '",
-                      services[callers.task_service].name(), "' and '", services[callers.other_cpu].name(), "'"),
-                 text("a passive server runs on its callers' CPU: give each CPU a server of its own"));
+    check.report(
+        "", "server-two-cpus",
+        text("passive service '", name, "' is called from two CPUs, by '",
+             services[callers.task_service].name(), "' and '", services[callers.other_cpu].name(), "'"),
+        text("a passive server runs on its callers' CPU: give each CPU a server of its own"));
   }
 }
 

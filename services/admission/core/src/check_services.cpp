@@ -13,15 +13,17 @@ constexpr std::uint64_t kReservedMemory = 16 * 1024 * 1024;
 void check_binary(Check& check, schema::Service::Reader service) noexcept {
   const auto binaries = check.manifest.binaries();
   if (index_of(binaries, kMaxBinaries, service.binary()) != kNotFound) return;
-  check.report("binary", "unknown-binary",
-               text("service '", service.name(), "' runs '", service.binary(), "', which is not among the binaries"),
-               suggest("binary", binaries, kMaxBinaries, service.binary()));
+  check.report(
+      "binary", "unknown-binary",
+      text("service '", service.name(), "' runs '", service.binary(), "', which is not among the binaries"),
+      suggest("binary", binaries, kMaxBinaries, service.binary()));
 }
 
 void check_limits(Check& check, schema::Service::Reader service) noexcept {
   const auto bytes = size_bytes(service.memory());
   if (!bytes || *bytes < kMinServiceMemory) {
-    check.report("memory", "service-memory", text("service '", service.name(), "' has too little memory to start"),
+    check.report("memory", "service-memory",
+                 text("service '", service.name(), "' has too little memory to start"),
                  text("at least 64 KiB, for example memory = (kib = 256)"));
   }
   if (service.weight() < 1 || service.weight() > 1000) {
@@ -35,19 +37,20 @@ void check_best_effort_cpu(Check& check, schema::Service::Reader service) noexce
   const std::uint16_t cpu = service.cpu();
   const std::uint16_t cpus = check.manifest.kernel_params().cpus();
   if (cpu >= cpus) {
-    check.report("cpu", "cpu-range", text("service '", service.name(), "' wants CPU ", cpu, ", but the machine has ",
-                                          cpus),
+    check.report("cpu", "cpu-range",
+                 text("service '", service.name(), "' wants CPU ", cpu, ", but the machine has ", cpus),
                  cpus == 1 ? text("use CPU 0, or raise kernelParams.cpus")
                            : text("CPUs 0 to ", cpus - 1, ", or raise kernelParams.cpus"));
     return;
   }
   const std::uint32_t island = island_of_cpu(check.manifest, cpu);
-  if (island == kNotFound || cpu == 0) return;  // a lease of CPU 0 is the island's to justify: "boot-cpu-leased"
+  if (island == kNotFound || cpu == 0)
+    return;  // a lease of CPU 0 is the island's to justify: "boot-cpu-leased"
   const auto leasing = check.manifest.init_config().islands()[island];
   if (leasing.slack() == schema::SlackPolicy::best_effort) return;
   check.report("cpu", "leased-cpu",
-               text("best-effort service '", service.name(), "' wants CPU ", cpu, ", which island '", leasing.name(),
-                    "' leases"),
+               text("best-effort service '", service.name(), "' wants CPU ", cpu, ", which island '",
+                    leasing.name(), "' leases"),
                text("choose another CPU, or say slack = bestEffort in the island"));
 }
 
@@ -59,7 +62,8 @@ void check_exports(Check& check, schema::Service::Reader service) noexcept {
     check.name("export", exports[i].name());
     unique_name(check, "export", exports, i);
     if (exports[i].interface() == 0) {
-      check.report("interface", "export-interface", text("export '", exports[i].name(), "' has no interface id"),
+      check.report("interface", "export-interface",
+                   text("export '", exports[i].name(), "' has no interface id"),
                    text("for example interface = Robot.actuatorInterface"));
     }
   }
@@ -109,11 +113,18 @@ void check_grants(Check& check, schema::Service::Reader service) noexcept {
     unique_name(check, "grant", grants, i);
     check_reserved(check, grants[i].name());
     switch (grants[i].which()) {
-      case schema::Grant::Which::from: check_from(check, service, grants[i]); break;
-      case schema::Grant::Which::kernel: check_kernel_grant(check, grants[i]); break;
-      case schema::Grant::Which::buffer: check_buffer_grant(check, grants[i]); break;
+      case schema::Grant::Which::from:
+        check_from(check, service, grants[i]);
+        break;
+      case schema::Grant::Which::kernel:
+        check_kernel_grant(check, grants[i]);
+        break;
+      case schema::Grant::Which::buffer:
+        check_buffer_grant(check, grants[i]);
+        break;
       default:
-        check.report("", "grant-source", text("grant '", grants[i].name(), "' is of a kind this version does not know"),
+        check.report("", "grant-source",
+                     text("grant '", grants[i].name(), "' is of a kind this version does not know"),
                      text("from, kernel or buffer"));
     }
   }
@@ -133,8 +144,8 @@ void check_memory_sum(Check& check, std::uint32_t services) noexcept {
   }
   if (!machine || *machine <= kReservedMemory || sum <= *machine) return;  // the former is a finding already
   check.report("services", "memory-sum",
-               text("services, buffers and the kernel's reserve together want ", sum >> 20, " MiB, but the machine has ",
-                    *machine >> 20),
+               text("services, buffers and the kernel's reserve together want ", sum >> 20,
+                    " MiB, but the machine has ", *machine >> 20),
                text("raise kernelParams.memory, or give the services less"));
 }
 

@@ -7,7 +7,9 @@
 namespace capos::admission {
 namespace {
 
-constexpr std::uint64_t to_ns(Duration duration) noexcept { return static_cast<std::uint64_t>(duration.ns()); }
+constexpr std::uint64_t to_ns(Duration duration) noexcept {
+  return static_cast<std::uint64_t>(duration.ns());
+}
 constexpr std::uint64_t kMinPeriodNs = to_ns(sched::kMinPeriod);
 constexpr std::uint64_t kMaxPeriodNs = to_ns(sched::kMaxPeriod);
 constexpr std::uint64_t kMinBudgetNs = to_ns(sched::kMinBudget);
@@ -29,17 +31,19 @@ void check_service(Check& check, schema::Island::Reader island, schema::Task::Re
     return;
   }
   if (services[index].passive()) {
-    check.report("service", "passive-task",
-                 text("service '", task.service(), "' is passive, so it cannot have task '", task.name(), "'"),
-                 text("remove passive = true from the service, or the task"));
+    check.report(
+        "service", "passive-task",
+        text("service '", task.service(), "' is passive, so it cannot have task '", task.name(), "'"),
+        text("remove passive = true from the service, or the task"));
   }
   const TaskRef first = task_of_service(check.manifest, task.service());
   const auto owner = check.manifest.init_config().islands()[first.island];
   const auto other = owner.tasks()[first.task];
   if (owner.name() == island.name() && other.name() == task.name()) return;
-  check.report("service", "service-has-task",
-               text("service '", task.service(), "' already runs task '", owner.name(), ".", other.name(), "'"),
-               text("a service runs one task: add a second service with the same binary"));
+  check.report(
+      "service", "service-has-task",
+      text("service '", task.service(), "' already runs task '", owner.name(), ".", other.name(), "'"),
+      text("a service runs one task: add a second service with the same binary"));
 }
 
 void check_period(Check& check, schema::Task::Reader task, TaskTimes& times) noexcept {
@@ -51,7 +55,8 @@ void check_period(Check& check, schema::Task::Reader task, TaskTimes& times) noe
     check.report("period", "zero-period", text("the period of task '", task.name(), "' is zero"),
                  text("for example period = (ms = 1)"));
   } else if (!period) {
-    check.report("period", "period-range", text("the period of task '", task.name(), "' cannot be kept exactly"),
+    check.report("period", "period-range",
+                 text("the period of task '", task.name(), "' cannot be kept exactly"),
                  text("10 us to 1 hour, as a fraction of a second whose terms are below 2^32"));
   } else if (to_ns(period->floor()) < kMinPeriodNs || to_ns(period->ceil()) > kMaxPeriodNs) {
     check.report("period", "period-range", text("the period of task '", task.name(), "' is out of range"),
@@ -64,15 +69,16 @@ void check_period(Check& check, schema::Task::Reader task, TaskTimes& times) noe
 void check_deadline(Check& check, schema::Task::Reader task, TaskTimes& times) noexcept {
   const auto deadline = time_ns_or(task.deadline(), times.period_ns);
   if (!deadline) {
-    check.report("deadline", "deadline-range", text("the deadline of task '", task.name(), "' is out of range"),
+    check.report("deadline", "deadline-range",
+                 text("the deadline of task '", task.name(), "' is out of range"),
                  text("at most the period"));
   } else if (task.deadline().which() != schema::Time::Which::unset && *deadline == 0) {
     check.report("deadline", "zero-deadline", text("the deadline of task '", task.name(), "' is zero"),
                  text("a time after the release, at most the period; leave it out for the period"));
   } else if (times.period_ns != 0 && *deadline > times.period_ns) {
     check.report("deadline", "deadline-over-period",
-                 text("the deadline of task '", task.name(), "', ", Us{*deadline}, ", is after its next release, ",
-                      Us{times.period_ns}),
+                 text("the deadline of task '", task.name(), "', ", Us{*deadline},
+                      ", is after its next release, ", Us{times.period_ns}),
                  text("deadlines over the period are not supported: use at most ", Us{times.period_ns}));
   } else {
     times.deadline_ns = *deadline;
@@ -82,13 +88,13 @@ void check_deadline(Check& check, schema::Task::Reader task, TaskTimes& times) n
 void check_budget_against(Check& check, schema::Task::Reader task, const TaskTimes& times) noexcept {
   if (times.period_ns != 0 && times.budget_ns > times.period_ns) {
     check.report("budget", "budget-over-period",
-                 text("the budget of task '", task.name(), "', ", Us{times.budget_ns}, ", is more than its period, ",
-                      Us{times.period_ns}),
+                 text("the budget of task '", task.name(), "', ", Us{times.budget_ns},
+                      ", is more than its period, ", Us{times.period_ns}),
                  text("a task gets at most the whole CPU: shorten the budget or lengthen the period"));
   } else if (times.deadline_ns != 0 && times.budget_ns > times.deadline_ns) {
     check.report("budget", "budget-over-deadline",
-                 text("the budget of task '", task.name(), "', ", Us{times.budget_ns}, ", is more than its deadline, ",
-                      Us{times.deadline_ns}),
+                 text("the budget of task '", task.name(), "', ", Us{times.budget_ns},
+                      ", is more than its deadline, ", Us{times.deadline_ns}),
                  text("it could never finish in time: shorten the budget or move the deadline"));
   }
 }
@@ -103,7 +109,8 @@ void check_budget(Check& check, schema::Task::Reader task, TaskTimes& times) noe
                  text("5 us to the deadline"));
   } else if (*budget < kMinBudgetNs) {
     check.report("budget", "budget-too-small",
-                 text("the budget of task '", task.name(), "', ", Us{*budget}, ", is below the least that makes progress"),
+                 text("the budget of task '", task.name(), "', ", Us{*budget},
+                      ", is below the least that makes progress"),
                  text("at least ", Us{kMinBudgetNs}));
   } else {
     times.budget_ns = *budget;
@@ -114,21 +121,22 @@ void check_budget(Check& check, schema::Task::Reader task, TaskTimes& times) noe
 void check_jitter(Check& check, schema::Task::Reader task, const TaskTimes& times) noexcept {
   const auto jitter = time_ns_or(task.jitter(), 0);
   if (jitter && (times.deadline_ns == 0 || *jitter < times.deadline_ns)) return;
-  check.report("jitter", "jitter-range", text("the jitter of task '", task.name(), "' leaves nothing of its deadline"),
+  check.report("jitter", "jitter-range",
+               text("the jitter of task '", task.name(), "' leaves nothing of its deadline"),
                text("less than the deadline"));
 }
 
 void check_place(Check& check, schema::Island::Reader island, schema::Task::Reader task) noexcept {
   if (task.priority() < -1 || task.priority() > 255) {
-    check.report("priority", "priority-range", text("priority ", task.priority(), " of task '", task.name(),
-                                                    "' is out of range"),
+    check.report("priority", "priority-range",
+                 text("priority ", task.priority(), " of task '", task.name(), "' is out of range"),
                  text("0 to 255, 255 most urgent; -1 derives it from the deadlines"));
   }
   if (task.cpu() == -1) return;
   const std::uint16_t cpus = check.manifest.kernel_params().cpus();
   if (task.cpu() < -1 || task.cpu() >= cpus) {
-    check.report("cpu", "cpu-range", text("task '", task.name(), "' wants CPU ", task.cpu(), ", but the machine has ",
-                                          cpus),
+    check.report("cpu", "cpu-range",
+                 text("task '", task.name(), "' wants CPU ", task.cpu(), ", but the machine has ", cpus),
                  text("one of the CPUs that the island leases"));
   } else if (!leases(island, static_cast<std::uint16_t>(task.cpu()))) {
     check.report("cpu", "cpu-not-leased",
@@ -141,7 +149,8 @@ void check_place(Check& check, schema::Island::Reader island, schema::Task::Read
 void check_consequences(Check& check, schema::Task::Reader task) noexcept {
   const auto known = [](schema::Consequence value) { return value <= schema::Consequence::stop_task; };
   if (known(task.on_miss()) && known(task.on_overrun())) return;
-  const std::string_view field = known(task.on_miss()) ? std::string_view("onOverrun") : std::string_view("onMiss");
+  const std::string_view field =
+      known(task.on_miss()) ? std::string_view("onOverrun") : std::string_view("onMiss");
   check.report(field, "unknown-consequence",
                text("task '", task.name(), "' asks for a consequence that this version does not know"),
                text("runLate, skip, hold or stopTask"));
@@ -169,7 +178,8 @@ void check_authority(Check& check, schema::Task::Reader task, std::string_view s
 std::uint64_t check_wcet(Check& check, schema::ServerCall::Reader call) noexcept {
   const auto wcet = time_ns(call.wcet());
   if (wcet && *wcet > 0) return *wcet;
-  check.report("wcet", "call-wcet", text("the call of '", call.server(), "' does not say how long it takes at most"),
+  check.report("wcet", "call-wcet",
+               text("the call of '", call.server(), "' does not say how long it takes at most"),
                text("for example wcet = (us = 15)"));
   return 0;
 }
@@ -182,15 +192,16 @@ std::uint64_t check_call(Check& check, schema::Task::Reader task, std::uint32_t 
     check_authority(check, task, call.server());
     const auto server = check.manifest.init_config().services()[ref.service];
     if (!server.passive()) {
-      check.report("server", "call-not-passive",
-                   text("task '", task.name(), "' calls '", server.name(), "', which is not passive"),
-                   text("the wait for a server with time of its own has no bound: say passive = true in the server"));
+      check.report(
+          "server", "call-not-passive",
+          text("task '", task.name(), "' calls '", server.name(), "', which is not passive"),
+          text("the wait for a server with time of its own has no bound: say passive = true in the server"));
     }
   }
   for (std::uint32_t i = 0; i < index; ++i) {
     if (task.calls()[i].server() != call.server()) continue;
-    check.report("server", "duplicate-call", text("task '", task.name(), "' lists its calls of '", call.server(),
-                                                  "' twice"),
+    check.report("server", "duplicate-call",
+                 text("task '", task.name(), "' lists its calls of '", call.server(), "' twice"),
                  text("state the longest once"));
     break;
   }
@@ -212,10 +223,11 @@ void check_undeclared(Check& check, schema::Task::Reader task) noexcept {
       declared = declared || task.calls()[c].server() == grants[g].from();
     }
     if (declared) continue;
-    check.report("calls", "undeclared-call",
-                 text("service '", task.service(), "' is granted '", grants[g].from(), "', but task '", task.name(),
-                      "' does not declare the call"),
-                 text("add calls = [(server = \"", grants[g].from(), "\", wcet = (us = ...))], or remove the grant"));
+    check.report(
+        "calls", "undeclared-call",
+        text("service '", task.service(), "' is granted '", grants[g].from(), "', but task '", task.name(),
+             "' does not declare the call"),
+        text("add calls = [(server = \"", grants[g].from(), "\", wcet = (us = ...))], or remove the grant"));
   }
 }
 
@@ -227,8 +239,8 @@ void check_calls(Check& check, schema::Task::Reader task, const TaskTimes& times
   }
   if (times.budget_ns != 0 && sum > times.budget_ns) {
     check.report("calls", "calls-over-budget",
-                 text("the calls of task '", task.name(), "' take up to ", Us{sum}, ", more than its budget of ",
-                      Us{times.budget_ns}),
+                 text("the calls of task '", task.name(), "' take up to ", Us{sum},
+                      ", more than its budget of ", Us{times.budget_ns}),
                  text("calls run on the caller's budget: raise it, or make the calls shorter"));
   }
   check_undeclared(check, task);

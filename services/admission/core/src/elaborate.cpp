@@ -21,7 +21,10 @@ ResultOf<Duration, UnitError> duration(schema::Time::Reader time) noexcept {
 class Elaboration {
  public:
   Elaboration(schema::SystemManifest::Reader manifest, std::uint16_t index, IslandModel& model) noexcept
-      : manifest_(manifest), graph_(manifest), island_(manifest.init_config().islands()[index]), model_(model) {}
+      : manifest_(manifest),
+        graph_(manifest),
+        island_(manifest.init_config().islands()[index]),
+        model_(model) {}
 
   ResultOf<void, UnitError> run(const Overheads& overheads) noexcept {
     const auto tasks = island_.tasks();
@@ -72,7 +75,8 @@ class Elaboration {
   ResultOf<void, UnitError> add_calls(schema::Task::Reader task, std::uint32_t index) noexcept {
     const auto calls = task.calls();
     if (calls.size() > kMaxCallsPerTask) return fail(UnitError::overflow);
-    for (std::uint32_t i = 0; i < calls.size(); ++i) TRY_VOID(add_call(calls[i], static_cast<std::uint16_t>(index)));
+    for (std::uint32_t i = 0; i < calls.size(); ++i)
+      TRY_VOID(add_call(calls[i], static_cast<std::uint16_t>(index)));
     return {};
   }
 
@@ -97,7 +101,8 @@ class Elaboration {
     out = {};
     out.name = chain.name();
     out.bound = TRY(duration(chain.bound()));
-    out.hops = chain.hops() == schema::HopKind::triggered ? sched::HopKind::triggered : sched::HopKind::sampled;
+    out.hops =
+        chain.hops() == schema::HopKind::triggered ? sched::HopKind::triggered : sched::HopKind::sampled;
     for (std::uint32_t i = 0; i < path.size(); ++i) {
       const std::uint32_t task = index_of(island_.tasks(), kMaxTasks, path[i]);
       if (task == kNotFound) return fail(UnitError::unset);

@@ -40,10 +40,17 @@ void fill_config(schema::Service::Builder service) noexcept {
   if (!reader.has_config()) return;
   const auto config = service.config();
   switch (reader.config().which()) {
-    case schema::ServiceConfig::Which::cart_pole: fill_actuator(config.cart_pole().actuator()); break;
-    case schema::ServiceConfig::Which::controller: fill_controller(config.controller()); break;
-    case schema::ServiceConfig::Which::actuator: fill_actuator(config.actuator()); break;
-    default: break;
+    case schema::ServiceConfig::Which::cart_pole:
+      fill_actuator(config.cart_pole().actuator());
+      break;
+    case schema::ServiceConfig::Which::controller:
+      fill_controller(config.controller());
+      break;
+    case schema::ServiceConfig::Which::actuator:
+      fill_actuator(config.actuator());
+      break;
+    default:
+      break;
   }
 }
 

@@ -27,8 +27,8 @@ Placement place(schema::SystemManifest::Reader manifest, std::uint16_t service) 
   const TaskRef ref = task_of_service(manifest, services[service].name());
   if (ref.found()) {
     const auto island = manifest.init_config().islands()[ref.island];
-    return {PlacementKind::task, cpu_of(island, island.tasks()[ref.task]), static_cast<std::uint16_t>(ref.island),
-            static_cast<std::uint16_t>(ref.task)};
+    return {PlacementKind::task, cpu_of(island, island.tasks()[ref.task]),
+            static_cast<std::uint16_t>(ref.island), static_cast<std::uint16_t>(ref.task)};
   }
   if (!services[service].passive()) return {PlacementKind::best_effort, services[service].cpu(), 0, 0};
   const std::uint32_t cpu = callers_cpu(manifest, service);

@@ -8,16 +8,36 @@ namespace {
 void write_contributor(TextWriter& out, const Contributor& part) noexcept {
   switch (part.kind) {
     case ContributorKind::own:
-    case ContributorKind::task: out << part.name; break;
-    case ContributorKind::server_call: out << part.name << " blocking"; break;
-    case ContributorKind::kernel_section: out << "kernel section"; break;
-    case ContributorKind::timer_events: out << "timer events"; break;
-    case ContributorKind::switches: out << "switches"; break;
-    case ContributorKind::late_budget_ends: out << "late budget ends"; break;
-    case ContributorKind::interrupt: out << "interrupt " << part.name; break;
-    case ContributorKind::jitter: out << "release jitter"; break;
-    case ContributorKind::hop_wait: out << "wait for " << part.name; break;
-    case ContributorKind::hop_response: out << part.name; break;
+    case ContributorKind::task:
+      out << part.name;
+      break;
+    case ContributorKind::server_call:
+      out << part.name << " blocking";
+      break;
+    case ContributorKind::kernel_section:
+      out << "kernel section";
+      break;
+    case ContributorKind::timer_events:
+      out << "timer events";
+      break;
+    case ContributorKind::switches:
+      out << "switches";
+      break;
+    case ContributorKind::late_budget_ends:
+      out << "late budget ends";
+      break;
+    case ContributorKind::interrupt:
+      out << "interrupt " << part.name;
+      break;
+    case ContributorKind::jitter:
+      out << "release jitter";
+      break;
+    case ContributorKind::hop_wait:
+      out << "wait for " << part.name;
+      break;
+    case ContributorKind::hop_response:
+      out << part.name;
+      break;
   }
   out << ' ';
   const bool of_tasks = part.kind == ContributorKind::task || part.kind == ContributorKind::interrupt;
@@ -38,12 +58,24 @@ void write_contributors(TextWriter& out, const Refusal& refusal, std::string_vie
 void write_fix(TextWriter& out, const Fix& fix) noexcept {
   out << fix.name;
   switch (fix.kind) {
-    case FixKind::budget_at_most: out << ".budget <= "; break;
-    case FixKind::period_at_least: out << ".period >= "; break;
-    case FixKind::period_at_most: out << ".period <= "; break;
-    case FixKind::deadline_at_least: out << ".deadline >= "; break;
-    case FixKind::call_wcet_at_most: out << " wcet <= "; break;
-    case FixKind::chain_bound_at_least: out << ".bound >= "; break;
+    case FixKind::budget_at_most:
+      out << ".budget <= ";
+      break;
+    case FixKind::period_at_least:
+      out << ".period >= ";
+      break;
+    case FixKind::period_at_most:
+      out << ".period <= ";
+      break;
+    case FixKind::deadline_at_least:
+      out << ".deadline >= ";
+      break;
+    case FixKind::call_wcet_at_most:
+      out << " wcet <= ";
+      break;
+    case FixKind::chain_bound_at_least:
+      out << ".bound >= ";
+      break;
   }
   write_time(out, fix.ns);
 }
@@ -67,14 +99,18 @@ void write_permille(TextWriter& out, std::uint32_t permille) noexcept {
 
 void write_cause(TextWriter& out, const Refusal& refusal) noexcept {
   switch (refusal.kind) {
-    case RefusalKind::none: out << "admitted"; break;
+    case RefusalKind::none:
+      out << "admitted";
+      break;
     case RefusalKind::response:
       out << "response ";
       write_us_unit(out, refusal.response_ns);
       out << " exceeds its deadline ";
       write_us_unit(out, refusal.limit_ns);
       break;
-    case RefusalKind::unbounded: out << "no response bound exists: what comes before it leaves too little time"; break;
+    case RefusalKind::unbounded:
+      out << "no response bound exists: what comes before it leaves too little time";
+      break;
     case RefusalKind::overloaded:
       out << "CPU " << std::uint64_t{refusal.cpu} << " is overloaded: its budgets take ";
       write_permille(out, refusal.load_permille);
@@ -85,7 +121,9 @@ void write_cause(TextWriter& out, const Refusal& refusal) noexcept {
       out << " exceeds its bound ";
       write_us_unit(out, refusal.limit_ns);
       break;
-    case RefusalKind::internal: out << "admission failed: " << refusal.name; break;
+    case RefusalKind::internal:
+      out << "admission failed: " << refusal.name;
+      break;
   }
   out << '.';
 }

@@ -8,7 +8,8 @@ constexpr std::uint64_t to_ns(Duration duration) noexcept {
   return duration.ns() < 0 ? 0 : static_cast<std::uint64_t>(duration.ns());
 }
 
-// budget / period in millionths, the period rounded down. At most 3.6e12 * 1e6 before the division: fits 64 bits.
+// budget / period in millionths, the period rounded down. At most 3.6e12 * 1e6 before the division: fits 64
+// bits.
 std::uint32_t utilisation_ppm(const sched::TaskModel& task) noexcept {
   const std::uint64_t period = to_ns(task.period.floor());
   return period == 0 ? 0 : static_cast<std::uint32_t>(to_ns(task.budget) * 1'000'000 / period);
@@ -34,17 +35,24 @@ TaskResult task_result(const sched::TaskModel& task) noexcept {
 
 ChainResult chain_result(const sched::ChainModel& chain) noexcept {
   const bool known = chain.latency > Duration{} && chain.latency != Duration::max();
-  return {chain.name, to_ns(chain.bound), known ? to_ns(chain.latency) : 0, known && chain.latency <= chain.bound};
+  return {chain.name, to_ns(chain.bound), known ? to_ns(chain.latency) : 0,
+          known && chain.latency <= chain.bound};
 }
 
 RefusalKind refusal_kind(sched::Verdict verdict) noexcept {
   switch (verdict) {
-    case sched::Verdict::admitted: return RefusalKind::none;
-    case sched::Verdict::malformed: return RefusalKind::internal;
-    case sched::Verdict::overloaded: return RefusalKind::overloaded;
-    case sched::Verdict::task_late: return RefusalKind::response;
-    case sched::Verdict::chain_late: return RefusalKind::chain;
-    case sched::Verdict::unresolved: return RefusalKind::unbounded;
+    case sched::Verdict::admitted:
+      return RefusalKind::none;
+    case sched::Verdict::malformed:
+      return RefusalKind::internal;
+    case sched::Verdict::overloaded:
+      return RefusalKind::overloaded;
+    case sched::Verdict::task_late:
+      return RefusalKind::response;
+    case sched::Verdict::chain_late:
+      return RefusalKind::chain;
+    case sched::Verdict::unresolved:
+      return RefusalKind::unbounded;
   }
   return RefusalKind::internal;
 }
@@ -57,17 +65,28 @@ struct Named {
 Named name_of(const IslandModel& model, std::uint16_t self, const sched::Contribution& part) noexcept {
   using Kind = sched::ContributionKind;
   switch (part.kind) {
-    case Kind::own_budget: return {ContributorKind::own, model.view.tasks[self].name};
-    case Kind::task: return {ContributorKind::task, model.view.tasks[part.index].name};
-    case Kind::server_call: return {ContributorKind::server_call, model.servers[part.index]};
-    case Kind::kernel_section: return {ContributorKind::kernel_section, {}};
-    case Kind::timer_events: return {ContributorKind::timer_events, {}};
-    case Kind::switches: return {ContributorKind::switches, {}};
-    case Kind::late_budget_ends: return {ContributorKind::late_budget_ends, {}};
-    case Kind::interrupt: return {ContributorKind::interrupt, model.view.interrupts[part.index].name};
-    case Kind::jitter: return {ContributorKind::jitter, {}};
-    case Kind::hop_wait: return {ContributorKind::hop_wait, model.view.tasks[part.index].name};
-    case Kind::hop_response: return {ContributorKind::hop_response, model.view.tasks[part.index].name};
+    case Kind::own_budget:
+      return {ContributorKind::own, model.view.tasks[self].name};
+    case Kind::task:
+      return {ContributorKind::task, model.view.tasks[part.index].name};
+    case Kind::server_call:
+      return {ContributorKind::server_call, model.servers[part.index]};
+    case Kind::kernel_section:
+      return {ContributorKind::kernel_section, {}};
+    case Kind::timer_events:
+      return {ContributorKind::timer_events, {}};
+    case Kind::switches:
+      return {ContributorKind::switches, {}};
+    case Kind::late_budget_ends:
+      return {ContributorKind::late_budget_ends, {}};
+    case Kind::interrupt:
+      return {ContributorKind::interrupt, model.view.interrupts[part.index].name};
+    case Kind::jitter:
+      return {ContributorKind::jitter, {}};
+    case Kind::hop_wait:
+      return {ContributorKind::hop_wait, model.view.tasks[part.index].name};
+    case Kind::hop_response:
+      return {ContributorKind::hop_response, model.view.tasks[part.index].name};
   }
   return {ContributorKind::jitter, {}};
 }
@@ -82,7 +101,8 @@ void explain(const IslandModel& model, const sched::Analysis& analysis, Refusal&
   }
   for (std::size_t i = 0; i < count; ++i) {
     const Named named = name_of(model, analysis.index, parts[i]);
-    refusal.contributors[i] = {named.kind, named.name, static_cast<std::uint64_t>(parts[i].count), to_ns(parts[i].each)};
+    refusal.contributors[i] = {named.kind, named.name, static_cast<std::uint64_t>(parts[i].count),
+                               to_ns(parts[i].each)};
   }
   refusal.contributor_count = count;
 }
@@ -90,12 +110,18 @@ void explain(const IslandModel& model, const sched::Analysis& analysis, Refusal&
 Fix fix_of(const IslandModel& model, const sched::Change& change) noexcept {
   const std::uint64_t ns = to_ns(change.value);
   switch (change.kind) {
-    case sched::ChangeKind::budget: return {FixKind::budget_at_most, model.view.tasks[change.index].name, ns};
-    case sched::ChangeKind::longer_period: return {FixKind::period_at_least, model.view.tasks[change.index].name, ns};
-    case sched::ChangeKind::shorter_period: return {FixKind::period_at_most, model.view.tasks[change.index].name, ns};
-    case sched::ChangeKind::deadline: return {FixKind::deadline_at_least, model.view.tasks[change.index].name, ns};
-    case sched::ChangeKind::wcet: return {FixKind::call_wcet_at_most, model.servers[change.index], ns};
-    case sched::ChangeKind::bound: return {FixKind::chain_bound_at_least, model.view.chains[change.index].name, ns};
+    case sched::ChangeKind::budget:
+      return {FixKind::budget_at_most, model.view.tasks[change.index].name, ns};
+    case sched::ChangeKind::longer_period:
+      return {FixKind::period_at_least, model.view.tasks[change.index].name, ns};
+    case sched::ChangeKind::shorter_period:
+      return {FixKind::period_at_most, model.view.tasks[change.index].name, ns};
+    case sched::ChangeKind::deadline:
+      return {FixKind::deadline_at_least, model.view.tasks[change.index].name, ns};
+    case sched::ChangeKind::wcet:
+      return {FixKind::call_wcet_at_most, model.servers[change.index], ns};
+    case sched::ChangeKind::bound:
+      return {FixKind::chain_bound_at_least, model.view.chains[change.index].name, ns};
   }
   return {};
 }
@@ -120,7 +146,8 @@ void refuse(IslandModel& model, const sched::Analysis& analysis, Refusal& refusa
     refusal.name = refusal.kind == RefusalKind::chain ? model.view.chains[analysis.index].name
                                                       : model.view.tasks[analysis.index].name;
   }
-  if (refusal.kind == RefusalKind::response && refusal.response_ns == 0) refusal.kind = RefusalKind::unbounded;
+  if (refusal.kind == RefusalKind::response && refusal.response_ns == 0)
+    refusal.kind = RefusalKind::unbounded;
   explain(model, analysis, refusal);
   suggest_fixes(model, analysis, refusal);
 }

@@ -31,11 +31,16 @@ ResultOf<Period, UnitError> fraction(std::uint64_t numerator, std::uint64_t deno
 ResultOf<std::uint64_t, UnitError> time_ns(schema::Time::Reader time) noexcept {
   using Which = schema::Time::Which;
   switch (time.which()) {
-    case Which::unset: break;
-    case Which::ns: return scaled(time.ns(), 1);
-    case Which::us: return scaled(time.us(), 1'000);
-    case Which::ms: return scaled(time.ms(), 1'000'000);
-    case Which::s: return scaled(time.s(), 1'000'000'000);
+    case Which::unset:
+      break;
+    case Which::ns:
+      return scaled(time.ns(), 1);
+    case Which::us:
+      return scaled(time.us(), 1'000);
+    case Which::ms:
+      return scaled(time.ms(), 1'000'000);
+    case Which::s:
+      return scaled(time.s(), 1'000'000'000);
   }
   return fail(UnitError::unset);
 }
@@ -49,12 +54,18 @@ ResultOf<std::uint64_t, UnitError> time_ns_or(schema::Time::Reader time, std::ui
 ResultOf<Period, UnitError> period_of(schema::Period::Reader period) noexcept {
   using Which = schema::Period::Which;
   switch (period.which()) {
-    case Which::unset: break;
-    case Which::ns: return fraction(period.ns(), 1'000'000'000);
-    case Which::us: return fraction(period.us(), 1'000'000);
-    case Which::ms: return fraction(period.ms(), 1'000);
-    case Which::hz: return fraction(1, period.hz());
-    case Which::frames: return fraction(period.frames().count(), period.frames().rate());
+    case Which::unset:
+      break;
+    case Which::ns:
+      return fraction(period.ns(), 1'000'000'000);
+    case Which::us:
+      return fraction(period.us(), 1'000'000);
+    case Which::ms:
+      return fraction(period.ms(), 1'000);
+    case Which::hz:
+      return fraction(1, period.hz());
+    case Which::frames:
+      return fraction(period.frames().count(), period.frames().rate());
   }
   return fail(UnitError::unset);
 }
@@ -63,10 +74,14 @@ ResultOf<std::uint64_t, UnitError> size_bytes(schema::Size::Reader size) noexcep
   using Which = schema::Size::Which;
   constexpr std::uint64_t kKib = 1024;
   switch (size.which()) {
-    case Which::unset: break;
-    case Which::kib: return scaled(size.kib(), kKib);
-    case Which::mib: return scaled(size.mib(), kKib * kKib);
-    case Which::gib: return scaled(size.gib(), kKib * kKib * kKib);
+    case Which::unset:
+      break;
+    case Which::kib:
+      return scaled(size.kib(), kKib);
+    case Which::mib:
+      return scaled(size.mib(), kKib * kKib);
+    case Which::gib:
+      return scaled(size.gib(), kKib * kKib * kKib);
   }
   return fail(UnitError::unset);
 }

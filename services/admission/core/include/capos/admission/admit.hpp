@@ -22,9 +22,10 @@ namespace capos::admission {
 
 class IslandAdmission {
  public:
-  // Elaborates and analyses island `island` of a manifest that validate() accepts. True if it is admitted; then
-  // the checker has accepted the very numbers that build_certificate writes. Cost: see sched's analyser.
-  bool run(schema::SystemManifest::Reader manifest, std::uint16_t island, const Overheads& overheads) noexcept;
+  // Elaborates and analyses island `island` of a manifest that validate() accepts. True if it is admitted;
+  // then the checker has accepted the very numbers that build_certificate writes. Cost: see sched's analyser.
+  bool run(schema::SystemManifest::Reader manifest, std::uint16_t island,
+           const Overheads& overheads) noexcept;
 
   [[nodiscard]] const IslandModel& model() const noexcept { return model_; }
   [[nodiscard]] const IslandReport& report() const noexcept { return report_; }
@@ -42,9 +43,9 @@ class IslandAdmission {
   std::array<sched::ChainClaim, kMaxChains> chain_claims_{};
 };
 
-// The same manifest with every default filled in (deadlines, priorities, CPUs, times and sizes), as the message's
-// root: what `./capos admit --show` prints. The manifest must be valid; `scratch` is working memory. Room for twice
-// the manifest's words is enough. False: out of space.
+// The same manifest with every default filled in (deadlines, priorities, CPUs, times and sizes), as the
+// message's root: what `./capos admit --show` prints. The manifest must be valid; `scratch` is working
+// memory. Room for twice the manifest's words is enough. False: out of space.
 [[nodiscard]] bool build_elaborated(schema::SystemManifest::Reader manifest, IslandModel& scratch,
                                     wire::MessageBuilder& message) noexcept;
 

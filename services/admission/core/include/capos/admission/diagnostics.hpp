@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is wrong with a manifest: for each finding its place, its rule, what was found and what to write instead.
+// What is wrong with a manifest: for each finding its place, its rule, what was found and what to write
+// instead.
 //
-// Texts are copied into the storage, so findings outlive the message. Bound: kMaxDiagnostics findings are kept,
-// the rest is counted. Storage: about 20 KiB; keep it static or on the heap of a host program.
+// Texts are copied into the storage, so findings outlive the message. Bound: kMaxDiagnostics findings are
+// kept, the rest is counted. Storage: about 20 KiB; keep it static or on the heap of a host program.
 #pragma once
 
 #include <array>

@@ -22,8 +22,8 @@ namespace capos::admission {
 // What the kernel of one machine adds to a task's own time.
 using Overheads = sched::Overheads;
 
-// The overheads of a machine that runs `cpus` CPUs: those it states, and with more than one CPU the simulation
-// quantum as further release jitter. Values over 1 s are cut to it. The kernel computes the same.
+// The overheads of a machine that runs `cpus` CPUs: those it states, and with more than one CPU the
+// simulation quantum as further release jitter. Values over 1 s are cut to it. The kernel computes the same.
 [[nodiscard]] Overheads overheads_of(schema::MachineParams::Reader machine, std::uint16_t cpus) noexcept;
 
 // What sched's analyser works on, with the storage for it; about 80 KiB: static, or on a host's heap.
@@ -44,8 +44,8 @@ struct IslandModel {
 };
 
 // Fills `model` from island `index` of a manifest that validate() accepts; deadlines default to periods,
-// CPUs to the island's first; priorities that are not stated are left to the analyser. False if there is no such
-// island, or if a number is out of range after all.
+// CPUs to the island's first; priorities that are not stated are left to the analyser. False if there is no
+// such island, or if a number is out of range after all.
 bool elaborate(schema::SystemManifest::Reader manifest, std::uint16_t index, const Overheads& overheads,
                IslandModel& model) noexcept;
 

@@ -23,11 +23,12 @@ struct TaskResult {
   std::uint64_t period_ns = 0;  // rounded down
   std::uint64_t deadline_ns = 0;
   std::uint64_t budget_ns = 0;
-  std::uint64_t response_ns = 0;  // bound from the scheduled release to the finish; meaningless unless bounded
-  std::int64_t slack_ns = 0;      // deadline - response
+  std::uint64_t response_ns =
+      0;                      // bound from the scheduled release to the finish; meaningless unless bounded
+  std::int64_t slack_ns = 0;  // deadline - response
   std::uint32_t utilisation_ppm = 0;  // budget / period, in millionths
-  bool bounded = false;  // there is a bound
-  bool fits = false;     // response <= deadline
+  bool bounded = false;               // there is a bound
+  bool fits = false;                  // response <= deadline
 };
 
 struct ChainResult {
@@ -90,10 +91,10 @@ inline constexpr std::size_t kMaxFixes = 6;
 
 struct Refusal {
   RefusalKind kind = RefusalKind::none;
-  std::string_view name;  // task or chain; for `internal` what was found wrong
-  std::uint16_t cpu = 0;  // for `overloaded`
-  std::uint64_t response_ns = 0;  // or latency
-  std::uint64_t limit_ns = 0;     // deadline or chain bound
+  std::string_view name;            // task or chain; for `internal` what was found wrong
+  std::uint16_t cpu = 0;            // for `overloaded`
+  std::uint64_t response_ns = 0;    // or latency
+  std::uint64_t limit_ns = 0;       // deadline or chain bound
   std::uint32_t load_permille = 0;  // for `overloaded`
   std::array<Contributor, kMaxContributors> contributors{};
   std::size_t contributor_count = 0;

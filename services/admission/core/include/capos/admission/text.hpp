@@ -20,7 +20,10 @@ class TextWriter {
 
   [[nodiscard]] std::string_view view() const noexcept { return {buffer_.data(), size_}; }
   [[nodiscard]] bool truncated() const noexcept { return truncated_; }
-  void clear() noexcept { size_ = 0; truncated_ = false; }
+  void clear() noexcept {
+    size_ = 0;
+    truncated_ = false;
+  }
 
  private:
   std::span<char> buffer_;

@@ -11,8 +11,9 @@
 
 namespace capos::admission {
 
-// What to read a manifest with: the rules look at lists again and again, each bounded by limits.hpp, so the reader's
-// own bound against repetition is set aside. Look at the message's error() afterwards: malformed parts read as empty.
+// What to read a manifest with: the rules look at lists again and again, each bounded by limits.hpp, so the
+// reader's own bound against repetition is set aside. Look at the message's error() afterwards: malformed
+// parts read as empty.
 inline constexpr wire::Limits kManifestLimits{.traversal_words = std::uint64_t{1} << 60, .depth = 64};
 
 // True if nothing was found. The rule identifiers are listed in services/admission/README.md.
