@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Reads one Kinds message with both codecs, getter by getter, and keeps the first difference.
 //
-// libcapnp is the oracle: also its defaults for malformed parts count. One difference is by design, for messages
-// of several segments are refused: once a far pointer has been met, nothing is compared any more.
+// libcapnp is the oracle: also its defaults for malformed parts count. One difference is by design, for
+// messages of several segments are refused: once a far pointer has been met, nothing is compared any more.
 #pragma once
 
 #include <kinds.capnp.h>
@@ -51,7 +51,9 @@ class Compare {
  private:
   static constexpr std::uint32_t kMostElements = 200;  // an amplified list of voids is long
 
-  [[nodiscard]] bool finished() const { return !difference_.empty() || message_.seen(wire::Error::far_pointer); }
+  [[nodiscard]] bool finished() const {
+    return !difference_.empty() || message_.seen(wire::Error::far_pointer);
+  }
 
   template <typename A, typename B>
   void same(const char* what, const A& stock, const B& ours) {
@@ -68,7 +70,8 @@ class Compare {
   }
   void same_data(const char* what, capnp::Data::Reader stock, std::span<const std::byte> ours) {
     same(what, stock.size(), ours.size());
-    if (!finished() && !ours.empty() && std::memcmp(stock.begin(), ours.data(), ours.size()) != 0) difference_ = what;
+    if (!finished() && !ours.empty() && std::memcmp(stock.begin(), ours.data(), ours.size()) != 0)
+      difference_ = what;
   }
 
   // libcapnp follows a pointer to say whether it is null, and takes one of a kind to come for null.
@@ -159,28 +162,34 @@ class Compare {
     texts("texts", stock.getTexts(), ours.texts());
     const auto stock_datas = stock.getDatas();
     const auto our_datas = ours.datas();
-    each("datas", stock_datas, our_datas, [&](std::uint32_t i) { same_data("datas", stock_datas[i], our_datas[i]); });
+    each("datas", stock_datas, our_datas,
+         [&](std::uint32_t i) { same_data("datas", stock_datas[i], our_datas[i]); });
     leaves("leaves", stock.getLeaves(), ours.leaves());
     points("points", stock.getPoints(), ours.points());
     const auto stock_matrix = stock.getMatrix();
     const auto our_matrix = ours.matrix();
-    each("matrix", stock_matrix, our_matrix, [&](std::uint32_t i) { numbers("matrix[]", stock_matrix[i], our_matrix[i]); });
+    each("matrix", stock_matrix, our_matrix,
+         [&](std::uint32_t i) { numbers("matrix[]", stock_matrix[i], our_matrix[i]); });
     const auto stock_bits = stock.getListMatrix();
     const auto our_bits = ours.list_matrix();
-    each("listMatrix", stock_bits, our_bits, [&](std::uint32_t i) { numbers("listMatrix[]", stock_bits[i], our_bits[i]); });
+    each("listMatrix", stock_bits, our_bits,
+         [&](std::uint32_t i) { numbers("listMatrix[]", stock_bits[i], our_bits[i]); });
     const auto stock_rows = stock.getLeafLists();
     const auto our_rows = ours.leaf_lists();
-    each("leafLists", stock_rows, our_rows, [&](std::uint32_t i) { leaves("leafLists[]", stock_rows[i], our_rows[i]); });
+    each("leafLists", stock_rows, our_rows,
+         [&](std::uint32_t i) { leaves("leafLists[]", stock_rows[i], our_rows[i]); });
     const auto stock_deep = stock.getDeep();
     const auto our_deep = ours.deep();
     each("deep", stock_deep, our_deep, [&](std::uint32_t i) {
       const auto stock_row = stock_deep[i];
       const auto our_row = our_deep[i];
-      each("deep[]", stock_row, our_row, [&](std::uint32_t k) { texts("deep[][]", stock_row[k], our_row[k]); });
+      each("deep[]", stock_row, our_row,
+           [&](std::uint32_t k) { texts("deep[][]", stock_row[k], our_row[k]); });
     });
     const auto stock_caps = stock.getCaps();
     const auto our_caps = ours.caps();
-    each("caps", stock_caps, our_caps, [&](std::uint32_t i) { capability("caps", stock_caps[i], our_caps[i]); });
+    each("caps", stock_caps, our_caps,
+         [&](std::uint32_t i) { capability("caps", stock_caps[i], our_caps[i]); });
   }
 
   void capability(const char* what, capnp::Capability::Client stock, std::optional<std::uint32_t> ours) {
@@ -203,7 +212,8 @@ class Compare {
     const auto our_nested = ours.nested();
     same("mode", static_cast<unsigned>(stock_nested.getMode()), static_cast<unsigned>(our_nested.mode()));
     same("register", stock_nested.getInner().getRegister(), our_nested.inner().register_());
-    if (ours.has_child() && is_known_kind(ours.wire_struct().pointer(6)) && !finished()) kinds(stock.getChild(), ours.child());
+    if (ours.has_child() && is_known_kind(ours.wire_struct().pointer(6)) && !finished())
+      kinds(stock.getChild(), ours.child());
     const auto stock_children = stock.getChildren();
     const auto our_children = ours.children();
     each("children", stock_children, our_children, [&](std::uint32_t i) {

@@ -10,20 +10,30 @@ namespace {
 
 class Filler {
  public:
-  Filler(Random& random, CapabilityTable& table, host::Kinds::Builder stock, schema::Kinds::Builder ours, int depth)
+  Filler(Random& random, CapabilityTable& table, host::Kinds::Builder stock, schema::Kinds::Builder ours,
+         int depth)
       : random_(random), table_(table), stock_(stock), ours_(ours), depth_(depth) {}
 
   void step() {
     switch (random_.below(9)) {
-      case 0: return numbers();
-      case 1: return bytes();
-      case 2: return scalar_lists();
-      case 3: return pointer_lists();
-      case 4: return structures();
-      case 5: return unions();
-      case 6: return capabilities();
-      case 7: return clearing();
-      default: return nested_lists();
+      case 0:
+        return numbers();
+      case 1:
+        return bytes();
+      case 2:
+        return scalar_lists();
+      case 3:
+        return pointer_lists();
+      case 4:
+        return structures();
+      case 5:
+        return unions();
+      case 6:
+        return capabilities();
+      case 7:
+        return clearing();
+      default:
+        return nested_lists();
     }
   }
 
@@ -65,18 +75,90 @@ class Filler {
 
   void numbers() {
     switch (random_.below(13)) {
-      case 0: return both([&](auto v) { stock_.setBool(v); ours_.set_bool_(v); }, random_.chance(2));
-      case 1: return both([&](auto v) { stock_.setBoolTrue(v); ours_.set_bool_true(v); }, random_.chance(2));
-      case 2: return both([&](auto v) { stock_.setI8(v); ours_.set_i8(v); }, random_.value<std::int8_t>());
-      case 3: return both([&](auto v) { stock_.setI16(v); ours_.set_i16(v); }, random_.value<std::int16_t>());
-      case 4: return both([&](auto v) { stock_.setI32(v); ours_.set_i32(v); }, random_.value<std::int32_t>());
-      case 5: return both([&](auto v) { stock_.setI64(v); ours_.set_i64(v); }, random_.value<std::int64_t>());
-      case 6: return both([&](auto v) { stock_.setU8(v); ours_.set_u8(v); }, random_.value<std::uint8_t>());
-      case 7: return both([&](auto v) { stock_.setU16(v); ours_.set_u16(v); }, random_.value<std::uint16_t>());
-      case 8: return both([&](auto v) { stock_.setU32(v); ours_.set_u32(v); }, random_.value<std::uint32_t>());
-      case 9: return both([&](auto v) { stock_.setU64(v); ours_.set_u64(v); }, random_.value<std::uint64_t>());
-      case 10: return both([&](auto v) { stock_.setF32(v); ours_.set_f32(v); }, real<float>());
-      case 11: return both([&](auto v) { stock_.setF64(v); ours_.set_f64(v); }, real<double>());
+      case 0:
+        return both(
+            [&](auto v) {
+              stock_.setBool(v);
+              ours_.set_bool_(v);
+            },
+            random_.chance(2));
+      case 1:
+        return both(
+            [&](auto v) {
+              stock_.setBoolTrue(v);
+              ours_.set_bool_true(v);
+            },
+            random_.chance(2));
+      case 2:
+        return both(
+            [&](auto v) {
+              stock_.setI8(v);
+              ours_.set_i8(v);
+            },
+            random_.value<std::int8_t>());
+      case 3:
+        return both(
+            [&](auto v) {
+              stock_.setI16(v);
+              ours_.set_i16(v);
+            },
+            random_.value<std::int16_t>());
+      case 4:
+        return both(
+            [&](auto v) {
+              stock_.setI32(v);
+              ours_.set_i32(v);
+            },
+            random_.value<std::int32_t>());
+      case 5:
+        return both(
+            [&](auto v) {
+              stock_.setI64(v);
+              ours_.set_i64(v);
+            },
+            random_.value<std::int64_t>());
+      case 6:
+        return both(
+            [&](auto v) {
+              stock_.setU8(v);
+              ours_.set_u8(v);
+            },
+            random_.value<std::uint8_t>());
+      case 7:
+        return both(
+            [&](auto v) {
+              stock_.setU16(v);
+              ours_.set_u16(v);
+            },
+            random_.value<std::uint16_t>());
+      case 8:
+        return both(
+            [&](auto v) {
+              stock_.setU32(v);
+              ours_.set_u32(v);
+            },
+            random_.value<std::uint32_t>());
+      case 9:
+        return both(
+            [&](auto v) {
+              stock_.setU64(v);
+              ours_.set_u64(v);
+            },
+            random_.value<std::uint64_t>());
+      case 10:
+        return both(
+            [&](auto v) {
+              stock_.setF32(v);
+              ours_.set_f32(v);
+            },
+            real<float>());
+      case 11:
+        return both(
+            [&](auto v) {
+              stock_.setF64(v);
+              ours_.set_f64(v);
+            },
+            real<double>());
       default: {
         const auto colour = static_cast<std::uint16_t>(random_.below(5));  // unknown ones too
         stock_.setColour(static_cast<host::Colour>(colour));
@@ -97,15 +179,24 @@ class Filler {
     const std::string text = random_.text(30);
     const std::vector<std::byte> data = random_bytes(30);
     switch (random_.below(6)) {
-      case 0: stock_.setText(stock_text(text)); return ours_.set_text(text);
-      case 1: stock_.setTextDefault(stock_text(text)); return ours_.set_text_default(text);
-      case 2: stock_.setData(stock_data(data)); return ours_.set_data(data);
-      case 3: stock_.setDataDefault(stock_data(data)); return ours_.set_data_default(data);
+      case 0:
+        stock_.setText(stock_text(text));
+        return ours_.set_text(text);
+      case 1:
+        stock_.setTextDefault(stock_text(text));
+        return ours_.set_text_default(text);
+      case 2:
+        stock_.setData(stock_data(data));
+        return ours_.set_data(data);
+      case 3:
+        stock_.setDataDefault(stock_data(data));
+        return ours_.set_data_default(data);
       case 4: {
         auto stock = stock_.initText(static_cast<unsigned>(text.size()));
         const auto ours = ours_.init_text(text.size());
         std::copy(text.begin(), text.end(), stock.begin());
-        if (ours.size() == text.size()) std::copy(text.begin(), text.end(), ours.begin());  // else out of space
+        if (ours.size() == text.size())
+          std::copy(text.begin(), text.end(), ours.begin());  // else out of space
         return;
       }
       default: {
@@ -148,14 +239,24 @@ class Filler {
   void scalar_lists() {
     const std::uint32_t n = count();
     switch (random_.below(9)) {
-      case 0: stock_.initVoids(n); ours_.init_voids(n); return;
-      case 1: return bools(stock_.initBools(n * 3), ours_.init_bools(n * 3));
-      case 2: return elements<std::int8_t>(stock_.initI8s(n), ours_.init_i8s(n));
-      case 3: return elements<std::uint16_t>(stock_.initU16s(n), ours_.init_u16s(n));
-      case 4: return elements<std::uint32_t>(stock_.initU32s(n), ours_.init_u32s(n));
-      case 5: return elements<std::uint64_t>(stock_.initU64s(n), ours_.init_u64s(n));
-      case 6: return reals<float>(stock_.initF32s(n), ours_.init_f32s(n));
-      case 7: return reals<double>(stock_.initF64s(n), ours_.init_f64s(n));
+      case 0:
+        stock_.initVoids(n);
+        ours_.init_voids(n);
+        return;
+      case 1:
+        return bools(stock_.initBools(n * 3), ours_.init_bools(n * 3));
+      case 2:
+        return elements<std::int8_t>(stock_.initI8s(n), ours_.init_i8s(n));
+      case 3:
+        return elements<std::uint16_t>(stock_.initU16s(n), ours_.init_u16s(n));
+      case 4:
+        return elements<std::uint32_t>(stock_.initU32s(n), ours_.init_u32s(n));
+      case 5:
+        return elements<std::uint64_t>(stock_.initU64s(n), ours_.init_u64s(n));
+      case 6:
+        return reals<float>(stock_.initF32s(n), ours_.init_f32s(n));
+      case 7:
+        return reals<double>(stock_.initF64s(n), ours_.init_f64s(n));
       default: {
         auto stock = stock_.initColours(n);
         auto ours = ours_.init_colours(n);
@@ -171,7 +272,8 @@ class Filler {
   void pointer_lists() {
     const std::uint32_t n = count();
     switch (random_.below(5)) {
-      case 0: return texts(stock_.initTexts(n), ours_.init_texts(n));
+      case 0:
+        return texts(stock_.initTexts(n), ours_.init_texts(n));
       case 1: {
         auto stock = stock_.initDatas(n);
         auto ours = ours_.init_datas(n);
@@ -188,7 +290,8 @@ class Filler {
         for (std::uint32_t i = 0; i < n; ++i) leaf(stock[i], ours[i]);
         return;
       }
-      case 3: return points(stock_.initPoints(n), ours_.init_points(n));
+      case 3:
+        return points(stock_.initPoints(n), ours_.init_points(n));
       default: {
         if (depth_ == 0) return;
         const std::uint32_t few = n % 3;
@@ -217,7 +320,8 @@ class Filler {
       case 0: {
         auto stock = stock_.initMatrix(n);
         auto ours = ours_.init_matrix(n);
-        for (std::uint32_t i = 0; i < n; ++i) elements<std::int32_t>(stock.init(i, i + 1), ours.init(i, i + 1));
+        for (std::uint32_t i = 0; i < n; ++i)
+          elements<std::int32_t>(stock.init(i, i + 1), ours.init(i, i + 1));
         return;
       }
       case 1: {
@@ -250,10 +354,14 @@ class Filler {
 
   void structures() {
     switch (random_.below(8)) {
-      case 0: return leaf(stock_.initLeaf(), ours_.init_leaf());
-      case 1: return leaf(stock_.getLeaf(), ours_.leaf());
-      case 2: return leaf(stock_.getLeafDefault(), ours_.leaf_default());
-      case 3: return leaf(stock_.getAny().initAs<host::Leaf>(), ours_.any().init_as<schema::Leaf>());
+      case 0:
+        return leaf(stock_.initLeaf(), ours_.init_leaf());
+      case 1:
+        return leaf(stock_.getLeaf(), ours_.leaf());
+      case 2:
+        return leaf(stock_.getLeafDefault(), ours_.leaf_default());
+      case 3:
+        return leaf(stock_.getAny().initAs<host::Leaf>(), ours_.any().init_as<schema::Leaf>());
       case 4: {
         auto stock = stock_.getNested();
         auto ours = ours_.nested();
@@ -281,9 +389,15 @@ class Filler {
   void unions() {
     const auto value = random_.value<std::uint32_t>();
     switch (random_.below(9)) {
-      case 0: stock_.setNone(); return ours_.set_none();
-      case 1: stock_.setNumber(value); return ours_.set_number(value);
-      case 2: stock_.setWord("wort"); return ours_.set_word("wort");
+      case 0:
+        stock_.setNone();
+        return ours_.set_none();
+      case 1:
+        stock_.setNumber(value);
+        return ours_.set_number(value);
+      case 2:
+        stock_.setWord("wort");
+        return ours_.set_word("wort");
       case 3: {
         auto stock = stock_.initBoth();
         auto ours = ours_.init_both();
@@ -291,11 +405,19 @@ class Filler {
         ours.set_left(static_cast<std::int16_t>(value));
         return leaf(stock.initRight(), ours.init_right());
       }
-      case 4: return elements<std::uint8_t>(stock_.initList(5), ours_.init_list(5));
-      case 5: stock_.getShape().setCircle(value); return ours_.shape().set_circle(value);
-      case 6: stock_.getShape().setSquare(value); return ours_.shape().set_square(value);
-      case 7: return points(stock_.getShape().initPolygon(2), ours_.shape().init_polygon(2));
-      default: stock_.initShape().setNew(true); return ours_.init_shape().set_new_(true);
+      case 4:
+        return elements<std::uint8_t>(stock_.initList(5), ours_.init_list(5));
+      case 5:
+        stock_.getShape().setCircle(value);
+        return ours_.shape().set_circle(value);
+      case 6:
+        stock_.getShape().setSquare(value);
+        return ours_.shape().set_square(value);
+      case 7:
+        return points(stock_.getShape().initPolygon(2), ours_.shape().init_polygon(2));
+      default:
+        stock_.initShape().setNew(true);
+        return ours_.init_shape().set_new_(true);
     }
   }
 
@@ -316,8 +438,12 @@ class Filler {
 
   void clearing() {
     switch (random_.below(4)) {
-      case 0: stock_.disownLeaf(); return ours_.clear_leaf();
-      case 1: stock_.getAny().clear(); return ours_.any().clear();
+      case 0:
+        stock_.disownLeaf();
+        return ours_.clear_leaf();
+      case 1:
+        stock_.getAny().clear();
+        return ours_.any().clear();
       case 2: {
         auto stock = stock_.initSmall();
         auto ours = ours_.init_small();
@@ -326,7 +452,9 @@ class Filler {
         stock.getChoice().initPair().setFirst(3);
         return ours.choice().init_pair().set_first(3);
       }
-      default: stock_.disownTexts(); return ours_.clear_texts();
+      default:
+        stock_.disownTexts();
+        return ours_.clear_texts();
     }
   }
 
@@ -339,8 +467,8 @@ class Filler {
 
 }  // namespace
 
-void fill(Random& random, CapabilityTable& table, host::Kinds::Builder stock, schema::Kinds::Builder ours, int steps,
-          int depth) {
+void fill(Random& random, CapabilityTable& table, host::Kinds::Builder stock, schema::Kinds::Builder ours,
+          int steps, int depth) {
   Filler filler(random, table, stock, ours, depth);
   for (int i = 0; i < steps; ++i) filler.step();
 }

@@ -13,8 +13,8 @@
 namespace capos::test {
 
 // Sets `steps` random fields of Kinds, in random order, some more than once; recurses at most `depth` levels.
-void fill(Random& random, CapabilityTable& table, host::Kinds::Builder stock, schema::Kinds::Builder ours, int steps,
-          int depth);
+void fill(Random& random, CapabilityTable& table, host::Kinds::Builder stock, schema::Kinds::Builder ours,
+          int steps, int depth);
 
 // A well-formed message of Kinds with up to 30 random fields.
 [[nodiscard]] Words valid_message(Random& random);

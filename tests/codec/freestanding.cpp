@@ -20,10 +20,12 @@ struct Memory {
   using Outcome = int;
   static int unimplemented() noexcept { return 1; }
   static int wrong_path() noexcept { return 2; }
-  int read(Context&, MemoryObject::Read::Params::Reader in, MemoryObject::Read::Results::Builder out) noexcept {
+  int read(Context&, MemoryObject::Read::Params::Reader in,
+           MemoryObject::Read::Results::Builder out) noexcept {
     return out.init_data(in.count()).size() == in.count() ? 0 : 3;
   }
-  int write(Context&, MemoryObject::Write::Params::Reader in, MemoryObject::Write::Results::Builder) noexcept {
+  int write(Context&, MemoryObject::Write::Params::Reader in,
+            MemoryObject::Write::Results::Builder) noexcept {
     return in.data().empty() ? 3 : 0;
   }
   int get_size(Context&, const MemoryObject::GetSize::Params::Value&,
@@ -35,9 +37,9 @@ struct Memory {
 
 }  // namespace
 
-extern "C" int codec_freestanding_probe(std::span<const std::uint64_t> request, std::span<std::uint64_t> reply,
-                                        std::uint64_t interface_id, std::uint16_t ordinal,
-                                        PlantSample::Value& sample) {
+extern "C" int codec_freestanding_probe(std::span<const std::uint64_t> request,
+                                        std::span<std::uint64_t> reply, std::uint64_t interface_id,
+                                        std::uint16_t ordinal, PlantSample::Value& sample) {
   Memory memory;
   Context context;
   capos::wire::MessageReader reader(request, {1024, 8});

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// libFuzzer's entry: any bytes, read and copied by both codecs; a difference aborts. Inputs start as well-formed
-// messages and are damaged where it hurts, for few random bytes get past the first pointer.
+// libFuzzer's entry: any bytes, read and copied by both codecs; a difference aborts. Inputs start as
+// well-formed messages and are damaged where it hurts, for few random bytes get past the first pointer.
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>

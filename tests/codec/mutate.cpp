@@ -22,13 +22,27 @@ void damage(Random& random, Words& words) {
   const auto size = static_cast<std::uint32_t>(words.size());
   wire::Word& word = words[random.below(size)];
   switch (random.below(8)) {
-    case 0: word ^= wire::Word{1} << random.below(64); return;
-    case 1: word = random_pointer(random, size); return;
-    case 2: word = words[random.below(size)]; return;
-    case 3: word = random.next(); return;
-    case 4: word += wire::Word{4} << (random.chance(2) ? 32 : 0); return;  // offset or size, a little
-    case 5: word -= wire::Word{8} << (random.chance(2) ? 32 : 0); return;
-    case 6: word = (word & ~(wire::Word{7} << 32)) | (wire::Word{random.below(8)} << 32); return;  // element size
+    case 0:
+      word ^= wire::Word{1} << random.below(64);
+      return;
+    case 1:
+      word = random_pointer(random, size);
+      return;
+    case 2:
+      word = words[random.below(size)];
+      return;
+    case 3:
+      word = random.next();
+      return;
+    case 4:
+      word += wire::Word{4} << (random.chance(2) ? 32 : 0);
+      return;  // offset or size, a little
+    case 5:
+      word -= wire::Word{8} << (random.chance(2) ? 32 : 0);
+      return;
+    case 6:
+      word = (word & ~(wire::Word{7} << 32)) | (wire::Word{random.below(8)} << 32);
+      return;  // element size
     default:
       if (random.chance(3)) words.resize(random.below(size));
   }

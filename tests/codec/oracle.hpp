@@ -41,7 +41,8 @@ inline Verdict read_both(std::span<const wire::Word> words, wire::Limits limits)
   const bool wrong = ours.error() != wire::Error::none;
   const bool agree = wrong ? errors.nesting() + errors.other() > 0 : errors.other() == 0;
   if (agree) return {"", ours.error()};
-  return {"libcapnp found " + std::to_string(errors.other()) + " errors, we: " + std::string(wire::name_of(ours.error())),
+  return {"libcapnp found " + std::to_string(errors.other()) +
+              " errors, we: " + std::string(wire::name_of(ours.error())),
           ours.error()};
 }
 
@@ -57,7 +58,8 @@ inline Verdict copy_both(std::span<const wire::Word> words, wire::Limits limits)
   wire::MessageBuilder our_copy(space);
   our_copy.set_root<schema::Kinds>(ours.root<schema::Kinds>());
   if (ours.seen(wire::Error::far_pointer)) return {"", ours.error()};
-  if (our_copy.error() != wire::Error::none) return {"a copy within the traversal limit lacked space", ours.error()};
+  if (our_copy.error() != wire::Error::none)
+    return {"a copy within the traversal limit lacked space", ours.error()};
   return {first_difference(stock_copy.words(), words_of(our_copy)), ours.error()};
 }
 

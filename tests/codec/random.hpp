@@ -17,15 +17,20 @@ class Random {
     return z ^ (z >> 31);
   }
   // 0 to limit - 1.
-  std::uint32_t below(std::uint32_t limit) { return static_cast<std::uint32_t>((next() >> 32) * limit >> 32); }
+  std::uint32_t below(std::uint32_t limit) {
+    return static_cast<std::uint32_t>((next() >> 32) * limit >> 32);
+  }
   bool chance(std::uint32_t one_in) { return below(one_in) == 0; }
   template <typename T>
   T value() {
     // Boundary values are as frequent as any others.
     switch (below(4)) {
-      case 0: return static_cast<T>(0);
-      case 1: return static_cast<T>(~std::uint64_t{0});
-      default: return static_cast<T>(next());
+      case 0:
+        return static_cast<T>(0);
+      case 1:
+        return static_cast<T>(~std::uint64_t{0});
+      default:
+        return static_cast<T>(next());
     }
   }
   std::string text(std::uint32_t most) {

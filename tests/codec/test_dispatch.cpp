@@ -56,7 +56,8 @@ class Object {
     out.tiny = 99;
     return Answer::done;
   }
-  Answer delete_(Caller&, Derived::Delete::Params::Reader in, Derived::Delete::Results::Builder out) noexcept {
+  Answer delete_(Caller&, Derived::Delete::Params::Reader in,
+                 Derived::Delete::Results::Builder out) noexcept {
     out.set_done(in.target() == 4u);
     return Answer::done;
   }
@@ -100,7 +101,8 @@ TEST_F(Dispatch, WhatNobodyServes) {
   EXPECT_EQ(by_registers(Base::kInterfaceId, Base::Describe::kOrdinal), Answer::wrong_path);
   EXPECT_EQ(by_registers(Derived::kInterfaceId, Derived::Delete::kOrdinal), Answer::wrong_path);
   // A narrower interface does not reach the wider one's methods.
-  EXPECT_EQ(Base::dispatch_registers(object, caller, Counter::kInterfaceId, 0, in, out), Answer::unimplemented);
+  EXPECT_EQ(Base::dispatch_registers(object, caller, Counter::kInterfaceId, 0, in, out),
+            Answer::unimplemented);
 }
 
 TEST_F(Dispatch, ResultWordsBeyondTheResultsAreLeftAlone) {

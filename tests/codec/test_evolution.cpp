@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Older and newer peers: each reads the other's messages, and keeps what it does not know. libcapnp does the same
-// beside, and the bytes are compared.
+// Older and newer peers: each reads the other's messages, and keeps what it does not know. libcapnp does the
+// same beside, and the bytes are compared.
 #include <gtest/gtest.h>
 #include <newer.capnp.h>
 #include <older.capnp.h>

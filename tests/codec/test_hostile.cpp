@@ -13,7 +13,8 @@
 namespace capos::test {
 namespace {
 
-constexpr int kRounds = 800;
+constexpr int kMostRounds = 100'000;
+constexpr int kEnoughErrors = 300;  // rounds in which the peer was caught at it
 
 // Walks everything a Leaf-like consumer would; the sum keeps the compiler honest.
 std::uint64_t walk(schema::Kinds::Reader kinds, int depth) {
@@ -44,7 +45,8 @@ Words some_message(std::uint64_t seed) {
   StockBuilder stock;
   Words space(kSpace);
   wire::MessageBuilder ours(space);
-  fill(random, table, table.root(stock.message()).initAs<host::Kinds>(), ours.init_root<schema::Kinds>(), 60, 2);
+  fill(random, table, table.root(stock.message()).initAs<host::Kinds>(), ours.init_root<schema::Kinds>(), 60,
+       2);
   return words_of(ours);
 }
 
@@ -70,7 +72,7 @@ TEST(CodecHostile, APeerThatRewritesTheMessageWhileItIsRead) {
   std::uint64_t sum = 0;
   int errors = 0;
   Exact space{Words(1u << 12)};
-  for (int i = 0; i < kRounds; ++i) {
+  for (int i = 0; i < kMostRounds && errors < kEnoughErrors; ++i) {
     wire::MessageReader message(shared.span(), {4096, 16});
     sum += walk(message.root<schema::Kinds>(), 3);
     wire::MessageReader source(shared.span(), {4096, 16});
@@ -88,7 +90,7 @@ TEST(CodecHostile, APeerThatRewritesTheMessageWhileItIsRead) {
   stop = true;
   peer.join();
   EXPECT_NE(sum, 0u);
-  RecordProperty("rounds with errors", errors);
+  EXPECT_GT(errors, 0);
 }
 
 // A builder in shared memory: the peer spoils its words between two calls.

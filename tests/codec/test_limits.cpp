@@ -66,11 +66,13 @@ TEST(CodecLimits, PointersOutside) {
   EXPECT_EQ(read_leaf(leaf_with(text_pointer((1 << 29) - 1, 3))).error, Error::out_of_bounds);
   EXPECT_EQ(read_leaf(leaf_with(text_pointer(-(1 << 29), 3))).error, Error::out_of_bounds);
   EXPECT_EQ(read_leaf(leaf_with(text_pointer(1, wire::kMaxElements))).error, Error::out_of_bounds);
-  EXPECT_EQ(read_leaf({encode(PointerKind::structure, 0, upper_of({0xffff, 0xffff}))}).error, Error::out_of_bounds);
+  EXPECT_EQ(read_leaf({encode(PointerKind::structure, 0, upper_of({0xffff, 0xffff}))}).error,
+            Error::out_of_bounds);
 }
 
 TEST(CodecLimits, WrongKinds) {
-  EXPECT_EQ(read_leaf(leaf_with(encode(PointerKind::structure, 0, upper_of({1, 0})))).error, Error::wrong_kind);
+  EXPECT_EQ(read_leaf(leaf_with(encode(PointerKind::structure, 0, upper_of({1, 0})))).error,
+            Error::wrong_kind);
   EXPECT_EQ(read_leaf(leaf_with(wire::encode_capability(3))).error, Error::wrong_kind);
   EXPECT_EQ(read_leaf({text_pointer(0, 0)}).error, Error::wrong_kind);
 }
@@ -128,7 +130,8 @@ TEST(CodecLimits, AStructThatContainsItselfEnds) {
   Words words(1 + schema::Kinds::kSize.words());
   words[0] = encode(PointerKind::structure, 0, upper_of(schema::Kinds::kSize));
   const std::size_t child = 1 + schema::Kinds::kSize.data_words + 6;
-  words[child] = encode(PointerKind::structure, -static_cast<std::int64_t>(child), upper_of(schema::Kinds::kSize));
+  words[child] =
+      encode(PointerKind::structure, -static_cast<std::int64_t>(child), upper_of(schema::Kinds::kSize));
   Exact exact(words);
   wire::MessageReader message(exact.span(), {1u << 20, 10});
   auto kinds = message.root<schema::Kinds>();

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Damaged messages: what libcapnp reads, we read the same; what it rejects, we reject, in bounds (ASan, UBSan).
+// Damaged messages: what libcapnp reads, we read the same; what it rejects, we reject, in bounds (ASan,
+// UBSan).
 #include <gtest/gtest.h>
 
 #include <array>

@@ -15,7 +15,8 @@ wire::Error build(std::uint64_t seed, std::size_t capacity, Words& out) {
   StockBuilder stock;
   Exact space{Words(capacity)};
   wire::MessageBuilder ours(space.writable());
-  fill(random, table, table.root(stock.message()).initAs<host::Kinds>(), ours.init_root<schema::Kinds>(), 12, 1);
+  fill(random, table, table.root(stock.message()).initAs<host::Kinds>(), ours.init_root<schema::Kinds>(), 12,
+       1);
   out = words_of(ours);
   return ours.error();
 }
@@ -29,7 +30,8 @@ TEST(CodecSpace, AnyCapacity) {
     EXPECT_EQ(again, whole);
     for (std::size_t capacity = 0; capacity < whole.size(); capacity += 1 + capacity / 16) {
       Words cut;
-      ASSERT_EQ(build(seed, capacity, cut), wire::Error::out_of_space) << "seed " << seed << " capacity " << capacity;
+      ASSERT_EQ(build(seed, capacity, cut), wire::Error::out_of_space)
+          << "seed " << seed << " capacity " << capacity;
       ASSERT_LE(cut.size(), capacity);
     }
   }

@@ -47,9 +47,15 @@ void set_stock(host::Small::Builder stock, const Small::Value& value) {
   stock.setWide(value.wide);
   auto choice = stock.getChoice();
   switch (value.choice.which) {
-    case Small::Choice::Which::nothing: choice.setNothing(); break;
-    case Small::Choice::Which::number: choice.setNumber(value.choice.number); break;
-    case Small::Choice::Which::real: choice.setReal(value.choice.real); break;
+    case Small::Choice::Which::nothing:
+      choice.setNothing();
+      break;
+    case Small::Choice::Which::number:
+      choice.setNumber(value.choice.number);
+      break;
+    case Small::Choice::Which::real:
+      choice.setReal(value.choice.real);
+      break;
     case Small::Choice::Which::pair:
       choice.initPair().setFirst(value.choice.pair.first);
       choice.getPair().setSecond(value.choice.pair.second);

@@ -14,8 +14,9 @@ namespace capos::wire {
 template <typename T>
 class ListBuilder;
 
-// How deep objects may nest that a builder clears, enlarges or hands to a reader.
-inline constexpr std::uint32_t kBuilderDepth = 64;
+// How deep objects may nest that a builder clears, enlarges or hands to a reader: at most 180 bytes of stack a
+// level to clear, where a peer could have nested them.
+inline constexpr std::uint32_t kBuilderDepth = 32;
 
 // The words of a message under construction. `read` bounds what has been allocated so far.
 struct BuildContext {

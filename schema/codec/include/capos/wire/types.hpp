@@ -72,7 +72,7 @@ enum class Error : std::uint8_t {
 }
 
 // What a reader of foreign bytes is willing to spend. The defaults are those of libcapnp. A deep copy or a
-// recursive reader uses stack in proportion to `depth`: about 200 bytes a level.
+// recursive reader uses stack in proportion to `depth`: at most 360 bytes a level (measured with GCC 12).
 struct Limits {
   std::uint64_t traversal_words = 8u * 1024 * 1024;
   std::uint32_t depth = 64;
