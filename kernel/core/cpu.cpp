@@ -58,7 +58,10 @@ bool still_waits(const Thread& thread) noexcept {
 sched::Dispatch choose(Cpu& cpu, Time now) noexcept {
   for (;;) {
     const sched::Dispatch next = cpu.scheduler.pick(now);
-    if (next.overrun != nullptr) [[unlikely]] note_overrun(cpu, static_cast<SchedulingContext&>(*next.overrun), now);
+    if (next.overrun != nullptr) [[unlikely]] {
+      note_overrun(cpu, static_cast<SchedulingContext&>(*next.overrun), now);
+      continue;  // its consequence may have made another ready
+    }
     if (next.context == nullptr || !still_waits(*owner_of(next))) return next;
     cpu.scheduler.block(*next.context, now);
   }
@@ -120,7 +123,9 @@ void leave(Cpu& cpu, Time now) noexcept {
     cpu.thread = nullptr;
     cpu.trace.note_idle(cpu.scheduler.idle_time());
     // A step leaves everything consistent: an interrupt taken in the window does not come back here.
-    while (cpu.id == CpuId(0) && reap_step()) hal::interrupt_window();
+    bool reaped = false;
+    for (; cpu.id == CpuId(0) && reap_step(); reaped = true) hal::interrupt_window();
+    if (reaped) leave(cpu, hal::now());  // what went may have set a server free
     hal::idle();
   }
   if (next.entity != nullptr && cpu.id == CpuId(0)) (void)reap_step();
