@@ -67,21 +67,6 @@ sched::Dispatch choose(Cpu& cpu, Time now) noexcept {
   }
 }
 
-// Whom the scheduler picks. An overrun's consequence may change that; and a context whose job was abandoned while its
-// thread waits for something that is not time becomes ready at its next release all the same: it is blocked again.
-sched::Dispatch choose(Cpu& cpu, Time now) noexcept {
-  for (;;) {
-    const sched::Dispatch next = cpu.scheduler.pick(now);
-    if (next.overrun != nullptr) [[unlikely]] {
-      note_overrun(cpu, static_cast<SchedulingContext&>(*next.overrun), now);
-      continue;
-    }
-    const Thread* const thread = owner_of(next);
-    if (thread == nullptr || next.context == nullptr || thread->state <= ThreadState::await_release) return next;
-    cpu.scheduler.block(*next.context, now);
-  }
-}
-
 }  // namespace
 
 KernelParameters& parameters() noexcept { return g_parameters; }

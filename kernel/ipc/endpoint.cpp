@@ -27,19 +27,19 @@ void copy_words(hal::UserState& from, hal::UserState& to) noexcept {
 }
 
 // For the time of `caller`'s call.
-// A call is served at the endpoint's ceiling, if that is above the caller's priority; the reply restores what was.
 void raise_to(Cpu& cpu, Thread& caller, Priority ceiling, Time now) noexcept {
   SchedulingContext* const context = caller.account.context;
   if (context == nullptr) return;
-  caller.call_priority = context->priority();
+  caller.priority_at_call = context->priority();
   if (ceiling > context->priority()) cpu.scheduler.set_priority(*context, ceiling, now);
 }
 
-void restore_priority(Cpu& cpu, Thread& caller, Time now) noexcept {
+// To what it had when it called: a ceiling, if it is a server itself. True if that was lower.
+bool lower_again(Cpu& cpu, Thread& caller, Time now) noexcept {
   SchedulingContext* const context = caller.account.context;
-  if (context != nullptr && context->priority() != caller.call_priority) {
-    cpu.scheduler.set_priority(*context, caller.call_priority, now);
-  }
+  if (context == nullptr || context->priority() == caller.priority_at_call) return false;
+  cpu.scheduler.set_priority(*context, caller.priority_at_call, now);
+  return true;
 }
 
 // The caller gets its account back. True if another may be more urgent now.

@@ -65,7 +65,6 @@ class Thread : public sched::TimedNode, public ListHook<EndpointTag> {
   Thread* server = nullptr;
   Priority priority_at_call{};         // its context's, while it is being served
   Endpoint* queued_at = nullptr;
-  Priority call_priority{};            // its context's, when it called
   // As a server: whom to answer, and where it waits for calls.
   Thread* caller = nullptr;
   Endpoint* serving = nullptr;
