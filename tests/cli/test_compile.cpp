@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
+#include <filesystem>
+
 #include "capos/schema/manifest.hpp"
 #include "manifest/check.hpp"
 #include "manifests.hpp"
@@ -37,6 +39,20 @@ TEST(Compile, HandsOnTheCompilersErrorsUnderTheGivenName) {
             file.path() +
                 ":2:30-36: error: Struct has no field named 'bugdet'.\n"
                 "  hint: valid here: schemaVersion, kernelParams, binaries, initConfig\n");
+}
+
+TEST(Compile, NamesAFileAsItWasGivenFromAnyDirectory) {
+  const ScratchFile file("a.capnp",
+                         std::string(kUsing) + "const a :M.SystemManifest = (binaries = [(nam = 7)]);\n");
+  const auto before = std::filesystem::current_path();
+  for (const auto& directory :
+       {std::filesystem::path("/"), std::filesystem::path(file.path()).parent_path()}) {
+    std::filesystem::current_path(directory);
+    EXPECT_EQ(complaints(file.path()), file.path() +
+                                           ":2:43-46: error: Struct has no field named 'nam'.\n"
+                                           "  hint: did you mean 'name'? valid here: name, path\n");
+  }
+  std::filesystem::current_path(before);
 }
 
 TEST(Compile, SuggestsTheFieldThatWasMeant) {

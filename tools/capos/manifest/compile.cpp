@@ -37,17 +37,25 @@ Compiled<Captured> evaluate(const Paths& paths, const fs::path& file, const std:
   return std::move(*result);
 }
 
+// The compiler names a file below the working directory without that directory.
+std::string named_by_compiler(const fs::path& file) {
+  std::error_code error;
+  const fs::path below = file.lexically_relative(fs::current_path(error));
+  return error || below.empty() || below.native().starts_with("..") ? file.string() : below.string();
+}
+
 // The errors among what the compiler wrote, with `file` named as `shown`. The demand for a file id is left
 // out: a manifest is never imported by its id.
-Findings errors_in(const std::string& text, const std::string& file, const std::string& shown) {
+Findings errors_in(const std::string& text, const fs::path& file, const std::string& shown) {
   constexpr std::string_view kMark = ": error: ";
+  const std::string prefix = named_by_compiler(file) + ":";
   Findings findings;
   std::istringstream lines(text);
   for (std::string line; std::getline(lines, line);) {
     const auto mark = line.find(kMark);
     if (mark == std::string::npos || line.find("File does not declare an ID") != std::string::npos) continue;
     std::string place = line.substr(0, mark);
-    if (place.starts_with(file + ":")) place.replace(0, file.size(), shown);
+    if (place.starts_with(prefix)) place.replace(0, prefix.size(), shown + ":");
     findings.push_back({place, "", line.substr(mark + kMark.size()), ""});
   }
   return findings;
@@ -99,7 +107,7 @@ Compiled<CompiledFile> compile_constant(const Paths& paths, const std::string& f
   const std::string name = chosen ? (*chosen)->name : kNoName;
   auto run = evaluate(paths, absolute, name);
   if (!run) return std::unexpected(run.error());
-  if (auto findings = errors_in(run->err, absolute.string(), file); !findings.empty()) {
+  if (auto findings = errors_in(run->err, absolute, file); !findings.empty()) {
     for (auto& finding : findings) add_hint(finding, file, map);
     return std::unexpected(CompileFailure(std::move(findings)));
   }
