@@ -30,7 +30,7 @@ AdmissionService start_service(System& system) noexcept {
   for (const auto service : system.config().services()) {
     for (const auto item : service.exports()) {
       if (item.interface() != schema::Admission::kInterfaceId) continue;
-      make_exports(system, service);
+      make_exports(system, index);
       spawn_service(system, index);
       const auto mapped = runtime::map_object(
           system.runtime, runtime::Capability<schema::MemoryObject>(answer_buffer(system, service)), runtime::Access::read);
@@ -59,6 +59,18 @@ std::span<const wire::Word> ask(const System& system, const AdmissionService& se
   give_up(system, kRefused, name, {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
 }
 
+// Ceilings as the certificate's blocking assumes them: nested servers included.
+void note_servers(System& system, schema::IslandCertificate::Reader claim) noexcept {
+  for (const auto call : claim.calls()) {
+    if (call.server() >= kMaxServices) continue;
+    const auto task = claim.tasks()[call.task()];
+    ServerPlace& place = system.servers[call.server()];
+    place.called = true;
+    place.cpu = task.cpu();
+    if (task.priority() > place.ceiling) place.ceiling = task.priority();
+  }
+}
+
 void submit(System& system, std::span<const wire::Word> certificate, std::uint32_t index,
             schema::Island::Reader island) noexcept {
   wire::MessageReader message(certificate);
@@ -79,12 +91,9 @@ void submit(System& system, std::span<const wire::Word> certificate, std::uint32
     if (system.tasks_count == kMaxTasks || place >= contexts.size()) {
       give_up(system, kStartFailed, island.name(), "too many tasks");
     }
-    system.tasks[system.tasks_count++] = {.service = task.service(),
-                                          .context = answer->cap(contexts[place]),
-                                          .priority = claim.tasks()[place].priority(),
-                                          .cpu = claim.tasks()[place].cpu()};
-    ++place;
+    system.tasks[system.tasks_count++] = {.service = task.service(), .context = answer->cap(contexts[place++])};
   }
+  note_servers(system, claim);
 }
 
 }  // namespace

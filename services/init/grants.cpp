@@ -19,22 +19,6 @@ abi::CapId allocate(const System& system, std::uint64_t bytes, std::string_view 
   return answer->cap(answer->reader().object());
 }
 
-// The most urgent priority of the island tasks that call "service.export".
-std::uint8_t ceiling_of(const System& system, std::string_view service, std::string_view name) noexcept {
-  std::uint8_t ceiling = 0;
-  std::size_t place = 0;
-  for (const auto island : system.config().islands()) {
-    for (const auto task : island.tasks()) {
-      const std::uint8_t priority = system.tasks[place++].priority;
-      for (const auto call : task.calls()) {
-        const ServerPath server = split(call.server());
-        if (server.service == service && server.name == name && priority > ceiling) ceiling = priority;
-      }
-    }
-  }
-  return ceiling;
-}
-
 // What a grant of a kernel service is called in init's own CapSet.
 std::string_view own_name(schema::KernelService service) noexcept {
   switch (service) {
@@ -78,7 +62,8 @@ void make_buffers(System& system) noexcept {
   }
 }
 
-void make_exports(System& system, schema::Service::Reader service) noexcept {
+void make_exports(System& system, std::uint32_t index) noexcept {
+  const auto service = system.config().services()[index];
   auto objects = system.runtime.need<schema::ObjectFactory>("objects");
   for (const auto item : service.exports()) {
     if (system.exports_count == kMaxExports) give_up(system, kStartFailed, service.name(), "too many exports");
@@ -88,7 +73,7 @@ void make_exports(System& system, schema::Service::Reader service) noexcept {
     place.interface_id = item.interface();
     auto made = objects->create_endpoint([&](auto params) {
       params.set_interface_id(item.interface());
-      params.set_ceiling(ceiling_of(system, service.name(), item.name()));
+      params.set_ceiling(system.servers[index].ceiling);
     });
     if (!made.has_value()) give_up(system, kStartFailed, service.name(), made.error().text());
     place.endpoint = made->cap(made->reader().endpoint());

@@ -3,7 +3,6 @@
 #include "boot_pack.hpp"
 #include "capos/abi/exit_code.hpp"
 #include "capos/runtime/text.hpp"
-#include "capos/schema/admission.hpp"
 #include "system.hpp"
 
 namespace capos::init {
@@ -37,10 +36,9 @@ int program_main(capos::runtime::Runtime& runtime) {
   make_buffers(system);
   make_notifications(system);
   admit_islands(system);
-  for (const auto service : services) {
-    bool made = false;
-    for (const auto item : service.exports()) made = made || item.interface() == schema::Admission::kInterfaceId;
-    if (!made || system.islands[0].is_null()) make_exports(system, service);
+  // The admission service, if islands asked for it, has been made already.
+  for (std::uint32_t index = 0; index < services.size(); ++index) {
+    if (system.processes[index].is_null()) make_exports(system, index);
   }
   for (std::uint32_t index = 0; index < services.size(); ++index) {
     if (system.processes[index].is_null()) spawn_service(system, index);

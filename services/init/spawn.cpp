@@ -17,18 +17,10 @@ const TaskPlace* task_of(const System& system, std::string_view service) noexcep
   return nullptr;
 }
 
-// A passive server runs where its callers do: on the CPU of the task that calls it, else where the manifest says.
-std::uint16_t cpu_of(const System& system, schema::Service::Reader service) noexcept {
-  std::size_t place = 0;
-  for (const auto island : system.config().islands()) {
-    for (const auto task : island.tasks()) {
-      const std::uint16_t cpu = system.tasks[place++].cpu;
-      for (const auto call : task.calls()) {
-        if (split(call.server()).service == service.name()) return cpu;
-      }
-    }
-  }
-  return service.cpu();
+// A passive server runs where the tasks that call it do, else where the manifest says.
+std::uint16_t cpu_of(const System& system, std::uint32_t index) noexcept {
+  const ServerPlace& place = system.servers[index];
+  return place.called ? place.cpu : system.config().services()[index].cpu();
 }
 
 bool is_own_export(const System& system, std::size_t index, schema::Service::Reader service) noexcept {
@@ -92,7 +84,7 @@ void spawn_service(System& system, std::uint32_t index) noexcept {
     params.set_name(service.name());
     params.set_program(service.binary());
     grants.write(params, transfers);
-    params.set_cpu(cpu_of(system, service));
+    params.set_cpu(cpu_of(system, index));
     params.set_memory_pages(bytes_of(service.memory()) / kPage);
     if (task != nullptr) params.set_context(transfers.add(task->context));
     params.set_passive(service.passive());

@@ -30,7 +30,12 @@ struct ExportPlace {
 struct TaskPlace {
   std::string_view service;
   abi::CapId context;
-  std::uint8_t priority = 0;
+};
+
+// What a certificate says of a passive server: the priority it serves at, and where its callers run.
+struct ServerPlace {
+  bool called = false;
+  std::uint8_t ceiling = 0;
   std::uint16_t cpu = 0;
 };
 
@@ -48,6 +53,7 @@ struct System {
   std::size_t tasks_count = 0;
   std::array<abi::CapId, kMaxIslands> islands{};
   std::array<abi::CapId, kMaxServices> processes{};
+  std::array<ServerPlace, kMaxServices> servers{};
   // Told to the service that holds the host channel: write out what there is; and its answer.
   abi::CapId flush;
   abi::CapId flushed;
@@ -70,8 +76,8 @@ struct ServerPath {
 
 // --- grants.cpp: memory, endpoints, capabilities.
 void make_buffers(System& system) noexcept;
-// The endpoints of one service's exports. ceiling: of calls on scheduling contexts, by task priorities.
-void make_exports(System& system, schema::Service::Reader service) noexcept;
+// The endpoints of one service's exports, at the ceiling of its place.
+void make_exports(System& system, std::uint32_t index) noexcept;
 void make_notifications(System& system) noexcept;
 [[nodiscard]] abi::CapId find_grant(const System& system, schema::Grant::Reader grant) noexcept;
 // Memory that holds the service's configuration; null if it has none.
