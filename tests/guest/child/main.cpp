@@ -120,7 +120,8 @@ int play(const Child& child) noexcept {
     case Role::wait_in_job: return run_periodic(child);
     case Role::periodic_sleep: return sleep_as_task(child);
     case Role::hog: return run_hog(child);
-    case Role::caller_job: return run_caller_job(child);
+    case Role::caller_job:
+    case Role::call_then_compute: return run_caller_job(child);
     case Role::foreign_map: return map_into_another(child);
     case Role::quota: return exhaust_quota(child);
     case Role::sleep_raw: return sleep_as_told(child);

@@ -36,7 +36,7 @@ void carry_out(const Child& child, Registers& registers) noexcept {
       registers.interface_id = b;
       return;
     case Method::exit: runtime::exit_process(55);
-    case Method::fault: asm volatile("ud2");
+    case Method::fault: __builtin_trap();
     case Method::busy: child.compute_until(child.now() + a); return answer(registers, a);
     case Method::sleep: child.sleep(a); return answer(registers, a);
     case Method::nested: return answer(registers, call_service(child, "next", static_cast<std::uint16_t>(a), b, 0));
@@ -85,6 +85,7 @@ int run_caller_job(const Child& child) noexcept {
         call_service(child, "service", static_cast<std::uint16_t>(child.argument() & 0xff), 1'000 * (child.argument() >> 8), 0);
     publish(out[1], result);
     publish(out[2], child.now() - release->scheduled_ns);
+    if (child.role() == Role::call_then_compute) child.compute_until(child.now() + 1'000 * (child.argument() >> 8));
     publish(out[0], jobs);
   }
 }

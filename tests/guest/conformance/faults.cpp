@@ -5,7 +5,7 @@
 namespace conformance {
 namespace {
 
-constexpr std::int64_t kDivide = 0, kBreakpoint = 3, kInvalid = 6, kGeneral = 13, kPageFault = 14, kSimd = 19;
+constexpr std::int64_t kDivide = 0, kBreakpoint = 3, kInvalid = 6, kGeneral = 13, kPageFault = 14, kX87 = 16;
 
 void expect_fault(Guest& guest, Fault fault, std::int64_t vector, std::uint64_t address) noexcept {
   Child child(guest, {.role = Role::fault, .argument = static_cast<std::uint32_t>(fault)});
@@ -75,8 +75,8 @@ constexpr Case kCases[] = {
     {"fault non-canonical address", faults_with<Fault::non_canonical, kGeneral>},
     {"fault stack overflow meets the guard", stack_overflow},
     {"fault breakpoint", faults_with<Fault::breakpoint, kBreakpoint>},
-    {"fault interrupt instruction", faults_with<Fault::overflow_trap, 4>},
-    {"fault SIMD", faults_with<Fault::simd, kSimd>},
+    {"fault interrupt instruction", faults_with<Fault::overflow_trap, kGeneral>},
+    {"fault x87 division", faults_with<Fault::x87, kX87>},
     {"fault misaligned vector", faults_with<Fault::alignment_fault, kGeneral>},
     {"fault leaves others alone", others_go_on},
     {"fault on other CPUs", faults_on_other_cpus},

@@ -128,8 +128,8 @@ void being_served(Guest& guest, Method method, std::uint64_t argument) noexcept 
   Child next(guest, {.role = Role::client, .argument = static_cast<std::uint32_t>(Method::increment), .grants = calls});
   CHECK(next.exits(6));
 }
-void served_while_server_computes(Guest& guest) noexcept { being_served(guest, Method::busy, 10 * kMillisecond); }
-void served_while_server_sleeps(Guest& guest) noexcept { being_served(guest, Method::sleep, 10 * kMillisecond); }
+void served_while_server_computes(Guest& guest) noexcept { being_served(guest, Method::busy, 60 * kMillisecond); }
+void served_while_server_sleeps(Guest& guest) noexcept { being_served(guest, Method::sleep, 60 * kMillisecond); }
 void served_while_server_waits(Guest& guest) noexcept { being_served(guest, Method::gate, 0); }
 
 // A chain: caller -> first -> second. Any of them dies while the second computes, sleeps, or waits.
@@ -145,7 +145,7 @@ void chain(Guest& guest, Method method, unsigned victim) noexcept {
   const Grant calls[] = {{"service", one.client.cap()}, {"out", out.cap()}};
   Child caller(guest, {.role = Role::told_client, .argument = static_cast<std::uint32_t>(Method::nested), .grants = calls});
   out.set(1, static_cast<std::uint64_t>(method));
-  out.set(3, 6 * kMillisecond);
+  out.set(3, 60 * kMillisecond);
   out.set(0, 1);
   CHECK(out.reaches(2, 1));
   guest.sleep(1 * kMillisecond);
@@ -191,7 +191,7 @@ void serving(Guest& guest, Method method, std::uint64_t argument) noexcept {
   const auto disconnected = static_cast<std::int64_t>(kStatusCode) + static_cast<int>(TransportError::disconnected);
   CHECK(caller.exits(disconnected));
 }
-void server_computing(Guest& guest) noexcept { serving(guest, Method::busy, 20 * kMillisecond); }
+void server_computing(Guest& guest) noexcept { serving(guest, Method::busy, 60 * kMillisecond); }
 void server_sleeping(Guest& guest) noexcept { serving(guest, Method::sleep, 1000 * kMillisecond); }
 void server_waiting(Guest& guest) noexcept { serving(guest, Method::gate, 0); }
 

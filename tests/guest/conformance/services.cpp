@@ -97,7 +97,7 @@ void trace_rings_open(Guest& guest) noexcept {
     const auto mapped = runtime::map_object(guest.runtime, memory.borrow(), runtime::Access::read);
     CHECK(mapped.has_value());
     const auto& header = *reinterpret_cast<const abi::TraceRingHeader*>(mapped->data());
-    const bool right = header.magic == abi::kTraceRingMagic && header.cpu == cpu && header.head > 0;
+    const bool right = header.magic == abi::kTraceRingMagic && header.cpu == cpu && (cpu != 0 || header.head > 0);
     (void)guest.memory->unmap(reinterpret_cast<std::uint64_t>(mapped->data()), mapped->size());
     CHECK(right);
     CHECK(invalid(runtime::map_object(guest.runtime, memory.borrow(), runtime::Access::read_write), KernelError::bad_protection));

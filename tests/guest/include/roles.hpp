@@ -25,6 +25,7 @@ enum class Role : std::uint8_t {
   overrun_once,   // job argument does not end for two periods; records as periodic
   wait_in_job,    // its first job waits on "event", after that as periodic
   caller_job,     // each job calls "service" with method = argument; word 0 counts answers, word 1 last status
+  call_then_compute,  // as caller_job, and computes as long again after each answer
   foreign_map,    // maps through "victim", another's VirtualMemory; exits with the exception word
   quota,          // allocates frames until refused: exits with the pages it got
   sleep_raw,      // once word 0 of "out" is set: sleepUntil(word 1), having set word 2
@@ -53,7 +54,7 @@ enum class Fault : std::uint8_t {
   stack_overflow,
   breakpoint,
   overflow_trap,
-  simd,
+  x87,
   alignment_fault,
   cpuid_like_rdmsr,
   count,

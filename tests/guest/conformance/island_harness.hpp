@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+// Certificates made by hand, honest ones and others, and the islands that they admit.
+#pragma once
+
+#include <array>
+
+#include "harness.hpp"
+
+namespace conformance {
+
+// Of manifest.capnp.
+inline constexpr std::uint16_t kRunLate = 0, kSkip = 1, kHold = 2, kStopTask = 3;
+
+struct Task {
+  std::string_view name = "task";
+  std::uint64_t period_us = 1'000;
+  std::uint64_t budget_ns = 100 * kMicrosecond;
+  std::uint64_t deadline_ns = 0;  // 0: the period
+  std::uint8_t priority = 100;
+  std::uint64_t response_ns = 0;  // 0: the deadline
+  std::uint64_t blocking_ns = 0;
+  std::uint16_t on_miss = kRunLate;
+  std::uint16_t on_overrun = kHold;
+  std::uint16_t cpu = 0xffff;  // the island's
+  std::uint32_t numerator = 0, denominator = 0;  // of the period in seconds; 0: period_us
+};
+
+struct CallOf {
+  std::uint16_t task = 0, server = 0;
+  std::uint64_t wcet_ns = 0;
+};
+
+// A claim, changed by the cases that forge.
+struct Claim {
+  std::span<const Task> tasks;
+  std::span<const CallOf> calls{};
+  std::uint16_t cpu = 0;
+  bool slack = true;
+  std::uint32_t format = 1;
+  std::uint64_t release_overhead_ns = 0;  // added to the machine's
+  std::uint64_t version_change = 0;
+  std::uint64_t chain_bound_ns = 0;       // of a chain over all tasks; 0: none
+  std::uint64_t chain_latency_ns = 0;
+};
+
+// CPU 1 without slack if there is one, else CPU 0 with slack.
+[[nodiscard]] Claim honest(Guest& guest, std::span<const Task> tasks) noexcept;
+
+inline constexpr std::size_t kMostTasks = 4;
+
+// An admitted island; retired when it goes.
+class Island {
+ public:
+  Island(Guest& guest, const Claim& claim) noexcept;
+  ~Island();
+  Island(const Island&) = delete;
+  Island& operator=(const Island&) = delete;
+  [[nodiscard]] bool admitted() const noexcept { return static_cast<bool>(island_); }
+  [[nodiscard]] std::string_view refusal() const noexcept { return refusal_.view(); }
+  [[nodiscard]] abi::CapId context(std::size_t task) const noexcept { return contexts_[task].cap(); }
+  [[nodiscard]] std::uint16_t cpu() const noexcept { return cpu_; }
+  [[nodiscard]] OwnedCapability<schema::RealtimeIsland>& island() noexcept { return island_; }
+  // Starts the releases in half a millisecond; returns when, 0 if that was refused.
+  [[nodiscard]] std::uint64_t activate() noexcept;
+  [[nodiscard]] schema::RealtimeIsland::Status::Results::Value status() noexcept;
+  // Gives the capability up without retiring.
+  void drop() noexcept { island_ = {}; }
+
+ private:
+  Guest& guest_;
+  std::uint16_t cpu_;
+  OwnedCapability<schema::RealtimeIsland> island_;
+  std::array<OwnedCapability<schema::SchedulingContext>, kMostTasks> contexts_;
+  runtime::Text<200> refusal_;
+};
+
+// The machine's overheads as the kernel holds them against certificates.
+struct MachineOverheads {
+  std::uint64_t release = 0, context_switch = 0, blocking = 0, jitter = 0;
+};
+[[nodiscard]] MachineOverheads machine_overheads(Guest& guest) noexcept;
+
+// Whether a text holds another.
+[[nodiscard]] bool contains(std::string_view text, std::string_view part) noexcept;
+
+}  // namespace conformance
