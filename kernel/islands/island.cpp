@@ -152,7 +152,8 @@ void Island::destroy() noexcept {
 Outcome Island::activate(CallContext& call, const Interface::Activate::Params::Value& params,
                          Interface::Activate::Results::Value&) noexcept {
   const Time start = Time::from_ns(params.start_ns);
-  if (state_ != State::admitted || start < call.now || start - call.now > Duration::s(3600)) {
+  // Compared as times: a difference of more than 2^63 ns would look like one into the past.
+  if (state_ != State::admitted || start < call.now || start > call.now + Duration::s(3600)) {
     return Outcome::failed(KernelError::bad_state);
   }
   for (unsigned task = 0; task < count_; ++task) {
