@@ -11,6 +11,7 @@ namespace capos::kernel {
 void Notification::destroy() noexcept { heap_delete(this); }
 
 bool Notification::set(std::uint64_t bits) noexcept {
+  if (bits == 0) return false;
   bits_.fetch_or(bits, std::memory_order_seq_cst);
   Thread* const waiting = waiter_.take();
   if (waiting == nullptr) return false;

@@ -176,9 +176,10 @@ interface BootPackage @0xf0a1b6c8d2e34719 {
 interface Notification @0xf0a1b6c8d2e3471a {
   # A word of event bits.
   signal @0 (bits :UInt64) -> ();
-  # Sets bits; wakes the waiter. Never blocks.
+  # Sets bits; wakes the waiter. Never blocks. No effect if `bits` is 0.
   wait @1 () -> (bits :UInt64);
-  # Takes all bits, blocking while there are none. Errors: busy if another thread waits.
+  # Takes all bits, blocking while there are none. Returns 0 only if another thread took them by poll() while this one,
+  # on another CPU, was being woken. Errors: busy if another thread waits.
   poll @2 () -> (bits :UInt64);
   # Takes all bits; 0 if there are none.
 }
