@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <new>
 #include <utility>
 
@@ -14,6 +15,12 @@ namespace capos::kernel {
 // 64-byte aligned, or nullptr. size: at most 4096.
 [[nodiscard]] void* heap_allocate(std::size_t size) noexcept;
 void heap_release(void* memory, std::size_t size) noexcept;
+
+// Frames ever cut up, and bytes of them in use, each object with its whole place. O(1).
+struct HeapUse {
+  std::uint64_t pages = 0, bytes = 0;
+};
+[[nodiscard]] HeapUse heap_use() noexcept;
 
 template <typename T, typename... Arguments>
 [[nodiscard]] T* heap_new(Arguments&&... arguments) noexcept {

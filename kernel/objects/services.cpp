@@ -123,7 +123,10 @@ class FrameAllocatorService final : public SingletonObject<FrameAllocatorService
   }
   Outcome available(CallContext&, const schema::FrameAllocator::Available::Params::Value&,
                     schema::FrameAllocator::Available::Results::Value& results) noexcept {
+    const HeapUse use = heap_use();
     results.free_pages = frames().lock()->free_frames();
+    results.pool_pages = use.pages;
+    results.pool_bytes = use.bytes;
     return Outcome::done();
   }
 };

@@ -118,8 +118,9 @@ interface FrameAllocator @0xf0a1b6c8d2e34715 {
   allocate @0 (pages :UInt64) -> (object :MemoryObject);
   # Zeroed memory of pages * 4096 bytes, charged to the caller. Errors: outOfMemory, outOfCapabilities, badRange
   # for zero or more than 65536 pages.
-  available @1 () -> (freePages :UInt64);
-  # Frames of the machine that nobody has.
+  available @1 () -> (freePages :UInt64, poolPages :UInt64, poolBytes :UInt64);
+  # Frames of the machine that nobody has; frames in the pools of the kernel's objects, which only grow; and how much of
+  # them is in use.
 }
 
 interface VirtualMemory @0xf0a1b6c8d2e34716 {
