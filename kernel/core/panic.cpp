@@ -22,11 +22,14 @@ void print_address(std::string_view label, std::uint64_t address) noexcept {
   line.print();
 }
 
-void print_stack(std::uint64_t frame_pointer) noexcept {
+// From where it happened outwards.
+void print_stack(std::uint64_t instruction_pointer, std::uint64_t frame_pointer) noexcept {
   constexpr unsigned kDeepest = 24;
   hal::console_write("stack:\n");
+  print_address("  ", instruction_pointer);
   for (unsigned depth = 0; depth < kDeepest && hal::is_kernel_stack(frame_pointer); ++depth) {
     const auto* const frame = reinterpret_cast<const std::uint64_t*>(frame_pointer);
+    if (frame[1] == 0) break;
     print_address("  ", frame[1]);
     if (frame[0] <= frame_pointer) break;
     frame_pointer = frame[0];
@@ -45,8 +48,8 @@ void print_events(const Cpu& cpu) noexcept {
   }
 }
 
-[[noreturn]] void die(std::uint64_t frame_pointer) noexcept {
-  print_stack(frame_pointer);
+[[noreturn]] void die(std::uint64_t instruction_pointer, std::uint64_t frame_pointer) noexcept {
+  print_stack(instruction_pointer, frame_pointer);
   if (hal::cpu_local() != nullptr) print_events(Cpu::current());
   hal::power_off(hal::kExitPanic);
 }
@@ -64,7 +67,7 @@ void begin(std::string_view what) noexcept {
 
 void panic(std::string_view what) noexcept {
   begin(what);
-  die(reinterpret_cast<std::uint64_t>(__builtin_frame_address(0)));
+  die(reinterpret_cast<std::uint64_t>(&panic), reinterpret_cast<std::uint64_t>(__builtin_frame_address(0)));
 }
 
 }  // namespace capos::kernel
@@ -78,7 +81,7 @@ void on_kernel_fault(const FaultInfo& fault, std::string_view registers, std::ui
       .hex(fault.address, 16).print();
   kernel::print_address("at ", instruction_pointer);
   console_write(registers);
-  kernel::die(frame_pointer);
+  kernel::die(instruction_pointer, frame_pointer);
 }
 
 }  // namespace capos::hal
