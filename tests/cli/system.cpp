@@ -7,7 +7,7 @@
 
 namespace capos::cli {
 
-Run run_command(std::vector<std::string> words, const std::string& name) {
+SystemRun run_command(std::vector<std::string> words, const std::string& name) {
   const auto scratch = TemporaryDirectory::make();
   EXPECT_TRUE(scratch.has_value());
   words.insert(words.begin(), CAPOS_COMMAND);
@@ -16,7 +16,7 @@ Run run_command(std::vector<std::string> words, const std::string& name) {
   options.environment = {{"CAPOS_ROOT", CAPOS_SOURCE_DIR}, {"CAPOS_OUT", scratch->path().string()}};
   auto process = capture(words, std::chrono::minutes(20), options);
   EXPECT_TRUE(process.has_value());
-  Run run;
+  SystemRun run;
   run.process = process.value_or(Captured{});
   run.console = read_text(scratch->path() / name / "console.log").value_or("");
   const auto text = read_text(scratch->path() / name / "result.json");
@@ -24,7 +24,7 @@ Run run_command(std::vector<std::string> words, const std::string& name) {
   return run;
 }
 
-Run run_demo(std::vector<std::string> words) {
+SystemRun run_demo(std::vector<std::string> words) {
   words.insert(words.begin(), {"demo", "--accel", "tcg"});
   return run_command(std::move(words), "demo");
 }

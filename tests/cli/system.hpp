@@ -13,7 +13,7 @@
 
 namespace capos::cli {
 
-struct Run {
+struct SystemRun {
   Captured process;
   nlohmann::json result;  // result.json of the run; null if there is none
   std::string console;
@@ -21,9 +21,9 @@ struct Run {
 };
 
 // Runs the built command with its results in a directory of its own. `name` is the run's directory below it.
-[[nodiscard]] Run run_command(std::vector<std::string> words, const std::string& name);
+[[nodiscard]] SystemRun run_command(std::vector<std::string> words, const std::string& name);
 // ./capos demo in the deterministic machine.
-[[nodiscard]] Run run_demo(std::vector<std::string> words);
+[[nodiscard]] SystemRun run_demo(std::vector<std::string> words);
 
 // The task of that name in a result.
 [[nodiscard]] nlohmann::json task_of(const nlohmann::json& result, const std::string& name);

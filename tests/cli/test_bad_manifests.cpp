@@ -45,8 +45,8 @@ TEST_P(BadManifest, GivesItsExactText) {
   EXPECT_NE(said, "") << base << " is not bad";
 }
 
-INSTANTIATE_TEST_SUITE_P(Fixtures, BadManifest, testing::ValuesIn(names()), [](const auto& info) {
-  std::string name = info.param;
+INSTANTIATE_TEST_SUITE_P(Fixtures, BadManifest, testing::ValuesIn(names()), [](const auto& given) {
+  std::string name = given.param;
   std::ranges::replace(name, '-', '_');
   return name;
 });

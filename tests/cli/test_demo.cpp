@@ -13,13 +13,13 @@ constexpr std::uint64_t kMostQuantum = 2000;
 constexpr std::uint64_t kMostBootWork = 5'000'000;
 
 // Ten seconds under full load, once for all tests that look at it.
-const Run& full_run() {
-  static const Run run = run_demo({"--seconds", "10"});
+const SystemRun& full_run() {
+  static const SystemRun run = run_demo({"--seconds", "10"});
   return run;
 }
 
 TEST(Demo, PassesUnderFullLoad) {
-  const Run& run = full_run();
+  const SystemRun& run = full_run();
   EXPECT_TRUE(run.process.state.exited(0)) << run.text();
   ASSERT_TRUE(run.result.is_object()) << run.text();
   EXPECT_EQ(run.result["verdict"], "pass");
@@ -54,8 +54,8 @@ TEST(Demo, StatesASmallQuantumAndAShortBoot) {
 }
 
 TEST(Demo, LoadChangesTheControllersWorstResponseByLessThanAFifth) {
-  const Run idle = run_demo({"--seconds", "3", "--load", "none"});
-  const Run loaded = run_demo({"--seconds", "3", "--load", "all"});
+  const SystemRun idle = run_demo({"--seconds", "3", "--load", "none"});
+  const SystemRun loaded = run_demo({"--seconds", "3", "--load", "all"});
   const json before = task_of(idle.result, "control");
   const json after = task_of(loaded.result, "control");
   ASSERT_TRUE(before.is_object() && after.is_object()) << idle.text() << loaded.text();
@@ -66,8 +66,8 @@ TEST(Demo, LoadChangesTheControllersWorstResponseByLessThanAFifth) {
 }
 
 TEST(Demo, RepeatsToTheDigit) {
-  Run first = run_demo({"--seconds", "1"});
-  Run second = run_demo({"--seconds", "1"});
+  SystemRun first = run_demo({"--seconds", "1"});
+  SystemRun second = run_demo({"--seconds", "1"});
   ASSERT_TRUE(first.result.is_object()) << first.text();
   ASSERT_TRUE(second.result.is_object()) << second.text();
   first.result.erase("host");
@@ -77,7 +77,7 @@ TEST(Demo, RepeatsToTheDigit) {
 
 TEST(Demo, RunsOnOneAndOnFourCpus) {
   for (const char* cpus : {"1", "4"}) {
-    const Run run = run_demo({"--seconds", "1", "--cpus", cpus});
+    const SystemRun run = run_demo({"--seconds", "1", "--cpus", cpus});
     EXPECT_TRUE(run.process.state.exited(0)) << cpus << " CPUs: " << run.text();
   }
 }
@@ -85,7 +85,7 @@ TEST(Demo, RunsOnOneAndOnFourCpus) {
 class DemoFault : public testing::TestWithParam<const char*> {};
 
 TEST_P(DemoFault, IsContained) {
-  const Run run = run_demo({"--seconds", "3", "--fault", GetParam()});
+  const SystemRun run = run_demo({"--seconds", "3", "--fault", GetParam()});
   EXPECT_TRUE(run.process.state.exited(0)) << run.text();
   ASSERT_TRUE(run.result.contains("fault")) << run.text();
   const json fault = run.result["fault"];
@@ -98,7 +98,7 @@ TEST_P(DemoFault, IsContained) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Kinds, DemoFault, testing::Values("controller-hang", "controller-crash"),
-                         [](const auto& info) { return std::string(info.param).substr(11); });
+                         [](const auto& given) { return std::string(given.param).substr(11); });
 
 }  // namespace
 }  // namespace capos::cli

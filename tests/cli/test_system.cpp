@@ -13,7 +13,8 @@ constexpr std::uint64_t kMostMedian = 900;
 constexpr std::uint64_t kMostMaximum = 1500;
 
 TEST(BenchWakeup, StaysBelowItsBudgetUnderLoad) {
-  const Run run = run_command({"bench", "wakeup", "--samples", "2000", "--json", "-"}, "bench-wakeup-all");
+  const SystemRun run =
+      run_command({"bench", "wakeup", "--samples", "2000", "--json", "-"}, "bench-wakeup-all");
   ASSERT_TRUE(run.process.state.exited(0)) << run.text();
   const json lines = json::parse(run.process.out, nullptr, false);
   ASSERT_EQ(lines.size(), 2u) << run.process.out;
@@ -32,20 +33,20 @@ TEST(Refusal, OfTheGuestHasTheSameReason) {
   const json host = json::parse(run_command({"admit", manifest, "--json"}, "-").process.out, nullptr, false);
   ASSERT_EQ(host["verdict"], "refused");
   const std::string reason = host["islands"][0]["refusal"];
-  const Run run = run_command({"run", manifest, "--force", "--accel", "tcg", "--seconds", "1"}, "run");
+  const SystemRun run = run_command({"run", manifest, "--force", "--accel", "tcg", "--seconds", "1"}, "run");
   EXPECT_TRUE(run.process.state.exited(1)) << run.text();
   EXPECT_NE(run.console.find(reason), std::string::npos) << run.text();
 }
 
 TEST(Run, BootsTheExamples) {
   for (const char* manifest : {"configs/examples/minimal.capnp", "configs/examples/two-rate.capnp"}) {
-    const Run run = run_command({"run", manifest, "--accel", "tcg", "--seconds", "1"}, "run");
+    const SystemRun run = run_command({"run", manifest, "--accel", "tcg", "--seconds", "1"}, "run");
     EXPECT_TRUE(run.process.state.exited(0)) << manifest << ": " << run.text();
   }
 }
 
 TEST(Gdb, StopsAtTheKernelsEntry) {
-  const Run run = run_command({"gdb", "--batch", "--ex", "info program"}, "gdb");
+  const SystemRun run = run_command({"gdb", "--batch", "--ex", "info program"}, "gdb");
   if (run.process.err.find("cannot run gdb") != std::string::npos) GTEST_SKIP() << "gdb is not installed";
   EXPECT_TRUE(run.process.state.exited(0)) << run.text();
   EXPECT_NE(run.process.out.find("kernel_main"), std::string::npos) << run.text();

@@ -13,7 +13,7 @@ namespace capos::cli {
 struct Adjustment {
   std::string load = "all";       // none, cpu, memory, ipc, all: which load services stay
   unsigned cpus = 0;              // 0: as the manifest says
-  std::string fault;              // "", controller-hang, controller-crash
+  std::string fault{};            // "", controller-hang, controller-crash
   std::uint64_t fault_at_ns = 0;  // after the islands' start
 };
 
