@@ -21,3 +21,10 @@ const binaries :List(M.Binary) = [
   (name = "conformance", path = "services/conformance"),
   (name = "child", path = "services/conformance-child"),
 ];
+
+const noInit :M.SystemManifest = (
+  schemaVersion = 1,
+  kernelParams = (cpus = 1),
+  binaries = .binaries,
+  initConfig = (init = "nobody"),
+);

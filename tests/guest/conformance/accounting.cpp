@@ -1,37 +1,43 @@
 // SPDX-License-Identifier: Apache-2.0
 // What comes back: after everything that a case made is gone, exactly as many frames are free as before.
-#include "harness.hpp"
+#include "island_harness.hpp"
 
 namespace conformance {
 namespace {
 
-std::uint64_t free_pages(Guest& guest) noexcept {
+// What everything that exists takes: frames, those in the pools of kernel objects apart, and bytes of those pools.
+struct Use {
+  std::uint64_t free_pages = 0, pool_bytes = 0;
+  bool operator==(const Use&) const noexcept = default;
+};
+
+Use use_now(Guest& guest) noexcept {
   const auto found = guest.frames->available();
-  return found.has_value() ? found->free_pages : 0;
+  return found.has_value() ? Use{found->free_pages + found->pool_pages, found->pool_bytes} : Use{};
 }
 
 // The reaper works when CPU 0 has nothing better to do.
-std::uint64_t settled(Guest& guest) noexcept {
-  std::uint64_t last = free_pages(guest);
+Use settled(Guest& guest) noexcept {
+  Use last = use_now(guest);
   for (int same = 0; same < 3;) {
     guest.sleep(1 * kMillisecond);
-    const std::uint64_t now = free_pages(guest);
+    const Use now = use_now(guest);
     same = now == last ? same + 1 : 0;
     last = now;
   }
   return last;
 }
 
-// Runs `use` once to let the kernel's object pools grow to their size, then checks that it takes nothing.
-template <typename Use>
-void takes_nothing(Guest& guest, Use&& use) noexcept {
-  use();
-  const std::uint64_t before = settled(guest);
-  for (int round = 0; round < 3; ++round) use();
-  const std::uint64_t after = settled(guest);
+template <typename Work>
+void takes_nothing(Guest& guest, Work&& work) noexcept {
+  const Use before = settled(guest);
+  for (int round = 0; round < 3; ++round) work();
+  const Use after = settled(guest);
   if (before != after) {
-    guest.note("before", before);
-    guest.note("after", after);
+    guest.note("pages-before", before.free_pages);
+    guest.note("pages-after", after.free_pages);
+    guest.note("bytes-before", before.pool_bytes);
+    guest.note("bytes-after", after.pool_bytes);
   }
   CHECK(before == after);
 }
@@ -101,6 +107,38 @@ void services(Guest& guest) noexcept {
   });
 }
 
+void islands(Guest& guest) noexcept {
+  const Task tasks[] = {{.name = "a", .priority = 20, .response_ns = 400 * kMicrosecond},
+                        {.name = "b", .priority = 10, .response_ns = 700 * kMicrosecond}};
+  takes_nothing(guest, [&] {
+    Shared out(guest);
+    auto service = make_service(guest);
+    const Grant grants[] = {{"out", out.cap()}, {"service", service.client.cap()}, {"serve", service.endpoint.cap()}};
+    Island island(guest, honest(guest, tasks));
+    if (!island.admitted()) return guest.fail("refused", 0, island.refusal());
+    Child server(guest, {.role = Role::server, .grants = grants, .cpu = island.cpu(), .passive = true});
+    Child a(guest, {.role = Role::periodic, .argument = 40, .grants = grants, .context = island.context(0)});
+    Child b(guest, {.role = Role::caller_job, .argument = static_cast<std::uint32_t>(Method::exit), .grants = grants, .context = island.context(1)});
+    if (!a.becomes_ready() || !b.becomes_ready() || island.activate() == 0) return guest.fail("activation", 0, "refused");
+    (void)out.reaches(0, 3);
+  });
+}
+
+void waits(Guest& guest) noexcept {
+  takes_nothing(guest, [&] {
+    const Notice event = make_notification(guest);
+    for (std::uint16_t cpu = 0; cpu < guest.cpus; ++cpu) {
+      const Grant grants[] = {{"event", event.cap()}};
+      Child waiter(guest, {.role = Role::waiter, .grants = grants, .cpu = cpu});
+      (void)waiter.becomes_ready();
+      const Grant watches[] = {{"process", waiter.process().cap()}};
+      Child watcher(guest, {.role = Role::process_waiter, .grants = watches, .cpu = cpu});
+      (void)watcher.becomes_ready();
+      if (cpu == 0) (void)event.borrow()->signal(1);
+    }
+  });
+}
+
 constexpr Case kCases[] = {
     {"accounting of processes", processes},
     {"accounting of faults", faulting_processes},
@@ -109,6 +147,8 @@ constexpr Case kCases[] = {
     {"accounting of spent quotas", quotas},
     {"accounting of full tables", capabilities},
     {"accounting of services", services},
+    {"accounting of waits", waits},
+    {"accounting of islands", islands},
 };
 
 }  // namespace
