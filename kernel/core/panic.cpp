@@ -38,7 +38,7 @@ void print_stack(std::uint64_t instruction_pointer, std::uint64_t frame_pointer)
 
 void print_events(const Cpu& cpu) noexcept {
   constexpr std::uint64_t kEvents = 12;
-  hal::console_write("last trace events (newest first): time kind source a b c\n");
+  Line().text("last trace events of cpu ").decimal(cpu.id.value()).text(" (newest first): time kind source a b c").print();
   for (std::uint64_t age = 0; age < kEvents; ++age) {
     const std::uint64_t* const words = cpu.trace.recent(age);
     if (words == nullptr) break;
@@ -48,9 +48,19 @@ void print_events(const Cpu& cpu) noexcept {
   }
 }
 
+// This CPU's first; the others have been stopped.
+void print_all_events() noexcept {
+  if (hal::cpu_local() == nullptr) return;
+  print_events(Cpu::current());
+  for (std::uint16_t id = 0; id < kMaxCpus; ++id) {
+    const Cpu* const cpu = Cpu::find(CpuId(id));
+    if (cpu != nullptr && cpu != &Cpu::current()) print_events(*cpu);
+  }
+}
+
 [[noreturn]] void die(std::uint64_t instruction_pointer, std::uint64_t frame_pointer) noexcept {
   print_stack(instruction_pointer, frame_pointer);
-  if (hal::cpu_local() != nullptr) print_events(Cpu::current());
+  print_all_events();
   hal::power_off(hal::kExitPanic);
 }
 
