@@ -25,10 +25,11 @@ echo nmi >&3
 wait "$qemu"
 status=$?
 exec 3>&-
-cat "$scratch/console" "$scratch/qemu"
+tr -d '\r' <"$scratch/console" >"$scratch/report"
+cat "$scratch/report" "$scratch/qemu"
 bad=0
 expect() {
-  if sed -n '/KERNEL PANIC/,$p' "$scratch/console" | grep -qE "$2"; then
+  if sed -n '/KERNEL PANIC/,$p' "$scratch/report" | grep -qE "$2"; then
     echo "ok panic.$1"
   else
     echo "FAILED panic.$1 (the report lacks: $2)"
@@ -41,7 +42,7 @@ expect vector '^vector 2, '
 expect registers 'rip [0-9a-f]{16}  rsp [0-9a-f]{16}'
 expect address '^at 0x[0-9a-f]{16}'
 # In the kernel the place has a name; in a program it has none.
-if grep -q '^at 0x0000' "$scratch/console"; then
+if grep -q '^at 0x0000' "$scratch/report"; then
   expect stack '^  0x0000[0-9a-f]{12}$'
 else
   expect stack '^  0xffff[0-9a-f]{12} [a-z].*\+0x[0-9a-f]+$'
