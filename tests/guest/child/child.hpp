@@ -14,7 +14,9 @@ class Child {
  public:
   explicit Child(runtime::Runtime& own) noexcept : runtime(own) {}
   runtime::Runtime& runtime;
-  [[nodiscard]] Role role() const noexcept { return static_cast<Role>(runtime.number() & ((1u << kRoleBits) - 1)); }
+  [[nodiscard]] Role role() const noexcept {
+    return static_cast<Role>(runtime.number() & ((1u << kRoleBits) - 1));
+  }
   [[nodiscard]] std::uint32_t argument() const noexcept {
     return static_cast<std::uint32_t>(runtime.number() >> kRoleBits);
   }
@@ -36,11 +38,13 @@ class Child {
   }
 };
 
-inline void publish(std::uint64_t& word, std::uint64_t value) noexcept { __atomic_store_n(&word, value, __ATOMIC_RELEASE); }
+inline void publish(std::uint64_t& word, std::uint64_t value) noexcept {
+  __atomic_store_n(&word, value, __ATOMIC_RELEASE);
+}
 
 // What a call came to, as an exit code or an answer.
-[[nodiscard]] std::uint64_t call_service(const Child& child, std::string_view name, std::uint16_t method, std::uint64_t a,
-                                         std::uint64_t b) noexcept;
+[[nodiscard]] std::uint64_t call_service(const Child& child, std::string_view name, std::uint16_t method,
+                                         std::uint64_t a, std::uint64_t b) noexcept;
 
 // Each returns the exit code.
 [[noreturn]] void commit(Fault fault) noexcept;

@@ -70,7 +70,8 @@ int call_as_told(const Child& child) noexcept {
   std::uint64_t* const out = child.out();
   while (__atomic_load_n(out, __ATOMIC_ACQUIRE) == 0) child.sleep(100'000);
   publish(out[2], 1);
-  return static_cast<int>(call_service(child, "service", static_cast<std::uint16_t>(child.argument()), out[1], out[3]));
+  return static_cast<int>(
+      call_service(child, "service", static_cast<std::uint16_t>(child.argument()), out[1], out[3]));
 }
 
 int sleep_as_told(const Child& child) noexcept {
@@ -99,36 +100,59 @@ int sleep_as_task(const Child& child) noexcept {
 
 int play(const Child& child) noexcept {
   switch (child.role()) {
-    case Role::exit_with: return static_cast<int>(child.argument());
-    case Role::fault: commit(static_cast<Fault>(child.argument()));
-    case Role::compute: compute(child);
-    case Role::sleeper: child.sleep(child.argument() * std::uint64_t{1'000'000}); return 7;
-    case Role::sleeper_loop: sleep_for_ever(child);
-    case Role::waiter: return wait_once(child);
+    case Role::exit_with:
+      return static_cast<int>(child.argument());
+    case Role::fault:
+      commit(static_cast<Fault>(child.argument()));
+    case Role::compute:
+      compute(child);
+    case Role::sleeper:
+      child.sleep(child.argument() * std::uint64_t{1'000'000});
+      return 7;
+    case Role::sleeper_loop:
+      sleep_for_ever(child);
+    case Role::waiter:
+      return wait_once(child);
     case Role::signaller: {
       const auto done = child.runtime.need<schema::Notification>("event")->signal(child.argument());
       return done.has_value() ? 0 : 90;
     }
-    case Role::wait_loop: wait_for_ever(child);
-    case Role::server: return serve(child);
+    case Role::wait_loop:
+      wait_for_ever(child);
+    case Role::server:
+      return serve(child);
     case Role::client:
-      return static_cast<int>(call_service(child, "service", static_cast<std::uint16_t>(child.argument()), 5, 6));
-    case Role::client_loop: call_for_ever(child);
-    case Role::vectors: return check_vectors(child);
+      return static_cast<int>(
+          call_service(child, "service", static_cast<std::uint16_t>(child.argument()), 5, 6));
+    case Role::client_loop:
+      call_for_ever(child);
+    case Role::vectors:
+      return check_vectors(child);
     case Role::periodic:
     case Role::overrun_once:
-    case Role::wait_in_job: return run_periodic(child);
-    case Role::periodic_sleep: return sleep_as_task(child);
-    case Role::hog: return run_hog(child);
+    case Role::wait_in_job:
+      return run_periodic(child);
+    case Role::periodic_sleep:
+      return sleep_as_task(child);
+    case Role::hog:
+      return run_hog(child);
     case Role::caller_job:
-    case Role::call_then_compute: return run_caller_job(child);
-    case Role::foreign_map: return map_into_another(child);
-    case Role::quota: return exhaust_quota(child);
-    case Role::sleep_raw: return sleep_as_told(child);
-    case Role::fill_table: return fill_table(child);
-    case Role::process_waiter: return wait_for_process(child);
-    case Role::told_client: return call_as_told(child);
-    case Role::ring_abuse: return abuse_ring(child);
+    case Role::call_then_compute:
+      return run_caller_job(child);
+    case Role::foreign_map:
+      return map_into_another(child);
+    case Role::quota:
+      return exhaust_quota(child);
+    case Role::sleep_raw:
+      return sleep_as_told(child);
+    case Role::fill_table:
+      return fill_table(child);
+    case Role::process_waiter:
+      return wait_for_process(child);
+    case Role::told_client:
+      return call_as_told(child);
+    case Role::ring_abuse:
+      return abuse_ring(child);
   }
   return 99;
 }

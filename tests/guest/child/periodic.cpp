@@ -10,14 +10,16 @@ constexpr std::uint64_t kGap = 8'000;  // ns between two looks at the clock: the
 
 void write(std::uint64_t* out, std::uint64_t number, const Record& record) noexcept {
   auto* const place = out + kFirst + number * kRecordWords;
-  const std::uint64_t words[kRecordWords] = {record.index,    record.scheduled, record.actual,   record.previous,
-                                             record.deadline, record.skipped,   record.finished, record.status};
+  const std::uint64_t words[kRecordWords] = {record.index,    record.scheduled, record.actual,
+                                             record.previous, record.deadline,  record.skipped,
+                                             record.finished, record.status};
   for (std::size_t i = 0; i < kRecordWords; ++i) place[i] = words[i];
   publish(out[0], number + 1);
 }
 
 // What the job does. Returns a word for the record.
-std::uint64_t do_job(const Child& child, std::uint64_t index, std::uint64_t scheduled, std::uint64_t period) noexcept {
+std::uint64_t do_job(const Child& child, std::uint64_t index, std::uint64_t scheduled,
+                     std::uint64_t period) noexcept {
   if (child.role() == Role::overrun_once && index == child.argument()) {
     child.compute_until(scheduled + 2 * period + period / 2);
   }
@@ -43,8 +45,8 @@ int run_periodic(const Child& child) noexcept {
     const std::uint64_t status = do_job(child, release->index, release->scheduled_ns, period);
     if (number >= jobs) continue;
     write(out, number,
-          {release->index, release->scheduled_ns, release->actual_ns, release->previous_ns, release->deadline_ns,
-           release->skipped, child.now(), status});
+          {release->index, release->scheduled_ns, release->actual_ns, release->previous_ns,
+           release->deadline_ns, release->skipped, child.now(), status});
   }
 }
 

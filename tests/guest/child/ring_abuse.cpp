@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Calls that block, sent through the ring, where nothing may block: each must be refused and leave the thread free.
+// Calls that block, sent through the ring, where nothing may block: each must be refused and leave the thread
+// free.
 #include "capos/abi/ring.hpp"
 #include "capos/runtime/system_call.hpp"
 #include "child.hpp"
@@ -51,11 +52,14 @@ int abuse_ring(const Child& child) noexcept {
       submit(timer, schema::Timer::kInterfaceId, schema::Timer::SleepUntil::kOrdinal);
       return collect(2);
     case 1:
-      submit(child.runtime.find_any("event"), schema::Notification::kInterfaceId, schema::Notification::Wait::kOrdinal);
-      submit(child.runtime.find_any("other"), schema::Notification::kInterfaceId, schema::Notification::Wait::kOrdinal);
+      submit(child.runtime.find_any("event"), schema::Notification::kInterfaceId,
+             schema::Notification::Wait::kOrdinal);
+      submit(child.runtime.find_any("other"), schema::Notification::kInterfaceId,
+             schema::Notification::Wait::kOrdinal);
       return collect(2);
     case 2:
-      submit(child.runtime.find_any("process"), schema::ProcessHandle::kInterfaceId, schema::ProcessHandle::Wait::kOrdinal);
+      submit(child.runtime.find_any("process"), schema::ProcessHandle::kInterfaceId,
+             schema::ProcessHandle::Wait::kOrdinal);
       return collect(1);
     default:
       submit(child.runtime.find_any("self.context"), schema::SchedulingContext::kInterfaceId,

@@ -35,13 +35,22 @@ void carry_out(const Child& child, Registers& registers) noexcept {
       registers.operation = kReply | (a + 1) << 16;
       registers.interface_id = b;
       return;
-    case Method::exit: runtime::exit_process(55);
-    case Method::fault: __builtin_trap();
-    case Method::busy: child.compute_until(child.now() + a); return answer(registers, a);
-    case Method::sleep: child.sleep(a); return answer(registers, a);
-    case Method::nested: return answer(registers, call_service(child, "next", static_cast<std::uint16_t>(a), b, 0));
-    case Method::gate: return answer(registers, wait_at_gate(child));
-    case Method::caller: return answer(registers, registers.cap);
+    case Method::exit:
+      runtime::exit_process(55);
+    case Method::fault:
+      __builtin_trap();
+    case Method::busy:
+      child.compute_until(child.now() + a);
+      return answer(registers, a);
+    case Method::sleep:
+      child.sleep(a);
+      return answer(registers, a);
+    case Method::nested:
+      return answer(registers, call_service(child, "next", static_cast<std::uint16_t>(a), b, 0));
+    case Method::gate:
+      return answer(registers, wait_at_gate(child));
+    case Method::caller:
+      return answer(registers, registers.cap);
   }
   registers.operation = kReply | 4ull << 16;  // unimplemented
   registers.interface_id = 0;
@@ -71,8 +80,9 @@ std::uint64_t call_service(const Child& child, std::string_view name, std::uint1
   registers.words[0] = a;
   registers.words[1] = b;
   runtime::enter_kernel(registers);
-  return registers.status() == 0 ? registers.words[0]
-                                 : kStatusCode + static_cast<std::uint64_t>(-std::int64_t{registers.status()});
+  return registers.status() == 0
+             ? registers.words[0]
+             : kStatusCode + static_cast<std::uint64_t>(-std::int64_t{registers.status()});
 }
 
 int run_caller_job(const Child& child) noexcept {
@@ -82,10 +92,12 @@ int run_caller_job(const Child& child) noexcept {
     const auto release = context->wait_next_release();
     if (!release.has_value()) return 93;
     const std::uint64_t result =
-        call_service(child, "service", static_cast<std::uint16_t>(child.argument() & 0xff), 1'000 * (child.argument() >> 8), 0);
+        call_service(child, "service", static_cast<std::uint16_t>(child.argument() & 0xff),
+                     1'000 * (child.argument() >> 8), 0);
     publish(out[1], result);
     publish(out[2], child.now() - release->scheduled_ns);
-    if (child.role() == Role::call_then_compute) child.compute_until(child.now() + 1'000 * (child.argument() >> 8));
+    if (child.role() == Role::call_then_compute)
+      child.compute_until(child.now() + 1'000 * (child.argument() >> 8));
     publish(out[0], jobs);
   }
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Vector state across preemption: all sixteen registers and both control words keep what this thread put there.
+// Vector state across preemption: all sixteen registers and both control words keep what this thread put
+// there.
 #include "child.hpp"
 
 namespace conformance {
@@ -25,8 +26,8 @@ void hold_avx(const Vectors& in, Vectors& out, std::uint64_t rounds) noexcept {
       ".irp n, 0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15\n\tvmovups %%ymm\\n, \\n*32(%2)\n\t.endr\n\tvzeroupper"
       : "+r"(rounds)
       : "r"(&in), "r"(&out)
-      : "memory", "cc", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10",
-        "xmm11", "xmm12", "xmm13", "xmm14", "xmm15");
+      : "memory", "cc", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9",
+        "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15");
 }
 
 void hold_sse(const Vectors& in, Vectors& out, std::uint64_t rounds) noexcept {
@@ -36,8 +37,8 @@ void hold_sse(const Vectors& in, Vectors& out, std::uint64_t rounds) noexcept {
       ".irp n, 0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15\n\tmovups %%xmm\\n, \\n*32(%2)\n\t.endr"
       : "+r"(rounds)
       : "r"(&in), "r"(&out)
-      : "memory", "cc", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10",
-        "xmm11", "xmm12", "xmm13", "xmm14", "xmm15");
+      : "memory", "cc", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9",
+        "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15");
 }
 
 bool same(const Vectors& a, const Vectors& b, unsigned width) noexcept {

@@ -5,7 +5,8 @@
 namespace conformance {
 namespace {
 
-// What everything that exists takes: frames, those in the pools of kernel objects apart, and bytes of those pools.
+// What everything that exists takes: frames, those in the pools of kernel objects apart, and bytes of those
+// pools.
 struct Use {
   std::uint64_t free_pages = 0, pool_bytes = 0;
   bool operator==(const Use&) const noexcept = default;
@@ -102,7 +103,9 @@ void services(Guest& guest) noexcept {
     const Grant serves[] = {{"serve", service.endpoint.cap()}};
     const Grant calls[] = {{"service", service.client.cap()}};
     Child server(guest, {.role = Role::server, .grants = serves});
-    Child client(guest, {.role = Role::client, .argument = static_cast<std::uint32_t>(Method::sleep), .grants = calls});
+    Child client(
+        guest,
+        {.role = Role::client, .argument = static_cast<std::uint32_t>(Method::sleep), .grants = calls});
     (void)server.becomes_ready();
   });
 }
@@ -113,13 +116,18 @@ void islands(Guest& guest) noexcept {
   takes_nothing(guest, [&] {
     Shared out(guest);
     auto service = make_service(guest);
-    const Grant grants[] = {{"out", out.cap()}, {"service", service.client.cap()}, {"serve", service.endpoint.cap()}};
+    const Grant grants[] = {
+        {"out", out.cap()}, {"service", service.client.cap()}, {"serve", service.endpoint.cap()}};
     Island island(guest, honest(guest, tasks));
     if (!island.admitted()) return guest.fail("refused", 0, island.refusal());
     Child server(guest, {.role = Role::server, .grants = grants, .cpu = island.cpu(), .passive = true});
     Child a(guest, {.role = Role::periodic, .argument = 40, .grants = grants, .context = island.context(0)});
-    Child b(guest, {.role = Role::caller_job, .argument = static_cast<std::uint32_t>(Method::exit), .grants = grants, .context = island.context(1)});
-    if (!a.becomes_ready() || !b.becomes_ready() || island.activate() == 0) return guest.fail("activation", 0, "refused");
+    Child b(guest, {.role = Role::caller_job,
+                    .argument = static_cast<std::uint32_t>(Method::exit),
+                    .grants = grants,
+                    .context = island.context(1)});
+    if (!a.becomes_ready() || !b.becomes_ready() || island.activate() == 0)
+      return guest.fail("activation", 0, "refused");
     (void)out.reaches(0, 3);
   });
 }

@@ -12,26 +12,34 @@ constexpr std::uint64_t kTolerance = 8 * kMicrosecond;
 struct Interval {
   std::uint64_t begin, end;
 };
-Interval interval(const Shared& out, std::size_t n) noexcept { return {out.word(8 + 2 * n), out.word(9 + 2 * n)}; }
+Interval interval(const Shared& out, std::size_t n) noexcept {
+  return {out.word(8 + 2 * n), out.word(9 + 2 * n)};
+}
 
 // Beside a well-behaved task of lower priority, which must not notice.
 void hog_with(Guest& guest, std::uint16_t on_overrun) noexcept {
   Shared hog_out(guest), good_out(guest);
-  const Task tasks[] = {{.name = "hog", .budget_ns = kBudget, .priority = 50, .response_ns = 500 * kMicrosecond, .on_overrun = on_overrun},
-                        {.name = "good", .budget_ns = 100 * kMicrosecond, .priority = 40, .response_ns = 900 * kMicrosecond}};
+  const Task tasks[] = {
+      {.name = "hog",
+       .budget_ns = kBudget,
+       .priority = 50,
+       .response_ns = 500 * kMicrosecond,
+       .on_overrun = on_overrun},
+      {.name = "good", .budget_ns = 100 * kMicrosecond, .priority = 40, .response_ns = 900 * kMicrosecond}};
   Island island(guest, honest(guest, tasks));
   if (!island.admitted()) guest.fail("refused", 0, island.refusal());
   CHECK(island.admitted());
   const Grant to_hog[] = {{"out", hog_out.cap()}}, to_good[] = {{"out", good_out.cap()}};
   Child hog(guest, {.role = Role::hog, .grants = to_hog, .context = island.context(0)});
-  Child good(guest, {.role = Role::periodic, .argument = 30, .grants = to_good, .context = island.context(1)});
+  Child good(guest,
+             {.role = Role::periodic, .argument = 30, .grants = to_good, .context = island.context(1)});
   CHECK(hog.becomes_ready() && good.becomes_ready());
   const std::uint64_t start = island.activate();
   CHECK(start != 0 && good_out.reaches(0, 30));
   const auto status = island.status();
   CHECK(status.overruns >= 1);
   for (std::size_t n = 0; n < 30; ++n) {
-    CHECK(good_out.word(8 + n * kRecordWords) == n);                                            // none skipped
+    CHECK(good_out.word(8 + n * kRecordWords) == n);  // none skipped
     CHECK(good_out.word(8 + n * kRecordWords + 6) <= good_out.word(8 + n * kRecordWords + 4));  // none late
   }
   const std::uint64_t count = hog_out.word(0);
@@ -80,7 +88,8 @@ void overrun_once(Guest& guest, std::uint16_t on_overrun, std::uint16_t on_miss)
   Island island(guest, honest(guest, tasks));
   CHECK(island.admitted());
   const Grant grants[] = {{"out", out.cap()}};
-  Child child(guest, {.role = Role::overrun_once, .argument = 3, .grants = grants, .context = island.context(0)});
+  Child child(guest,
+              {.role = Role::overrun_once, .argument = 3, .grants = grants, .context = island.context(0)});
   CHECK(child.becomes_ready() && island.activate() != 0 && out.reaches(0, 12));
   const auto word = [&](std::size_t n, std::size_t i) { return out.word(8 + n * kRecordWords + i); };
   std::uint64_t expected = 0, skipped = 0;

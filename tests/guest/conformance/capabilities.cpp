@@ -47,12 +47,14 @@ void forged_generation(Guest& guest) noexcept {
   const abi::CapId real = guest.timer.cap();
   for (const std::uint32_t forged : {0u, real.generation() + 1, real.generation() - 1, 0xffff'ffffu}) {
     if (forged == real.generation()) continue;
-    CHECK(raw_call(abi::CapId::make(real.slot(), forged), kTimer, 0).status == status_of(TransportError::invalid_cap));
+    CHECK(raw_call(abi::CapId::make(real.slot(), forged), kTimer, 0).status ==
+          status_of(TransportError::invalid_cap));
   }
 }
 
 void wrong_interface(Guest& guest) noexcept {
-  for (const std::uint64_t interface_id : {schema::Notification::kInterfaceId, std::uint64_t{0}, ~std::uint64_t{0}}) {
+  for (const std::uint64_t interface_id :
+       {schema::Notification::kInterfaceId, std::uint64_t{0}, ~std::uint64_t{0}}) {
     const RawCall call = raw_call(guest.timer.cap(), interface_id, 0);
     CHECK(call.status == status_of(TransportError::exception));
     CHECK((call.exception & 0xffff) == static_cast<std::uint64_t>(ExceptionType::unimplemented));

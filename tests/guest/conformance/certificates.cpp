@@ -66,8 +66,16 @@ void budget_zero_and_huge(Guest& guest) noexcept {
   forge_task(guest, "range", [](Task& t) { t.budget_ns = ~std::uint64_t{0}; });
 }
 void period_zero_and_short(Guest& guest) noexcept {
-  forge_task(guest, "period", [](Task& t) { t.period_us = 0; t.deadline_ns = 400 * kMicrosecond; });
-  forge_task(guest, "(task)", [](Task& t) { t.period_us = 9; t.budget_ns = 5'000; t.deadline_ns = 8'000; t.response_ns = 8'000; });
+  forge_task(guest, "period", [](Task& t) {
+    t.period_us = 0;
+    t.deadline_ns = 400 * kMicrosecond;
+  });
+  forge_task(guest, "(task)", [](Task& t) {
+    t.period_us = 9;
+    t.budget_ns = 5'000;
+    t.deadline_ns = 8'000;
+    t.response_ns = 8'000;
+  });
 }
 void cpus_out_of_range(Guest& guest) noexcept {
   forge_task(guest, "CPU out of range", [](Task& t) { t.cpu = 16; });
@@ -103,15 +111,24 @@ void format_unknown(Guest& guest) noexcept {
 void no_tasks(Guest& guest) noexcept { expect_refusal(guest, honest(guest, {}), "task"); }
 
 void utilisation(Guest& guest) noexcept {
-  Task tasks[] = {{.name = "a", .budget_ns = 600 * kMicrosecond, .priority = 20, .response_ns = 900 * kMicrosecond},
-                  {.name = "b", .budget_ns = 600 * kMicrosecond, .priority = 10, .response_ns = 1'000 * kMicrosecond}};
+  Task tasks[] = {
+      {.name = "a", .budget_ns = 600 * kMicrosecond, .priority = 20, .response_ns = 900 * kMicrosecond},
+      {.name = "b", .budget_ns = 600 * kMicrosecond, .priority = 10, .response_ns = 1'000 * kMicrosecond}};
   expect_refusal(guest, honest(guest, tasks), "tried: ");
 }
 
 // Two tasks that fit by their priorities, and do not when the priorities are claimed the other way.
 void priorities_forged(Guest& guest) noexcept {
-  Task tasks[] = {{.name = "urgent", .period_us = 1'000, .budget_ns = 100 * kMicrosecond, .deadline_ns = 250 * kMicrosecond, .priority = 20},
-                  {.name = "long", .period_us = 4'000, .budget_ns = 800 * kMicrosecond, .deadline_ns = 4'000 * kMicrosecond, .priority = 10}};
+  Task tasks[] = {{.name = "urgent",
+                   .period_us = 1'000,
+                   .budget_ns = 100 * kMicrosecond,
+                   .deadline_ns = 250 * kMicrosecond,
+                   .priority = 20},
+                  {.name = "long",
+                   .period_us = 4'000,
+                   .budget_ns = 800 * kMicrosecond,
+                   .deadline_ns = 4'000 * kMicrosecond,
+                   .priority = 10}};
   {
     const Island island(guest, honest(guest, tasks));
     if (!island.admitted()) guest.fail("refused", 0, island.refusal());

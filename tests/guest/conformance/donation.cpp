@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Calls on scheduling contexts: the server works on its caller's time, at its ceiling, within the caller's budget.
+// Calls on scheduling contexts: the server works on its caller's time, at its ceiling, within the caller's
+// budget.
 #include "island_harness.hpp"
 
 namespace conformance {
@@ -7,12 +8,15 @@ namespace {
 
 constexpr std::uint64_t kStatus = kStatusCode;
 
-std::uint32_t calling(Method method, std::uint32_t us = 0) noexcept { return static_cast<std::uint32_t>(method) | us << 8; }
+std::uint32_t calling(Method method, std::uint32_t us = 0) noexcept {
+  return static_cast<std::uint32_t>(method) | us << 8;
+}
 
 // A service whose server is passive on the island's CPU.
 class PassiveServer {
  public:
-  PassiveServer(Guest& guest, std::uint16_t cpu, std::uint64_t minimum_budget = 0, std::uint8_t ceiling = 0) noexcept
+  PassiveServer(Guest& guest, std::uint16_t cpu, std::uint64_t minimum_budget = 0,
+                std::uint8_t ceiling = 0) noexcept
       : service_(make_service(guest, minimum_budget, ceiling)),
         event_(make_notification(guest)),
         grants_{Grant{"serve", service_.endpoint.cap()}, Grant{"event", event_.cap()}},
@@ -32,9 +36,13 @@ class PassiveServer {
   bool ready_ = false;
 };
 
-Task task(std::string_view name, std::uint8_t priority, std::uint64_t budget_us, std::uint16_t on_overrun = kHold,
-          std::uint64_t period_us = 2'000) noexcept {
-  return {.name = name, .period_us = period_us, .budget_ns = budget_us * kMicrosecond, .priority = priority, .on_overrun = on_overrun};
+Task task(std::string_view name, std::uint8_t priority, std::uint64_t budget_us,
+          std::uint16_t on_overrun = kHold, std::uint64_t period_us = 2'000) noexcept {
+  return {.name = name,
+          .period_us = period_us,
+          .budget_ns = budget_us * kMicrosecond,
+          .priority = priority,
+          .on_overrun = on_overrun};
 }
 
 void call_in_a_job(Guest& guest) noexcept {
@@ -44,7 +52,10 @@ void call_in_a_job(Guest& guest) noexcept {
   PassiveServer passive(guest, island.cpu());
   CHECK(island.admitted() && passive.ready());
   const Grant grants[] = {{"out", out.cap()}, {"service", passive.client()}};
-  Child caller(guest, {.role = Role::caller_job, .argument = calling(Method::increment), .grants = grants, .context = island.context(0)});
+  Child caller(guest, {.role = Role::caller_job,
+                       .argument = calling(Method::increment),
+                       .grants = grants,
+                       .context = island.context(0)});
   CHECK(caller.becomes_ready() && island.activate() != 0 && out.reaches(0, 20));
   CHECK(out.word(1) == 1);  // 0 + 1
   CHECK(island.status().misses == 0 && island.status().overruns == 0);
@@ -58,9 +69,16 @@ void least_budget(Guest& guest) noexcept {
   CHECK(island.admitted() && passive.ready());
   const Grant to_poor[] = {{"out", poor_out.cap()}, {"service", passive.client()}};
   const Grant to_rich[] = {{"out", rich_out.cap()}, {"service", passive.client()}};
-  Child poor(guest, {.role = Role::caller_job, .argument = calling(Method::increment), .grants = to_poor, .context = island.context(0)});
-  Child rich(guest, {.role = Role::caller_job, .argument = calling(Method::increment), .grants = to_rich, .context = island.context(1)});
-  CHECK(poor.becomes_ready() && rich.becomes_ready() && island.activate() != 0 && poor_out.reaches(0, 5) && rich_out.reaches(0, 5));
+  Child poor(guest, {.role = Role::caller_job,
+                     .argument = calling(Method::increment),
+                     .grants = to_poor,
+                     .context = island.context(0)});
+  Child rich(guest, {.role = Role::caller_job,
+                     .argument = calling(Method::increment),
+                     .grants = to_rich,
+                     .context = island.context(1)});
+  CHECK(poor.becomes_ready() && rich.becomes_ready() && island.activate() != 0 && poor_out.reaches(0, 5) &&
+        rich_out.reaches(0, 5));
   CHECK(poor_out.word(1) == kStatus + static_cast<std::uint64_t>(TransportError::budget_too_small));
   CHECK(rich_out.word(1) == 1);
 }
@@ -69,21 +87,29 @@ void least_budget(Guest& guest) noexcept {
 std::uint64_t lateness_of_upper(Guest& guest, std::uint8_t ceiling) noexcept {
   constexpr std::uint64_t kFailed = ~std::uint64_t{0};
   Shared upper_out(guest), lower_out(guest);
-  // The upper one is released every millisecond, the lower one every three: its call begins with the release of both,
-  // after the upper one's job; the call of 1100 us is under way at the next release of the upper one.
-  const Task tasks[] = {{.name = "upper", .period_us = 1'000, .budget_ns = 50 * kMicrosecond, .priority = 60, .blocking_ns = 0},
-                        {.name = "lower", .period_us = 6'000, .budget_ns = 2'600 * kMicrosecond, .priority = 40}};
+  // The upper one is released every millisecond, the lower one every three: its call begins with the release
+  // of both, after the upper one's job; the call of 1100 us is under way at the next release of the upper
+  // one.
+  const Task tasks[] = {
+      {.name = "upper", .period_us = 1'000, .budget_ns = 50 * kMicrosecond, .priority = 60, .blocking_ns = 0},
+      {.name = "lower", .period_us = 6'000, .budget_ns = 2'600 * kMicrosecond, .priority = 40}};
   Island island(guest, honest(guest, tasks));
   PassiveServer passive(guest, island.cpu(), 0, ceiling);
   if (!island.admitted() || !passive.ready()) return kFailed;
   const Grant to_upper[] = {{"out", upper_out.cap()}};
   const Grant to_lower[] = {{"out", lower_out.cap()}, {"service", passive.client()}};
-  Child upper(guest, {.role = Role::periodic, .argument = 12, .grants = to_upper, .context = island.context(0)});
-  Child lower(guest, {.role = Role::call_then_compute, .argument = calling(Method::busy, 1'100), .grants = to_lower, .context = island.context(1)});
-  if (!upper.becomes_ready() || !lower.becomes_ready() || island.activate() == 0 || !upper_out.reaches(0, 12)) return kFailed;
+  Child upper(guest,
+              {.role = Role::periodic, .argument = 12, .grants = to_upper, .context = island.context(0)});
+  Child lower(guest, {.role = Role::call_then_compute,
+                      .argument = calling(Method::busy, 1'100),
+                      .grants = to_lower,
+                      .context = island.context(1)});
+  if (!upper.becomes_ready() || !lower.becomes_ready() || island.activate() == 0 || !upper_out.reaches(0, 12))
+    return kFailed;
   std::uint64_t latest = 0;
   for (std::size_t n = 0; n < 12; ++n) {
-    const std::uint64_t late = upper_out.word(8 + n * kRecordWords + 2) - upper_out.word(8 + n * kRecordWords + 1);
+    const std::uint64_t late =
+        upper_out.word(8 + n * kRecordWords + 2) - upper_out.word(8 + n * kRecordWords + 1);
     latest = late > latest ? late : latest;
   }
   return latest;
@@ -105,12 +131,16 @@ void ceiling_ends_with_the_reply(Guest& guest) noexcept {
 // The call outlasts the budget: the server goes on in the next period, the caller gets its answer.
 void budget_ends_in_the_server(Guest& guest, std::uint16_t on_overrun) noexcept {
   Shared out(guest);
-  const Task tasks[] = {{.name = "caller", .period_us = 1'000, .budget_ns = 200 * kMicrosecond, .on_overrun = on_overrun}};
+  const Task tasks[] = {
+      {.name = "caller", .period_us = 1'000, .budget_ns = 200 * kMicrosecond, .on_overrun = on_overrun}};
   Island island(guest, honest(guest, tasks));
   PassiveServer passive(guest, island.cpu());
   CHECK(island.admitted() && passive.ready());
   const Grant grants[] = {{"out", out.cap()}, {"service", passive.client()}};
-  Child caller(guest, {.role = Role::caller_job, .argument = calling(Method::busy, 1'500), .grants = grants, .context = island.context(0)});
+  Child caller(guest, {.role = Role::caller_job,
+                       .argument = calling(Method::busy, 1'500),
+                       .grants = grants,
+                       .context = island.context(0)});
   CHECK(caller.becomes_ready() && island.activate() != 0 && out.reaches(0, 3));
   CHECK(out.word(1) == 1'500 * kMicrosecond && island.status().overruns >= 3);
 }
@@ -126,8 +156,14 @@ void stopped_in_the_server(Guest& guest) noexcept {
   CHECK(island.admitted() && passive.ready());
   const Grant to_bad[] = {{"out", bad_out.cap()}, {"service", passive.client()}};
   const Grant to_good[] = {{"out", good_out.cap()}, {"service", passive.client()}};
-  Child bad(guest, {.role = Role::caller_job, .argument = calling(Method::busy, 1'000), .grants = to_bad, .context = island.context(0)});
-  Child good(guest, {.role = Role::caller_job, .argument = calling(Method::increment), .grants = to_good, .context = island.context(1)});
+  Child bad(guest, {.role = Role::caller_job,
+                    .argument = calling(Method::busy, 1'000),
+                    .grants = to_bad,
+                    .context = island.context(0)});
+  Child good(guest, {.role = Role::caller_job,
+                     .argument = calling(Method::increment),
+                     .grants = to_good,
+                     .context = island.context(1)});
   CHECK(bad.becomes_ready() && good.becomes_ready() && island.activate() != 0);
   CHECK(good_out.reaches(0, 10));
   CHECK(good_out.word(1) == 1 && bad_out.word(0) == 0 && bad.alive());
@@ -141,8 +177,14 @@ void killed_while_served(Guest& guest) noexcept {
   CHECK(island.admitted() && passive.ready());
   const Grant to_bad[] = {{"out", bad_out.cap()}, {"service", passive.client()}};
   const Grant to_good[] = {{"out", good_out.cap()}, {"service", passive.client()}};
-  Child bad(guest, {.role = Role::caller_job, .argument = calling(Method::gate), .grants = to_bad, .context = island.context(0)});
-  Child good(guest, {.role = Role::caller_job, .argument = calling(Method::increment), .grants = to_good, .context = island.context(1)});
+  Child bad(guest, {.role = Role::caller_job,
+                    .argument = calling(Method::gate),
+                    .grants = to_bad,
+                    .context = island.context(0)});
+  Child good(guest, {.role = Role::caller_job,
+                     .argument = calling(Method::increment),
+                     .grants = to_good,
+                     .context = island.context(1)});
   CHECK(bad.becomes_ready() && good.becomes_ready() && island.activate() != 0);
   guest.sleep(2 * kMillisecond);
   CHECK(bad.process()->kill().has_value() && bad.ends(schema::ExitReason::killed, 0));
@@ -157,7 +199,10 @@ void server_dies_in_a_job(Guest& guest) noexcept {
   PassiveServer passive(guest, island.cpu(), 0, 90);
   CHECK(island.admitted() && passive.ready());
   const Grant grants[] = {{"out", out.cap()}, {"service", passive.client()}};
-  Child caller(guest, {.role = Role::caller_job, .argument = calling(Method::fault), .grants = grants, .context = island.context(0)});
+  Child caller(guest, {.role = Role::caller_job,
+                       .argument = calling(Method::fault),
+                       .grants = grants,
+                       .context = island.context(0)});
   CHECK(caller.becomes_ready() && island.activate() != 0 && out.reaches(0, 5));
   CHECK(out.word(1) == kStatus + static_cast<std::uint64_t>(TransportError::disconnected));
   CHECK(passive.server().ends(schema::ExitReason::fault, 6));
@@ -170,7 +215,10 @@ void retired_in_the_server(Guest& guest) noexcept {
   const auto serve_one = [&](PassiveServer& passive) {
     Island island(guest, honest(guest, tasks));
     const Grant grants[] = {{"out", out.cap()}, {"service", passive.client()}};
-    Child caller(guest, {.role = Role::caller_job, .argument = calling(Method::gate), .grants = grants, .context = island.context(0)});
+    Child caller(guest, {.role = Role::caller_job,
+                         .argument = calling(Method::gate),
+                         .grants = grants,
+                         .context = island.context(0)});
     if (!caller.becomes_ready() || island.activate() == 0) return false;
     guest.sleep(3 * kMillisecond);
     return island.island()->retire().has_value();

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// Endpoint: words both ways, exceptions, queueing, and the end of either side. Donation of contexts: donation.cpp.
+// Endpoint: words both ways, exceptions, queueing, and the end of either side. Donation of contexts:
+// donation.cpp.
 #include "harness.hpp"
 
 namespace conformance {
 namespace {
 
 constexpr std::uint64_t kServed = schema::Echo::kInterfaceId;
-constexpr std::int64_t kDisconnected = static_cast<std::int64_t>(kStatusCode) + static_cast<int>(TransportError::disconnected);
-constexpr std::int64_t kWrongCpu = static_cast<std::int64_t>(kStatusCode) + static_cast<int>(TransportError::wrong_cpu);
+constexpr std::int64_t kDisconnected =
+    static_cast<std::int64_t>(kStatusCode) + static_cast<int>(TransportError::disconnected);
+constexpr std::int64_t kWrongCpu =
+    static_cast<std::int64_t>(kStatusCode) + static_cast<int>(TransportError::wrong_cpu);
 
 RawCall call(const Service& service, Method method, std::uint64_t a = 0, std::uint64_t b = 0) noexcept {
   return raw_call(service.client.cap(), kServed, static_cast<std::uint16_t>(method), a, b);
@@ -15,7 +18,8 @@ RawCall call(const Service& service, Method method, std::uint64_t a = 0, std::ui
 
 // A service and its server.
 struct Served {
-  Served(Guest& guest, std::uint16_t cpu = 0) noexcept : service(make_service(guest)), event(make_notification(guest)) {
+  Served(Guest& guest, std::uint16_t cpu = 0) noexcept
+      : service(make_service(guest)), event(make_notification(guest)) {
     const Grant grants[] = {{"serve", service.endpoint.cap()}, {"event", event.cap()}};
     new (storage) Child(guest, {.role = Role::server, .grants = grants, .cpu = cpu});
     good = server().becomes_ready();
@@ -60,7 +64,8 @@ void interface_arrives(Guest& guest) noexcept {
   Served served(guest);
   CHECK(served.good);
   // This server ends with 92 when it is called by another interface than its own.
-  CHECK(raw_call(served.service.client.cap(), schema::Timer::kInterfaceId, 0).status == status_of(TransportError::disconnected));
+  CHECK(raw_call(served.service.client.cap(), schema::Timer::kInterfaceId, 0).status ==
+        status_of(TransportError::disconnected));
   CHECK(served.server().exits(92));
 }
 
@@ -91,7 +96,8 @@ void clients_queue(Guest& guest) noexcept {
   Served served(guest);
   CHECK(served.good);
   const Grant grants[] = {{"service", served.service.client.cap()}};
-  Child first(guest, {.role = Role::client, .argument = static_cast<std::uint32_t>(Method::gate), .grants = grants});
+  Child first(guest,
+              {.role = Role::client, .argument = static_cast<std::uint32_t>(Method::gate), .grants = grants});
   guest.sleep(1 * kMillisecond);
   Child second(guest, {.role = Role::client, .grants = grants});
   Child third(guest, {.role = Role::client, .grants = grants});
@@ -120,9 +126,13 @@ void server_ends_during_call(Guest& guest, Method method) noexcept {
   Served served(guest);
   CHECK(served.good);
   const Grant grants[] = {{"service", served.service.client.cap()}};
-  Child caller(guest, {.role = Role::client, .argument = static_cast<std::uint32_t>(Method::sleep), .grants = grants});
-  Child doomed(guest, {.role = Role::client, .argument = static_cast<std::uint32_t>(method), .grants = grants});
-  Child queued(guest, {.role = Role::client, .argument = static_cast<std::uint32_t>(Method::increment), .grants = grants});
+  Child caller(
+      guest, {.role = Role::client, .argument = static_cast<std::uint32_t>(Method::sleep), .grants = grants});
+  Child doomed(guest,
+               {.role = Role::client, .argument = static_cast<std::uint32_t>(method), .grants = grants});
+  Child queued(
+      guest,
+      {.role = Role::client, .argument = static_cast<std::uint32_t>(Method::increment), .grants = grants});
   CHECK(doomed.exits(kDisconnected));
   const auto end = queued.process()->wait();
   CHECK(end.has_value() && (end->code == kDisconnected || end->code == 6));
@@ -154,7 +164,8 @@ void one_of_two_servers_dies(Guest& guest) noexcept {
   Child first(guest, {.role = Role::server, .grants = grants});
   CHECK(first.becomes_ready());
   const Grant calls[] = {{"service", service.client.cap()}};
-  Child caller(guest, {.role = Role::client, .argument = static_cast<std::uint32_t>(Method::gate), .grants = calls});
+  Child caller(guest,
+               {.role = Role::client, .argument = static_cast<std::uint32_t>(Method::gate), .grants = calls});
   guest.sleep(1 * kMillisecond);
   Child second(guest, {.role = Role::server, .grants = grants});
   CHECK(second.becomes_ready());
@@ -175,7 +186,8 @@ void two_servers_share(Guest& guest) noexcept {
   Child second(guest, {.role = Role::server, .grants = grants});
   CHECK(first.becomes_ready() && second.becomes_ready());
   const Grant calls[] = {{"service", service.client.cap()}};
-  Child sleeper(guest, {.role = Role::client, .argument = static_cast<std::uint32_t>(Method::sleep), .grants = calls});
+  Child sleeper(
+      guest, {.role = Role::client, .argument = static_cast<std::uint32_t>(Method::sleep), .grants = calls});
   for (int i = 0; i < 10; ++i) CHECK(call(service, Method::increment, 1).words[0] == 2);
   CHECK(sleeper.exits(5));
 }
@@ -223,9 +235,14 @@ void early_client_elsewhere(Guest& guest) noexcept {
 }
 
 void create_bounds(Guest& guest) noexcept {
-  CHECK(invalid(guest.objects->create_endpoint([](auto params) { params.set_minimum_budget_ns(~std::uint64_t{0}); }), KernelError::bad_range));
-  CHECK(invalid(guest.objects->create_endpoint([](auto params) { params.set_minimum_budget_ns(3'600'000'000'001); }), KernelError::bad_range));
-  CHECK(guest.objects->create_endpoint([](auto params) { params.set_minimum_budget_ns(3'600'000'000'000); }).has_value());
+  CHECK(invalid(
+      guest.objects->create_endpoint([](auto params) { params.set_minimum_budget_ns(~std::uint64_t{0}); }),
+      KernelError::bad_range));
+  CHECK(invalid(
+      guest.objects->create_endpoint([](auto params) { params.set_minimum_budget_ns(3'600'000'000'001); }),
+      KernelError::bad_range));
+  CHECK(guest.objects->create_endpoint([](auto params) { params.set_minimum_budget_ns(3'600'000'000'000); })
+            .has_value());
 }
 
 // Best effort has no budget that could be too small.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Each fault of a program ends that program alone, with the right vector and address; threads keep their vectors.
+// Each fault of a program ends that program alone, with the right vector and address; threads keep their
+// vectors.
 #include "harness.hpp"
 
 namespace conformance {
@@ -52,7 +53,8 @@ void others_go_on(Guest& guest) noexcept {
 
 void faults_on_other_cpus(Guest& guest) noexcept {
   for (std::uint16_t cpu = 1; cpu < guest.cpus; ++cpu) {
-    Child child(guest, {.role = Role::fault, .argument = static_cast<std::uint32_t>(Fault::read_kernel), .cpu = cpu});
+    Child child(
+        guest, {.role = Role::fault, .argument = static_cast<std::uint32_t>(Fault::read_kernel), .cpu = cpu});
     CHECK(child.faults(kPageFault, kKernelAddress));
   }
 }

@@ -70,7 +70,8 @@ Memory make_memory(Guest& guest, std::uint64_t pages) noexcept {
 
 Notice make_notification(Guest& guest) noexcept {
   auto reply = guest.objects->create_notification([](auto) {});
-  return reply.has_value() ? reply->capability<schema::Notification>(reply->reader().notification()) : Notice();
+  return reply.has_value() ? reply->capability<schema::Notification>(reply->reader().notification())
+                           : Notice();
 }
 
 Service make_service(Guest& guest, std::uint64_t minimum_budget, std::uint8_t ceiling) noexcept {
@@ -83,7 +84,8 @@ Service make_service(Guest& guest, std::uint64_t minimum_budget, std::uint8_t ce
   if (!made.has_value()) return service;
   service.endpoint = made->capability<schema::Endpoint>(made->reader().endpoint());
   auto joined = service.endpoint->connect([](auto) {});
-  if (joined.has_value()) service.client = joined->capability<schema::Echo>(joined->reader().client().get_capability());
+  if (joined.has_value())
+    service.client = joined->capability<schema::Echo>(joined->reader().client().get_capability());
   return service;
 }
 

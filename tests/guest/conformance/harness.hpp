@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the cases share: the machine's authority, verdicts on the console, and children that play roles.
 //
-// A case is a function that CHECKs; the first check that does not hold ends it. Cases run one after another on
-// CPU 0 and leave nothing behind: children are killed and reaped, capabilities released.
+// A case is a function that CHECKs; the first check that does not hold ends it. Cases run one after another
+// on CPU 0 and leave nothing behind: children are killed and reaped, capabilities released.
 #pragma once
 
 #include <cstdint>
@@ -15,13 +15,13 @@
 #include "capos/schema/load.hpp"
 #include "roles.hpp"
 
-#define CHECK(...)                                                                    \
-  do {                                                                                \
-    if (!(__VA_ARGS__)) return guest.fail(__FILE_NAME__, __LINE__, #__VA_ARGS__);     \
+#define CHECK(...)                                                                \
+  do {                                                                            \
+    if (!(__VA_ARGS__)) return guest.fail(__FILE_NAME__, __LINE__, #__VA_ARGS__); \
   } while (false)
 // The same in a helper that returns bool; its caller CHECKs it and so names both places.
-#define EXPECT(...)                                                                   \
-  do {                                                                                \
+#define EXPECT(...)                                                                      \
+  do {                                                                                   \
     if (!(__VA_ARGS__)) return guest.fail(__FILE_NAME__, __LINE__, #__VA_ARGS__), false; \
   } while (false)
 
@@ -84,7 +84,8 @@ template <typename T>
   return !result.has_value() && result.error().transport == error;
 }
 template <typename T>
-[[nodiscard]] bool refused(const runtime::Result<T>& result, ExceptionType type, KernelError detail) noexcept {
+[[nodiscard]] bool refused(const runtime::Result<T>& result, ExceptionType type,
+                           KernelError detail) noexcept {
   return transport(result, TransportError::exception) && result.error().exception == type &&
          result.error().kernel() == detail;
 }
@@ -115,7 +116,8 @@ struct Service {
   OwnedCapability<schema::Endpoint> endpoint;
   OwnedCapability<schema::Echo> client;  // the interface's name does not matter: calls are made raw
 };
-[[nodiscard]] Service make_service(Guest& guest, std::uint64_t minimum_budget = 0, std::uint8_t ceiling = 0) noexcept;
+[[nodiscard]] Service make_service(Guest& guest, std::uint64_t minimum_budget = 0,
+                                   std::uint8_t ceiling = 0) noexcept;
 
 // A page that a child writes and a case reads.
 class Shared {
@@ -128,10 +130,13 @@ class Shared {
   [[nodiscard]] std::uint64_t word(std::size_t index) const noexcept {
     return __atomic_load_n(words_ + index, __ATOMIC_ACQUIRE);
   }
-  void set(std::size_t index, std::uint64_t value) noexcept { __atomic_store_n(words_ + index, value, __ATOMIC_RELEASE); }
+  void set(std::size_t index, std::uint64_t value) noexcept {
+    __atomic_store_n(words_ + index, value, __ATOMIC_RELEASE);
+  }
   [[nodiscard]] explicit operator bool() const noexcept { return words_ != nullptr; }
   // Until word `index` is at least `value`; false after `limit` ns.
-  [[nodiscard]] bool reaches(std::size_t index, std::uint64_t value, std::uint64_t limit = 500 * kMillisecond) noexcept;
+  [[nodiscard]] bool reaches(std::size_t index, std::uint64_t value,
+                             std::uint64_t limit = 500 * kMillisecond) noexcept;
 
  private:
   Guest& guest_;

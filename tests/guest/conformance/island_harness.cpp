@@ -24,7 +24,8 @@ void write_tasks(schema::IslandCertificate::Builder certificate, const Claim& cl
     const auto out = list[i];
     const std::uint64_t deadline = task.deadline_ns != 0 ? task.deadline_ns : task.period_us * kMicrosecond;
     out.set_name(task.name);
-    out.set_period_numerator(task.denominator != 0 ? task.numerator : static_cast<std::uint32_t>(task.period_us));
+    out.set_period_numerator(task.denominator != 0 ? task.numerator
+                                                   : static_cast<std::uint32_t>(task.period_us));
     out.set_period_denominator(task.denominator != 0 ? task.denominator : 1'000'000);
     out.set_budget_ns(task.budget_ns);
     out.set_deadline_ns(deadline);
@@ -47,7 +48,8 @@ void write_chain(schema::IslandCertificate::Builder certificate, const Claim& cl
   for (std::uint32_t i = 0; i < claim.tasks.size(); ++i) path.set(i, static_cast<std::uint16_t>(i));
 }
 
-void write_certificate(Guest& guest, schema::IslandCertificate::Builder certificate, const Claim& claim) noexcept {
+void write_certificate(Guest& guest, schema::IslandCertificate::Builder certificate,
+                       const Claim& claim) noexcept {
   const MachineOverheads machine = machine_overheads(guest);
   certificate.set_format_version(claim.format);
   certificate.set_island_name("tried");
@@ -76,7 +78,8 @@ MachineOverheads read_overheads(Guest& guest) noexcept {
   const auto memory = answer->capability<schema::MemoryObject>(answer->reader().pack());
   const auto mapped = runtime::map_object(guest.runtime, memory.borrow(), runtime::Access::read);
   if (!mapped.has_value()) return {};
-  const auto frame = wire::read_frame({reinterpret_cast<const wire::Word*>(mapped->data() + offset), size / 8});
+  const auto frame =
+      wire::read_frame({reinterpret_cast<const wire::Word*>(mapped->data() + offset), size / 8});
   if (!frame.has_value()) return {};
   wire::MessageReader message(*frame, {.traversal_words = 1u << 28, .depth = 64});
   const auto machine = message.root<schema::BootPack>().machine();
@@ -102,7 +105,8 @@ Claim honest(Guest& guest, std::span<const Task> tasks) noexcept {
 
 Island::Island(Guest& guest, const Claim& claim) noexcept : guest_(guest), cpu_(claim.cpu) {
   (void)machine_overheads(guest);  // reads the pack: not while a message is being built
-  auto answer = guest.islands->admit([&](auto params) { write_certificate(guest, params.init_certificate(), claim); });
+  auto answer =
+      guest.islands->admit([&](auto params) { write_certificate(guest, params.init_certificate(), claim); });
   if (!answer.has_value()) {
     refusal_.add("call: ").add(answer.error().text());
     return;

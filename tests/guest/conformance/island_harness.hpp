@@ -21,7 +21,7 @@ struct Task {
   std::uint64_t blocking_ns = 0;
   std::uint16_t on_miss = kRunLate;
   std::uint16_t on_overrun = kHold;
-  std::uint16_t cpu = 0xffff;  // the island's
+  std::uint16_t cpu = 0xffff;                    // the island's
   std::uint32_t numerator = 0, denominator = 0;  // of the period in seconds; 0: period_us
 };
 
@@ -39,7 +39,7 @@ struct Claim {
   std::uint32_t format = 1;
   std::uint64_t release_overhead_ns = 0;  // added to the machine's
   std::uint64_t version_change = 0;
-  std::uint64_t chain_bound_ns = 0;       // of a chain over all tasks; 0: none
+  std::uint64_t chain_bound_ns = 0;  // of a chain over all tasks; 0: none
   std::uint64_t chain_latency_ns = 0;
 };
 

@@ -18,21 +18,25 @@ void life(Guest& guest) noexcept {
   Island island(guest, honest(guest, kTask));
   CHECK(island.admitted());
   const std::uint64_t soon = guest.now() + kMillisecond;
-  CHECK(refused(island.island()->activate(soon), ExceptionType::failed, KernelError::bad_state));  // no thread yet
+  CHECK(refused(island.island()->activate(soon), ExceptionType::failed,
+                KernelError::bad_state));  // no thread yet
   Child child(guest, {.role = Role::periodic, .argument = 5, .grants = grants, .context = island.context(0)});
   CHECK(child.becomes_ready());
   CHECK(!island.status().active && island.status().jobs == 0);
   CHECK(refused(island.island()->activate(1), ExceptionType::failed, KernelError::bad_state));
-  CHECK(refused(island.island()->activate(guest.now() + 3'601'000 * kMillisecond), ExceptionType::failed, KernelError::bad_state));
+  CHECK(refused(island.island()->activate(guest.now() + 3'601'000 * kMillisecond), ExceptionType::failed,
+                KernelError::bad_state));
   CHECK(refused(island.island()->activate(~std::uint64_t{0}), ExceptionType::failed, KernelError::bad_state));
   CHECK(island.activate() != 0);
-  CHECK(refused(island.island()->activate(guest.now() + kMillisecond), ExceptionType::failed, KernelError::bad_state));
+  CHECK(refused(island.island()->activate(guest.now() + kMillisecond), ExceptionType::failed,
+                KernelError::bad_state));
   CHECK(out.reaches(0, 5));
   CHECK(island.status().active);
   CHECK(island.island()->retire().has_value());
   CHECK(!island.status().active);
   CHECK(refused(island.island()->retire(), ExceptionType::failed, KernelError::bad_state));
-  CHECK(refused(island.island()->activate(guest.now() + kMillisecond), ExceptionType::failed, KernelError::bad_state));
+  CHECK(refused(island.island()->activate(guest.now() + kMillisecond), ExceptionType::failed,
+                KernelError::bad_state));
 }
 
 void activate_before_it_waits(Guest& guest) noexcept {
@@ -42,11 +46,12 @@ void activate_before_it_waits(Guest& guest) noexcept {
   Island island(guest, honest(guest, tasks));
   Child child(guest, {.role = Role::compute, .grants = grants, .context = island.context(0)});
   CHECK(out.reaches(0, 1));
-  CHECK(refused(island.island()->activate(guest.now() + kMillisecond), ExceptionType::failed, KernelError::bad_state));
+  CHECK(refused(island.island()->activate(guest.now() + kMillisecond), ExceptionType::failed,
+                KernelError::bad_state));
 }
 
-void check_records(Guest& guest, const Shared& out, std::uint64_t start, std::size_t count, std::uint64_t numerator,
-                   std::uint64_t denominator, std::uint64_t deadline) noexcept {
+void check_records(Guest& guest, const Shared& out, std::uint64_t start, std::size_t count,
+                   std::uint64_t numerator, std::uint64_t denominator, std::uint64_t deadline) noexcept {
   for (std::size_t n = 0; n < count; ++n) {
     const Record r = record(out, n);
     CHECK(r.index == n && r.skipped == 0);
@@ -62,7 +67,8 @@ void exact_releases(Guest& guest) noexcept {
   Shared out(guest);
   const Grant grants[] = {{"out", out.cap()}};
   Island island(guest, honest(guest, kTask));
-  Child child(guest, {.role = Role::periodic, .argument = 30, .grants = grants, .context = island.context(0)});
+  Child child(guest,
+              {.role = Role::periodic, .argument = 30, .grants = grants, .context = island.context(0)});
   CHECK(child.becomes_ready());
   const std::uint64_t start = island.activate();
   CHECK(start != 0 && out.reaches(0, 30));
@@ -75,10 +81,14 @@ void exact_releases(Guest& guest) noexcept {
 void fractional_period(Guest& guest) noexcept {
   Shared out(guest);
   const Grant grants[] = {{"out", out.cap()}};
-  const Task tasks[] = {{.deadline_ns = 1'300 * kMicrosecond, .response_ns = 500 * kMicrosecond, .numerator = 64, .denominator = 48'000}};
+  const Task tasks[] = {{.deadline_ns = 1'300 * kMicrosecond,
+                         .response_ns = 500 * kMicrosecond,
+                         .numerator = 64,
+                         .denominator = 48'000}};
   Island island(guest, honest(guest, tasks));
   CHECK(island.admitted());
-  Child child(guest, {.role = Role::periodic, .argument = 40, .grants = grants, .context = island.context(0)});
+  Child child(guest,
+              {.role = Role::periodic, .argument = 40, .grants = grants, .context = island.context(0)});
   CHECK(child.becomes_ready());
   const std::uint64_t start = island.activate();
   CHECK(start != 0 && out.reaches(0, 40));
@@ -87,20 +97,24 @@ void fractional_period(Guest& guest) noexcept {
 
 void two_tasks(Guest& guest) noexcept {
   Shared fast_out(guest), slow_out(guest);
-  const Task tasks[] = {{.name = "fast", .priority = 20, .response_ns = 400 * kMicrosecond},
-                        {.name = "slow", .period_us = 3'000, .budget_ns = 500 * kMicrosecond, .priority = 10}};
+  const Task tasks[] = {
+      {.name = "fast", .priority = 20, .response_ns = 400 * kMicrosecond},
+      {.name = "slow", .period_us = 3'000, .budget_ns = 500 * kMicrosecond, .priority = 10}};
   Island island(guest, honest(guest, tasks));
   CHECK(island.admitted());
   const Grant to_fast[] = {{"out", fast_out.cap()}}, to_slow[] = {{"out", slow_out.cap()}};
-  Child fast(guest, {.role = Role::periodic, .argument = 30, .grants = to_fast, .context = island.context(0)});
-  Child slow(guest, {.role = Role::periodic, .argument = 10, .grants = to_slow, .context = island.context(1)});
+  Child fast(guest,
+             {.role = Role::periodic, .argument = 30, .grants = to_fast, .context = island.context(0)});
+  Child slow(guest,
+             {.role = Role::periodic, .argument = 10, .grants = to_slow, .context = island.context(1)});
   CHECK(fast.becomes_ready() && slow.becomes_ready());
   const std::uint64_t start = island.activate();
   CHECK(start != 0 && fast_out.reaches(0, 30) && slow_out.reaches(0, 10));
   for (std::size_t n = 0; n < 30; ++n) CHECK(record(fast_out, n).scheduled == start + n * kMillisecond);
   for (std::size_t n = 0; n < 10; ++n) {
     CHECK(record(slow_out, n).scheduled == start + 3 * n * kMillisecond);
-    CHECK(record(slow_out, n).actual > record(fast_out, 3 * n).actual);  // released together, the urgent one first
+    CHECK(record(slow_out, n).actual >
+          record(fast_out, 3 * n).actual);  // released together, the urgent one first
   }
   CHECK(island.status().misses == 0);
 }
@@ -109,7 +123,8 @@ void contexts_bind_once(Guest& guest) noexcept {
   Island island(guest, honest(guest, kTask));
   Shared out(guest);
   const Grant grants[] = {{"out", out.cap()}};
-  const Request request{.role = Role::periodic, .argument = 5, .grants = grants, .context = island.context(0)};
+  const Request request{
+      .role = Role::periodic, .argument = 5, .grants = grants, .context = island.context(0)};
   {
     Child child(guest, request);
     CHECK(child.becomes_ready());
@@ -121,8 +136,11 @@ void contexts_bind_once(Guest& guest) noexcept {
 // A process that cannot be made leaves its context free.
 void failed_spawn_frees_the_context(Guest& guest) noexcept {
   Island island(guest, honest(guest, kTask));
-  CHECK(refused(try_spawn(guest, {.role = Role::exit_with, .pages = 20, .context = island.context(0)}), ExceptionType::failed, KernelError::out_of_memory));
-  CHECK(refused(try_spawn(guest, {.role = Role::exit_with, .context = island.context(0), .program = "overlap"}), ExceptionType::failed, KernelError::bad_elf));
+  CHECK(refused(try_spawn(guest, {.role = Role::exit_with, .pages = 20, .context = island.context(0)}),
+                ExceptionType::failed, KernelError::out_of_memory));
+  CHECK(
+      refused(try_spawn(guest, {.role = Role::exit_with, .context = island.context(0), .program = "overlap"}),
+              ExceptionType::failed, KernelError::bad_elf));
   Child child(guest, {.role = Role::exit_with, .argument = 6, .context = island.context(0)});
   CHECK(child.exits(6));
 }
@@ -136,12 +154,14 @@ void parameters(Guest& guest) noexcept {
   CHECK(found->budget_ns == 100 * kMicrosecond && found->deadline_ns == 700 * kMicrosecond);
   CHECK(found->priority == 123 && found->cpu == island.cpu() && found->island != 0);
   const auto consumed = Capability<schema::SchedulingContext>(island.context(0))->consumed();
-  CHECK(island.cpu() == 0 ? consumed.has_value() && consumed->total_ns == 0 : transport(consumed, TransportError::wrong_cpu));
+  CHECK(island.cpu() == 0 ? consumed.has_value() && consumed->total_ns == 0
+                          : transport(consumed, TransportError::wrong_cpu));
 }
 
 void wait_on_a_context_not_mine(Guest& guest) noexcept {
   Island island(guest, honest(guest, kTask));
-  CHECK(transport(Capability<schema::SchedulingContext>(island.context(0))->wait_next_release(), TransportError::not_bound));
+  CHECK(transport(Capability<schema::SchedulingContext>(island.context(0))->wait_next_release(),
+                  TransportError::not_bound));
 }
 
 void sleep_on_a_context(Guest& guest) noexcept {
@@ -168,7 +188,8 @@ void retire_stops(Guest& guest) noexcept {
   Shared out(guest);
   const Grant grants[] = {{"out", out.cap()}};
   Island island(guest, honest(guest, kTask));
-  Child child(guest, {.role = Role::periodic, .argument = 40, .grants = grants, .context = island.context(0)});
+  Child child(guest,
+              {.role = Role::periodic, .argument = 40, .grants = grants, .context = island.context(0)});
   CHECK(child.becomes_ready() && island.activate() != 0 && out.reaches(0, 3));
   CHECK(island.island()->retire().has_value());
   stays_still(guest, out);
@@ -181,7 +202,8 @@ void retire_right_after_activate(Guest& guest) noexcept {
   Shared out(guest);
   const Grant grants[] = {{"out", out.cap()}};
   Island island(guest, honest(guest, kTask));
-  Child child(guest, {.role = Role::periodic, .argument = 40, .grants = grants, .context = island.context(0)});
+  Child child(guest,
+              {.role = Role::periodic, .argument = 40, .grants = grants, .context = island.context(0)});
   CHECK(child.becomes_ready());
   CHECK(island.activate() != 0);
   CHECK(island.island()->retire().has_value());
@@ -193,7 +215,8 @@ void given_up_while_active(Guest& guest) noexcept {
   Shared out(guest);
   const Grant grants[] = {{"out", out.cap()}};
   Island island(guest, honest(guest, kTask));
-  Child child(guest, {.role = Role::periodic, .argument = 40, .grants = grants, .context = island.context(0)});
+  Child child(guest,
+              {.role = Role::periodic, .argument = 40, .grants = grants, .context = island.context(0)});
   CHECK(child.becomes_ready() && island.activate() != 0 && out.reaches(0, 3));
   island.drop();
   stays_still(guest, out);
@@ -205,7 +228,8 @@ void given_up_while_active(Guest& guest) noexcept {
 void spawn_on_a_retired_context(Guest& guest) noexcept {
   Island island(guest, honest(guest, kTask));
   CHECK(island.island()->retire().has_value());
-  CHECK(refused(try_spawn(guest, {.role = Role::exit_with, .context = island.context(0)}), ExceptionType::failed, KernelError::bad_state));
+  CHECK(refused(try_spawn(guest, {.role = Role::exit_with, .context = island.context(0)}),
+                ExceptionType::failed, KernelError::bad_state));
 }
 
 // The task waits for a signal when its island ends; the signal comes later and finds nobody with time.
@@ -223,7 +247,8 @@ void signal_after_retirement(Guest& guest) noexcept {
   CHECK(out.word(0) == 0 && child.alive());
 }
 
-// A task that waits for a signal through several deadlines; each consequence of a miss but stopTask lets it go on.
+// A task that waits for a signal through several deadlines; each consequence of a miss but stopTask lets it
+// go on.
 void wait_over_deadlines(Guest& guest, std::uint16_t on_miss) noexcept {
   Shared out(guest);
   const Notice event = make_notification(guest);
@@ -262,13 +287,16 @@ void wait_over_deadlines_stop(Guest& guest) noexcept {
 
 void killed_task(Guest& guest) noexcept {
   Shared out(guest);
-  const Task tasks[] = {{.name = "a", .priority = 20, .response_ns = 400 * kMicrosecond}, {.name = "b", .priority = 10, .response_ns = 600 * kMicrosecond}};
+  const Task tasks[] = {{.name = "a", .priority = 20, .response_ns = 400 * kMicrosecond},
+                        {.name = "b", .priority = 10, .response_ns = 600 * kMicrosecond}};
   Island island(guest, honest(guest, tasks));
   CHECK(island.admitted());
   Shared other_out(guest);
   const Grant grants[] = {{"out", out.cap()}}, other_grants[] = {{"out", other_out.cap()}};
-  Child doomed(guest, {.role = Role::periodic, .argument = 40, .grants = grants, .context = island.context(0)});
-  Child other(guest, {.role = Role::periodic, .argument = 20, .grants = other_grants, .context = island.context(1)});
+  Child doomed(guest,
+               {.role = Role::periodic, .argument = 40, .grants = grants, .context = island.context(0)});
+  Child other(guest,
+              {.role = Role::periodic, .argument = 20, .grants = other_grants, .context = island.context(1)});
   CHECK(doomed.becomes_ready() && other.becomes_ready() && island.activate() != 0 && out.reaches(0, 2));
   CHECK(doomed.process()->kill().has_value());
   CHECK(doomed.ends(schema::ExitReason::killed, 0));

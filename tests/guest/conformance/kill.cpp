@@ -104,7 +104,8 @@ void waiting_for_calls(Guest& guest) noexcept {
   CHECK(server.becomes_ready());
   CHECK(server.process()->kill().has_value());
   CHECK(server.ends(schema::ExitReason::killed, 0));
-  CHECK(raw_call(service.client.cap(), schema::Echo::kInterfaceId, 0).status == status_of(TransportError::disconnected));
+  CHECK(raw_call(service.client.cap(), schema::Echo::kInterfaceId, 0).status ==
+        status_of(TransportError::disconnected));
 }
 
 // The caller dies; the server finishes by itself and serves the next.
@@ -116,7 +117,8 @@ void being_served(Guest& guest, Method method, std::uint64_t argument) noexcept 
   CHECK(server.becomes_ready());
   Shared out(guest);
   const Grant calls[] = {{"service", service.client.cap()}, {"out", out.cap()}};
-  Child caller(guest, {.role = Role::told_client, .argument = static_cast<std::uint32_t>(method), .grants = calls});
+  Child caller(guest,
+               {.role = Role::told_client, .argument = static_cast<std::uint32_t>(method), .grants = calls});
   out.set(1, argument);
   out.set(0, 1);
   CHECK(out.reaches(2, 1));
@@ -125,11 +127,17 @@ void being_served(Guest& guest, Method method, std::uint64_t argument) noexcept 
   CHECK(caller.ends(schema::ExitReason::killed, 0));
   CHECK(server.alive());
   CHECK(event.borrow()->signal(9).has_value());
-  Child next(guest, {.role = Role::client, .argument = static_cast<std::uint32_t>(Method::increment), .grants = calls});
+  Child next(
+      guest,
+      {.role = Role::client, .argument = static_cast<std::uint32_t>(Method::increment), .grants = calls});
   CHECK(next.exits(6));
 }
-void served_while_server_computes(Guest& guest) noexcept { being_served(guest, Method::busy, 60 * kMillisecond); }
-void served_while_server_sleeps(Guest& guest) noexcept { being_served(guest, Method::sleep, 60 * kMillisecond); }
+void served_while_server_computes(Guest& guest) noexcept {
+  being_served(guest, Method::busy, 60 * kMillisecond);
+}
+void served_while_server_sleeps(Guest& guest) noexcept {
+  being_served(guest, Method::sleep, 60 * kMillisecond);
+}
 void served_while_server_waits(Guest& guest) noexcept { being_served(guest, Method::gate, 0); }
 
 // A chain: caller -> first -> second. Any of them dies while the second computes, sleeps, or waits.
@@ -143,7 +151,9 @@ void chain(Guest& guest, Method method, unsigned victim) noexcept {
   CHECK(first.becomes_ready() && second.becomes_ready());
   Shared out(guest);
   const Grant calls[] = {{"service", one.client.cap()}, {"out", out.cap()}};
-  Child caller(guest, {.role = Role::told_client, .argument = static_cast<std::uint32_t>(Method::nested), .grants = calls});
+  Child caller(
+      guest,
+      {.role = Role::told_client, .argument = static_cast<std::uint32_t>(Method::nested), .grants = calls});
   out.set(1, static_cast<std::uint64_t>(method));
   out.set(3, 60 * kMillisecond);
   out.set(0, 1);
@@ -153,17 +163,22 @@ void chain(Guest& guest, Method method, unsigned victim) noexcept {
   CHECK(all[victim]->process()->kill().has_value());
   CHECK(all[victim]->ends(schema::ExitReason::killed, 0));
   CHECK(event.borrow()->signal(9).has_value());
-  const auto disconnected = static_cast<std::int64_t>(kStatusCode) + static_cast<int>(TransportError::disconnected);
+  const auto disconnected =
+      static_cast<std::int64_t>(kStatusCode) + static_cast<int>(TransportError::disconnected);
   if (victim == 1) CHECK(caller.exits(disconnected));  // its server is gone
   if (victim == 2) CHECK(caller.exits(disconnected));  // the first server answers what it got
   if (victim != 2) {
     const Grant direct[] = {{"service", two.client.cap()}};
-    Child next(guest, {.role = Role::client, .argument = static_cast<std::uint32_t>(Method::increment), .grants = direct});
+    Child next(
+        guest,
+        {.role = Role::client, .argument = static_cast<std::uint32_t>(Method::increment), .grants = direct});
     CHECK(next.exits(6));
   }
   if (victim != 1) {
     const Grant direct[] = {{"service", one.client.cap()}};
-    Child next(guest, {.role = Role::client, .argument = static_cast<std::uint32_t>(Method::increment), .grants = direct});
+    Child next(
+        guest,
+        {.role = Role::client, .argument = static_cast<std::uint32_t>(Method::increment), .grants = direct});
     CHECK(next.exits(6));
   }
 }
@@ -181,14 +196,16 @@ void serving(Guest& guest, Method method, std::uint64_t argument) noexcept {
   CHECK(server.becomes_ready());
   Shared out(guest);
   const Grant calls[] = {{"service", service.client.cap()}, {"out", out.cap()}};
-  Child caller(guest, {.role = Role::told_client, .argument = static_cast<std::uint32_t>(method), .grants = calls});
+  Child caller(guest,
+               {.role = Role::told_client, .argument = static_cast<std::uint32_t>(method), .grants = calls});
   out.set(1, argument);
   out.set(0, 1);
   CHECK(out.reaches(2, 1));
   guest.sleep(1 * kMillisecond);
   CHECK(server.process()->kill().has_value());
   CHECK(server.ends(schema::ExitReason::killed, 0));
-  const auto disconnected = static_cast<std::int64_t>(kStatusCode) + static_cast<int>(TransportError::disconnected);
+  const auto disconnected =
+      static_cast<std::int64_t>(kStatusCode) + static_cast<int>(TransportError::disconnected);
   CHECK(caller.exits(disconnected));
 }
 void server_computing(Guest& guest) noexcept { serving(guest, Method::busy, 60 * kMillisecond); }

@@ -6,10 +6,10 @@ int program_main(capos::runtime::Runtime& runtime) {
   using namespace conformance;
   Guest guest(runtime);
   const std::span<const Case> subjects[] = {
-      service_cases(),      capability_cases(),  memory_cases(),  mapping_cases(),      ring_cases(),
-      process_cases(),      elf_cases(),         fault_cases(),   kill_cases(),         notification_cases(),
-      endpoint_cases(),     vector_state_cases(), certificate_cases(), island_cases(),  budget_cases(),
-      donation_cases(),     accounting_cases(),
+      service_cases(),  capability_cases(),   memory_cases(),      mapping_cases(), ring_cases(),
+      process_cases(),  elf_cases(),          fault_cases(),       kill_cases(),    notification_cases(),
+      endpoint_cases(), vector_state_cases(), certificate_cases(), island_cases(),  budget_cases(),
+      donation_cases(), accounting_cases(),
   };
   for (const auto cases : subjects) {
     for (const Case& item : cases) guest.run(item);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// VirtualMemory: places, protections, partial changes. What a protection forbids is tried by fault children (faults.cpp).
+// VirtualMemory: places, protections, partial changes. What a protection forbids is tried by fault children
+// (faults.cpp).
 #include "capos/runtime/mapping.hpp"
 #include "harness.hpp"
 
@@ -9,7 +10,9 @@ namespace {
 constexpr std::uint32_t kRead = 1, kWrite = 2, kExecute = 4;
 constexpr std::uint64_t kPlace = 0x2222'0000'0000;
 
-volatile std::uint64_t& at(std::uint64_t address) noexcept { return *reinterpret_cast<volatile std::uint64_t*>(address); }
+volatile std::uint64_t& at(std::uint64_t address) noexcept {
+  return *reinterpret_cast<volatile std::uint64_t*>(address);
+}
 
 auto map(Guest& guest, std::uint64_t hint, std::uint64_t size, std::uint32_t protection) noexcept {
   return guest.memory->map(hint, size, protection);
@@ -51,18 +54,27 @@ void map_hint(Guest& guest) noexcept {
 }
 
 void map_bad_places(Guest& guest) noexcept {
-  const std::uint64_t bad[] = {kPlace + 1, kPlace + 8, abi::kUserEnd, abi::kUserEnd + kPage, kKernelAddress,
-                               ~std::uint64_t{0}, ~std::uint64_t{0} - 4095, std::uint64_t{1} << 47, std::uint64_t{1} << 63};
-  for (const std::uint64_t hint : bad) CHECK(invalid(map(guest, hint, kPage, kRead), KernelError::bad_address));
+  const std::uint64_t bad[] = {kPlace + 1,
+                               kPlace + 8,
+                               abi::kUserEnd,
+                               abi::kUserEnd + kPage,
+                               kKernelAddress,
+                               ~std::uint64_t{0},
+                               ~std::uint64_t{0} - 4095,
+                               std::uint64_t{1} << 47,
+                               std::uint64_t{1} << 63};
+  for (const std::uint64_t hint : bad)
+    CHECK(invalid(map(guest, hint, kPage, kRead), KernelError::bad_address));
   CHECK(invalid(map(guest, abi::kUserEnd - kPage, 2 * kPage, kRead), KernelError::bad_address));
 }
 
 void map_bad_sizes(Guest& guest) noexcept {
-  for (const std::uint64_t size : {std::uint64_t{0}, std::uint64_t{1}, kPage + 1, ~std::uint64_t{0}, abi::kUserEnd,
-                                   ~std::uint64_t{0} - 4095, std::uint64_t{1} << 63}) {
+  for (const std::uint64_t size : {std::uint64_t{0}, std::uint64_t{1}, kPage + 1, ~std::uint64_t{0},
+                                   abi::kUserEnd, ~std::uint64_t{0} - 4095, std::uint64_t{1} << 63}) {
     CHECK(invalid(map(guest, 0, size, kRead | kWrite), KernelError::bad_address));
   }
-  CHECK(refused(map(guest, 0, abi::kUserEnd - kPage, kRead), ExceptionType::overloaded, KernelError::out_of_memory));
+  CHECK(refused(map(guest, 0, abi::kUserEnd - kPage, kRead), ExceptionType::overloaded,
+                KernelError::out_of_memory));
 }
 
 void last_page(Guest& guest) noexcept {
@@ -73,7 +85,8 @@ void last_page(Guest& guest) noexcept {
 }
 
 void bad_protections(Guest& guest) noexcept {
-  for (const std::uint32_t protection : {0u, kWrite, kExecute, kWrite | kExecute, kRead | kWrite | kExecute, 8u, 9u, ~0u}) {
+  for (const std::uint32_t protection :
+       {0u, kWrite, kExecute, kWrite | kExecute, kRead | kWrite | kExecute, 8u, 9u, ~0u}) {
     CHECK(invalid(map(guest, 0, kPage, protection), KernelError::bad_protection));
   }
   const auto mapped = map(guest, 0, kPage, kRead | kWrite);
@@ -138,7 +151,8 @@ void write_then_execute(Guest& guest) noexcept {
   const auto mapped = map(guest, 0, kPage, kRead | kWrite);
   CHECK(mapped.has_value());
   constexpr unsigned char kCode[] = {0xb8, 0x2a, 0, 0, 0, 0xc3};  // mov $42, %eax; ret
-  for (std::size_t i = 0; i < sizeof kCode; ++i) reinterpret_cast<volatile unsigned char*>(mapped->addr)[i] = kCode[i];
+  for (std::size_t i = 0; i < sizeof kCode; ++i)
+    reinterpret_cast<volatile unsigned char*>(mapped->addr)[i] = kCode[i];
   CHECK(guest.memory->protect(mapped->addr, kPage, kRead | kExecute).has_value());
   CHECK(reinterpret_cast<int (*)()>(mapped->addr)() == 42);
   CHECK(guest.memory->unmap(mapped->addr, kPage).has_value());
@@ -187,11 +201,13 @@ void map_object_errors(Guest& guest) noexcept {
   CHECK(invalid(map_object(guest, cap, 0, kPage, kKernelAddress, kRead), KernelError::bad_address));
   CHECK(invalid(map_object(guest, guest.timer.cap(), 0, kPage, 0, kRead), KernelError::bad_capability));
   CHECK(invalid(map_object(guest, abi::CapId{}, 0, kPage, 0, kRead), KernelError::bad_capability));
-  CHECK(invalid(guest.memory->map_object([](auto params) { params.set_size(kPage); }), KernelError::bad_capability));
+  CHECK(invalid(guest.memory->map_object([](auto params) { params.set_size(kPage); }),
+                KernelError::bad_capability));
 }
 
 void page_tables_for_far_places(Guest& guest) noexcept {
-  for (std::uint64_t place = 0x1'0000'0000'00; place < abi::kUserEnd - kPage; place += 0x7'7777'7770'00 & ~(kPage - 1)) {
+  for (std::uint64_t place = 0x1'0000'0000'00; place < abi::kUserEnd - kPage;
+       place += 0x7'7777'7770'00 & ~(kPage - 1)) {
     const auto mapped = map(guest, place & ~(kPage - 1), kPage, kRead | kWrite);
     if (!mapped.has_value()) {
       CHECK(invalid(mapped, KernelError::overlap));

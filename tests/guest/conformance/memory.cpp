@@ -82,15 +82,17 @@ void write_bounds(Guest& guest) noexcept {
 }
 
 void allocate_bounds(Guest& guest) noexcept {
-  for (const std::uint64_t pages : {std::uint64_t{0}, std::uint64_t{65'537}, std::uint64_t{1} << 52, ~std::uint64_t{0}}) {
-    CHECK(invalid(guest.frames->allocate([&](auto params) { params.set_pages(pages); }), KernelError::bad_range));
+  for (const std::uint64_t pages :
+       {std::uint64_t{0}, std::uint64_t{65'537}, std::uint64_t{1} << 52, ~std::uint64_t{0}}) {
+    CHECK(invalid(guest.frames->allocate([&](auto params) { params.set_pages(pages); }),
+                  KernelError::bad_range));
   }
 }
 
 void allocate_beyond_quota(Guest& guest) noexcept {
   const auto before = guest.frames->available();
-  CHECK(refused(guest.frames->allocate([](auto params) { params.set_pages(60'000); }), ExceptionType::overloaded,
-                KernelError::out_of_memory));
+  CHECK(refused(guest.frames->allocate([](auto params) { params.set_pages(60'000); }),
+                ExceptionType::overloaded, KernelError::out_of_memory));
   const auto after = guest.frames->available();
   CHECK(before.has_value() && after.has_value() && before->free_pages == after->free_pages);
 }
@@ -124,7 +126,8 @@ void available_counts(Guest& guest) noexcept {
     CHECK(before->free_pages - between->free_pages >= 64 && before->free_pages - between->free_pages <= 66);
   }
   const auto after = guest.frames->available();
-  CHECK(after.has_value() && before->free_pages + before->pool_pages == after->free_pages + after->pool_pages);
+  CHECK(after.has_value() &&
+        before->free_pages + before->pool_pages == after->free_pages + after->pool_pages);
 }
 
 constexpr Case kCases[] = {

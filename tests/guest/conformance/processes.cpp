@@ -36,28 +36,34 @@ void unknown_program(Guest& guest) noexcept {
 }
 
 void bad_cpus(Guest& guest) noexcept {
-  for (const std::uint16_t cpu : {static_cast<std::uint16_t>(guest.cpus), std::uint16_t{16}, std::uint16_t{0xffff}}) {
+  for (const std::uint16_t cpu :
+       {static_cast<std::uint16_t>(guest.cpus), std::uint16_t{16}, std::uint16_t{0xffff}}) {
     CHECK(invalid(try_spawn(guest, {.role = Role::exit_with, .cpu = cpu}), KernelError::bad_cpu));
-    CHECK(invalid(try_spawn(guest, {.role = Role::exit_with, .cpu = cpu, .passive = true}), KernelError::bad_cpu));
+    CHECK(invalid(try_spawn(guest, {.role = Role::exit_with, .cpu = cpu, .passive = true}),
+                  KernelError::bad_cpu));
   }
 }
 
 void bad_capabilities(Guest& guest) noexcept {
   const Grant null_grant[] = {{"x", abi::CapId{}}};
-  CHECK(invalid(try_spawn(guest, {.role = Role::exit_with, .grants = null_grant}), KernelError::bad_capability));
+  CHECK(invalid(try_spawn(guest, {.role = Role::exit_with, .grants = null_grant}),
+                KernelError::bad_capability));
   const Grant forged[] = {{"x", abi::CapId::make(9999, 1)}};
   CHECK(invalid(try_spawn(guest, {.role = Role::exit_with, .grants = forged}), KernelError::bad_capability));
-  CHECK(invalid(try_spawn(guest, {.role = Role::exit_with, .context = guest.timer.cap()}), KernelError::bad_capability));
+  CHECK(invalid(try_spawn(guest, {.role = Role::exit_with, .context = guest.timer.cap()}),
+                KernelError::bad_capability));
 }
 
 void bad_names(Guest& guest) noexcept {
   const Grant empty[] = {{"", guest.timer.cap()}};
-  CHECK(refused(try_spawn(guest, {.role = Role::exit_with, .grants = empty}), ExceptionType::failed, KernelError::bad_range));
+  CHECK(refused(try_spawn(guest, {.role = Role::exit_with, .grants = empty}), ExceptionType::failed,
+                KernelError::bad_range));
   const Grant longest[] = {{"0123456789012345678901234567890", guest.timer.cap()}};  // 31
   Child child(guest, {.role = Role::exit_with, .argument = 3, .grants = longest});
   CHECK(child.exits(3));
   const Grant longer[] = {{"01234567890123456789012345678901", guest.timer.cap()}};
-  CHECK(refused(try_spawn(guest, {.role = Role::exit_with, .grants = longer}), ExceptionType::failed, KernelError::bad_range));
+  CHECK(refused(try_spawn(guest, {.role = Role::exit_with, .grants = longer}), ExceptionType::failed,
+                KernelError::bad_range));
 }
 
 void many_grants(Guest& guest) noexcept {
@@ -97,26 +103,22 @@ void on_every_cpu(Guest& guest) noexcept {
 }
 
 constexpr Case kCases[] = {
-    {"spawn exit codes", exit_codes},
-    {"spawn wait after the end", wait_after_the_end},
-    {"spawn state", state_tells},
-    {"spawn unknown program", unknown_program},
-    {"spawn badCpu", bad_cpus},
-    {"spawn badCapability", bad_capabilities},
-    {"spawn grant names", bad_names},
-    {"spawn many grants", many_grants},
-    {"spawn tiny quotas", tiny_quotas},
-    {"spawn two waiters", two_waiters},
+    {"spawn exit codes", exit_codes},     {"spawn wait after the end", wait_after_the_end},
+    {"spawn state", state_tells},         {"spawn unknown program", unknown_program},
+    {"spawn badCpu", bad_cpus},           {"spawn badCapability", bad_capabilities},
+    {"spawn grant names", bad_names},     {"spawn many grants", many_grants},
+    {"spawn tiny quotas", tiny_quotas},   {"spawn two waiters", two_waiters},
     {"spawn on every CPU", on_every_cpu},
 };
 
 // Made of the child's ELF by the packer, one broken thing each.
 constexpr std::string_view kBroken[] = {
-    "bad-magic",    "bad-class",        "bad-endian",    "bad-type",       "bad-machine",    "bad-version",
-    "bad-phentsize", "no-segments",     "many-segments", "headers-outside", "truncated",     "tiny",
-    "file-outside", "file-over-memory", "address-low",   "address-high",   "address-kernel", "address-wraps",
-    "writable-code", "unreadable",      "overlap",       "entry-data",     "entry-outside",  "dynamic",
-    "interpreter",  "odd-flags",
+    "bad-magic",    "bad-class",      "bad-endian",    "bad-type",         "bad-machine",
+    "bad-version",  "bad-phentsize",  "no-segments",   "many-segments",    "headers-outside",
+    "truncated",    "tiny",           "file-outside",  "file-over-memory", "address-low",
+    "address-high", "address-kernel", "address-wraps", "writable-code",    "unreadable",
+    "overlap",      "entry-data",     "entry-outside", "dynamic",          "interpreter",
+    "odd-flags",
 };
 
 void broken_programs(Guest& guest) noexcept {
@@ -129,7 +131,8 @@ void broken_programs(Guest& guest) noexcept {
 }
 
 void huge_program(Guest& guest) noexcept {
-  CHECK(refused(try_spawn(guest, {.role = Role::exit_with, .program = "huge-memory"}), ExceptionType::failed, KernelError::out_of_memory));
+  CHECK(refused(try_spawn(guest, {.role = Role::exit_with, .program = "huge-memory"}), ExceptionType::failed,
+                KernelError::out_of_memory));
 }
 
 constexpr Case kElfCases[] = {

@@ -32,11 +32,14 @@ CapCqe pop() noexcept {
 // One entry, one completion; status 1 if there was none.
 CapCqe once(const CapSqe& entry) noexcept {
   push(entry);
-  if (runtime::cap_enter(1, 0) == 0) return {.user_data = 0, .result = 1, .flags = 0, .results_size = 0, .caps_count = 0, .reserved = 0};
+  if (runtime::cap_enter(1, 0) == 0)
+    return {.user_data = 0, .result = 1, .flags = 0, .results_size = 0, .caps_count = 0, .reserved = 0};
   return pop();
 }
 
-bool answers(const CapSqe& entry, TransportError error) noexcept { return once(entry).result == status_of(error); }
+bool answers(const CapSqe& entry, TransportError error) noexcept {
+  return once(entry).result == status_of(error);
+}
 
 // Timer.now: parameters of no words (a zero struct pointer is a null struct, which is fine), results at 4096.
 CapSqe timer_now(Guest& guest) noexcept {
@@ -62,7 +65,8 @@ void nop(Guest& guest) noexcept {
   CapSqe entry{};
   entry.user_data = 0x1122334455667788;
   const CapCqe done = once(entry);
-  CHECK(done.result == 0 && done.user_data == entry.user_data && done.results_size == 0 && done.caps_count == 0);
+  CHECK(done.result == 0 && done.user_data == entry.user_data && done.results_size == 0 &&
+        done.caps_count == 0);
 }
 
 void nothing_submitted(Guest& guest) noexcept {
@@ -122,7 +126,8 @@ void arena_bounds(Guest& guest) noexcept {
     std::uint32_t offset, size;
   };
   constexpr auto kArena = static_cast<std::uint32_t>(abi::kArenaBytes);
-  const Place bad[] = {{kArena, 8}, {kArena - 8, 16}, {4, 8}, {0, 12}, {0xffff'fff8, 8}, {8, 0xffff'fff8}, {~0u, ~0u}, {0, kArena + 8}};
+  const Place bad[] = {{kArena, 8},      {kArena - 8, 16}, {4, 8},     {0, 12},
+                       {0xffff'fff8, 8}, {8, 0xffff'fff8}, {~0u, ~0u}, {0, kArena + 8}};
   for (const Place& place : bad) {
     CapSqe entry = timer_now(guest);
     entry.params_offset = place.offset;
@@ -184,14 +189,16 @@ CapSqe console_write(Guest& guest, std::uint64_t first, std::uint64_t second) no
 void malformed_messages(Guest& guest) noexcept {
   constexpr std::uint64_t kOnePointer = std::uint64_t{1} << 48;
   // Root pointer: out of the message, before it, far, a list, of huge size.
-  for (const std::uint64_t root : {kOnePointer | 100 << 2, kOnePointer | (std::uint64_t{0x3fff'ffff} - 5) << 2, kOnePointer | 2,
-                                   std::uint64_t{1} | std::uint64_t{7} << 32, std::uint64_t{0xffff'ffff} << 32}) {
+  for (const std::uint64_t root :
+       {kOnePointer | 100 << 2, kOnePointer | (std::uint64_t{0x3fff'ffff} - 5) << 2, kOnePointer | 2,
+        std::uint64_t{1} | std::uint64_t{7} << 32, std::uint64_t{0xffff'ffff} << 32}) {
     CHECK(answers(console_write(guest, root, 0), TransportError::invalid_message));
   }
   // Text: out of the message, no text, a pointer to itself, endless.
-  for (const std::uint64_t text : {std::uint64_t{1} | 50 << 2 | std::uint64_t{2} << 32 | std::uint64_t{8} << 35,
-                                   std::uint64_t{1} | std::uint64_t{2} << 32 | std::uint64_t{0x1fff'ffff} << 35,
-                                   std::uint64_t{3}, std::uint64_t{1} | std::uint64_t{7} << 32 | std::uint64_t{1} << 35}) {
+  for (const std::uint64_t text :
+       {std::uint64_t{1} | 50 << 2 | std::uint64_t{2} << 32 | std::uint64_t{8} << 35,
+        std::uint64_t{1} | std::uint64_t{2} << 32 | std::uint64_t{0x1fff'ffff} << 35, std::uint64_t{3},
+        std::uint64_t{1} | std::uint64_t{7} << 32 | std::uint64_t{1} << 35}) {
     CHECK(answers(console_write(guest, kOnePointer, text), TransportError::invalid_message));
   }
   CapSqe entry = console_write(guest, 0, 0);

@@ -20,7 +20,10 @@ void console_writes(Guest& guest) noexcept {
 
 void console_too_long(Guest& guest) noexcept {
   g_text.fill('x');
-  CHECK(invalid(guest.console->write([](auto params) { params.set_text({g_text.data(), 1025}); }), KernelError::bad_range));
+  CHECK(invalid(guest.console->write([](auto params) {
+    params.set_text({g_text.data(), 1025});
+  }),
+                KernelError::bad_range));
 }
 
 void timer_monotonic(Guest& guest) noexcept {
@@ -51,7 +54,8 @@ void timer_sleep_past(Guest& guest) noexcept {
 
 // The farthest times there are: neither overflows into the past.
 void timer_sleep_for_ever(Guest& guest) noexcept {
-  for (const std::uint64_t until : {~std::uint64_t{0}, ~std::uint64_t{0} - 1, std::uint64_t{1} << 63, std::uint64_t{1} << 62}) {
+  for (const std::uint64_t until :
+       {~std::uint64_t{0}, ~std::uint64_t{0} - 1, std::uint64_t{1} << 63, std::uint64_t{1} << 62}) {
     Shared out(guest);
     const Grant grants[] = {{"out", out.cap()}};
     Child child(guest, {.role = Role::sleep_raw, .grants = grants});
@@ -85,7 +89,8 @@ void timer_describes(Guest& guest) noexcept {
   CHECK((clock->features & 1) != 0);  // no-execute: the kernel does not start without
   const std::uint64_t ticks = __builtin_ia32_rdtsc() - clock->start_tsc;
   const std::uint64_t ns = guest.now();
-  const std::uint64_t computed = ticks / clock->tsc_hz * 1'000'000'000 + ticks % clock->tsc_hz * 1'000'000'000 / clock->tsc_hz;
+  const std::uint64_t computed =
+      ticks / clock->tsc_hz * 1'000'000'000 + ticks % clock->tsc_hz * 1'000'000'000 / clock->tsc_hz;
   CHECK(computed <= ns && ns - computed < 50 * kMicrosecond);
 }
 
@@ -97,11 +102,14 @@ void trace_rings_open(Guest& guest) noexcept {
     const auto mapped = runtime::map_object(guest.runtime, memory.borrow(), runtime::Access::read);
     CHECK(mapped.has_value());
     const auto& header = *reinterpret_cast<const abi::TraceRingHeader*>(mapped->data());
-    const bool right = header.magic == abi::kTraceRingMagic && header.cpu == cpu && (cpu != 0 || header.head > 0);
+    const bool right =
+        header.magic == abi::kTraceRingMagic && header.cpu == cpu && (cpu != 0 || header.head > 0);
     (void)guest.memory->unmap(reinterpret_cast<std::uint64_t>(mapped->data()), mapped->size());
     CHECK(right);
-    CHECK(invalid(runtime::map_object(guest.runtime, memory.borrow(), runtime::Access::read_write), KernelError::bad_protection));
-    CHECK(invalid(memory.borrow()->write([](auto params) { (void)params.init_data(1); }), KernelError::bad_protection));
+    CHECK(invalid(runtime::map_object(guest.runtime, memory.borrow(), runtime::Access::read_write),
+                  KernelError::bad_protection));
+    CHECK(invalid(memory.borrow()->write([](auto params) { (void)params.init_data(1); }),
+                  KernelError::bad_protection));
   }
 }
 
@@ -109,7 +117,9 @@ void trace_rings_bad_cpu(Guest& guest) noexcept {
   for (const std::uint16_t cpu : {std::uint16_t{16}, std::uint16_t{255}, std::uint16_t{0xffff}}) {
     CHECK(invalid(guest.trace_rings->open([&](auto params) { params.set_cpu(cpu); }), KernelError::bad_cpu));
   }
-  CHECK(invalid(guest.trace_rings->open([&](auto params) { params.set_cpu(static_cast<std::uint16_t>(guest.cpus)); }), KernelError::bad_cpu));
+  CHECK(invalid(
+      guest.trace_rings->open([&](auto params) { params.set_cpu(static_cast<std::uint16_t>(guest.cpus)); }),
+      KernelError::bad_cpu));
 }
 
 void trace_emit_arrives(Guest& guest) noexcept {
@@ -137,8 +147,10 @@ void boot_package_read_only(Guest& guest) noexcept {
   const auto memory = answer->capability<schema::MemoryObject>(answer->reader().pack());
   const auto whole = memory.borrow()->get_size();
   CHECK(whole.has_value() && whole->size % kPage == 0 && offset + size <= whole->size && size > 0);
-  CHECK(invalid(runtime::map_object(guest.runtime, memory.borrow(), runtime::Access::read_write), KernelError::bad_protection));
-  CHECK(invalid(memory.borrow()->write([](auto params) { (void)params.init_data(8); }), KernelError::bad_protection));
+  CHECK(invalid(runtime::map_object(guest.runtime, memory.borrow(), runtime::Access::read_write),
+                KernelError::bad_protection));
+  CHECK(invalid(memory.borrow()->write([](auto params) { (void)params.init_data(8); }),
+                KernelError::bad_protection));
 }
 
 void host_channel_absent(Guest& guest) noexcept {

@@ -7,32 +7,33 @@
 namespace conformance {
 
 enum class Role : std::uint8_t {
-  exit_with,      // argument: exit code
-  fault,          // argument: Fault
-  compute,        // for ever; counts in word 0 of "out"
-  sleeper,        // sleeps for argument ms, then exits with 7
-  sleeper_loop,   // sleeps 1 ms at a time for ever; counts in word 0 of "out"
-  waiter,         // waits on "event"; exits with the bits
-  signaller,      // signals argument's bits on "event", exits with 0
-  wait_loop,      // waits on "event" for ever, counts in word 0, bits in word 1 of "out"
-  server,         // serves "serve"; Method says how
-  client,         // calls "service" with method = argument and words 5, 6; exits with result_code
-  client_loop,    // the same for ever; counts good answers in word 0 of "out"
-  vectors,        // fills vector registers with a pattern of argument, checks them for 20 ms; exits with 0
-  periodic,       // argument jobs, recorded in "out" (Record); then waits for ever
-  periodic_sleep, // sleepUntil on a scheduling context: exits with the exception word
-  hog,            // after its first release computes for ever; intervals on the CPU in "out" (Hog)
-  overrun_once,   // job argument does not end for two periods; records as periodic
-  wait_in_job,    // its first job waits on "event", after that as periodic
-  caller_job,     // each job calls "service" with method = argument; word 0 counts answers, word 1 last status
+  exit_with,       // argument: exit code
+  fault,           // argument: Fault
+  compute,         // for ever; counts in word 0 of "out"
+  sleeper,         // sleeps for argument ms, then exits with 7
+  sleeper_loop,    // sleeps 1 ms at a time for ever; counts in word 0 of "out"
+  waiter,          // waits on "event"; exits with the bits
+  signaller,       // signals argument's bits on "event", exits with 0
+  wait_loop,       // waits on "event" for ever, counts in word 0, bits in word 1 of "out"
+  server,          // serves "serve"; Method says how
+  client,          // calls "service" with method = argument and words 5, 6; exits with result_code
+  client_loop,     // the same for ever; counts good answers in word 0 of "out"
+  vectors,         // fills vector registers with a pattern of argument, checks them for 20 ms; exits with 0
+  periodic,        // argument jobs, recorded in "out" (Record); then waits for ever
+  periodic_sleep,  // sleepUntil on a scheduling context: exits with the exception word
+  hog,             // after its first release computes for ever; intervals on the CPU in "out" (Hog)
+  overrun_once,    // job argument does not end for two periods; records as periodic
+  wait_in_job,     // its first job waits on "event", after that as periodic
+  caller_job,  // each job calls "service" with method = argument; word 0 counts answers, word 1 last status
   call_then_compute,  // as caller_job, and computes as long again after each answer
-  foreign_map,    // maps through "victim", another's VirtualMemory; exits with the exception word
-  quota,          // allocates frames until refused: exits with the pages it got
-  sleep_raw,      // once word 0 of "out" is set: sleepUntil(word 1), having set word 2
-  fill_table,     // makes capabilities on "serve" until refused: exits with 0 if that is for want of slots
-  ring_abuse,     // blocking operations by ring; argument says which; exits with 0
-  process_waiter, // waits for "process"; exits with its code
-  told_client,    // once word 0 of "out" is set: sets word 2, calls "service" with words 1 and 3; exits with result_code
+  foreign_map,        // maps through "victim", another's VirtualMemory; exits with the exception word
+  quota,              // allocates frames until refused: exits with the pages it got
+  sleep_raw,          // once word 0 of "out" is set: sleepUntil(word 1), having set word 2
+  fill_table,      // makes capabilities on "serve" until refused: exits with 0 if that is for want of slots
+  ring_abuse,      // blocking operations by ring; argument says which; exits with 0
+  process_waiter,  // waits for "process"; exits with its code
+  told_client,     // once word 0 of "out" is set: sets word 2, calls "service" with words 1 and 3; exits with
+                   // result_code
 };
 inline constexpr std::uint32_t kRoleBits = 8;
 
@@ -64,15 +65,15 @@ inline constexpr std::uint64_t kKernelAddress = 0xffff'8000'0000'0000;
 
 // What the server does with a call; words 0, 1 are the parameters.
 enum class Method : std::uint16_t {
-  increment,   // answers each of the eight words + its place + 1
-  exception,   // answers with ExceptionType word 0, detail word 1
-  exit,        // ends during the call
-  fault,       // faults during the call
-  busy,        // computes word 0 ns
-  sleep,       // sleeps word 0 ns
-  nested,      // calls "next" with method word 0, word 1; answers its result_code
-  gate,        // waits on "event", answers the bits
-  caller,      // answers the caller's number
+  increment,  // answers each of the eight words + its place + 1
+  exception,  // answers with ExceptionType word 0, detail word 1
+  exit,       // ends during the call
+  fault,      // faults during the call
+  busy,       // computes word 0 ns
+  sleep,      // sleeps word 0 ns
+  nested,     // calls "next" with method word 0, word 1; answers its result_code
+  gate,       // waits on "event", answers the bits
+  caller,     // answers the caller's number
 };
 
 // How a client tells what it got.

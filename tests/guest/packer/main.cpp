@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// guest_pack OUT MACHINE MANIFEST NAME=ELF...: a boot pack out of encoded MachineParams and SystemManifest, with
-// programs. NAME=ELF+BREAKAGE breaks a copy of the ELF first; "+all" adds each breakage as a program of its name.
+// guest_pack OUT MACHINE MANIFEST NAME=ELF...: a boot pack out of encoded MachineParams and SystemManifest,
+// with programs. NAME=ELF+BREAKAGE breaks a copy of the ELF first; "+all" adds each breakage as a program of
+// its name.
 #include <capnp/message.h>
 #include <capnp/serialize.h>
 #include <fmt/core.h>
@@ -42,12 +43,14 @@ void add_program(std::vector<Program>& programs, const std::string& argument) {
   if (equals == std::string::npos) throw std::runtime_error("not NAME=ELF: " + argument);
   const auto plus = argument.find('+', equals);
   const std::string name = argument.substr(0, equals);
-  const Bytes image = read_file(argument.substr(equals + 1, plus == std::string::npos ? plus : plus - equals - 1));
+  const Bytes image =
+      read_file(argument.substr(equals + 1, plus == std::string::npos ? plus : plus - equals - 1));
   if (plus == std::string::npos) {
     programs.push_back({name, image});
   } else if (argument.substr(plus) == "+all") {
     programs.push_back({name, image});
-    for (const auto& breakage : guest::breakages()) programs.push_back({breakage.name, breakage.apply(image)});
+    for (const auto& breakage : guest::breakages())
+      programs.push_back({breakage.name, breakage.apply(image)});
   } else {
     programs.push_back({name, guest::broken(argument.substr(plus + 1), image)});
   }
@@ -59,7 +62,8 @@ void write_pack(const std::string& path, capnp::MallocMessageBuilder& message) {
   std::ofstream file(path, std::ios::binary);
   const std::uint32_t header[2] = {0, static_cast<std::uint32_t>(words.size())};
   file.write(reinterpret_cast<const char*>(header), sizeof header);
-  file.write(reinterpret_cast<const char*>(words.begin()), static_cast<std::streamsize>(words.asBytes().size()));
+  file.write(reinterpret_cast<const char*>(words.begin()),
+             static_cast<std::streamsize>(words.asBytes().size()));
   if (!file) throw std::runtime_error("cannot write " + path);
 }
 
