@@ -112,7 +112,7 @@ void add_bench(CLI::App& app, Action& action) {
       ->check(CLI::IsMember({"cpu", "memory", "ipc", "all"}))
       ->capture_default_str();
   verb.add_option("--samples", options->samples, "Releases measured in each run")
-      ->check(CLI::Range(10, 1'000'000))
+      ->check(CLI::Range(10, 250'000))
       ->capture_default_str();
   verb.add_option("--json", options->json, kJsonFile);
   verb.add_flag("--verbose", options->verbose, "Print the exact QEMU commands");

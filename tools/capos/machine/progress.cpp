@@ -33,7 +33,7 @@ void ProgressLine::show(const report::ChannelSnapshot& snapshot) {
   if (snapshot.state == report::RunState::booting || snapshot.islands_start_ns == 0) return;
   const std::uint64_t now = std::max(snapshot.now_ns, snapshot.islands_start_ns) - snapshot.islands_start_ns;
   std::string text = fmt::format("{:.1f} s", static_cast<double>(now) / kSecond);
-  if (total_ns_ != 0) text += fmt::format(" of {:.0f} s", static_cast<double>(total_ns_) / kSecond);
+  if (total_ns_ != 0) text += fmt::format(" of {:.3g} s", static_cast<double>(total_ns_) / kSecond);
   text += fmt::format(" of guest time, {} events", snapshot.written);
   if (snapshot.lost_in_all() != 0) text += fmt::format(", {} LOST", snapshot.lost_in_all());
   if (terminal_) {

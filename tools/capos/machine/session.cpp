@@ -18,15 +18,30 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::uint64_t kSecond = 1'000'000'000;
-// Room in the channel: several times what a demo under full load writes. The file is sparse.
-constexpr std::uint64_t kEventsPerSecond = 65'536;
-constexpr std::uint64_t kMaxEvents = std::uint64_t{1} << 24;  // 1 GiB
+// Room in the channel: each job leaves two or three events, the rest of the system some hundred a second. The
+// file is sparse, but the guest maps all of it: beyond kMaxEvents its page tables exceed the telemetry
+// service's memory.
+constexpr std::uint64_t kEventsPerJob = 4;
+constexpr std::uint64_t kOtherEventsPerSecond = 4096;
+constexpr std::uint64_t kMaxEvents = (std::uint64_t{1} << 20) - 128;  // 64 MiB with the header
 constexpr std::uint64_t kDefaultSeconds = 60;
 constexpr std::uint64_t kDefaultMemory = 256 << 20;  // of manifest.capnp
 
-std::uint64_t channel_bytes(std::uint64_t duration_ns) {
-  const std::uint64_t seconds = duration_ns == 0 ? kDefaultSeconds : duration_ns / kSecond + 1;
-  return report::channel_bytes_for(std::min(seconds * kEventsPerSecond, kMaxEvents));
+std::uint64_t jobs_per_second(schema::SystemManifest::Reader manifest) {
+  std::uint64_t jobs = 0;
+  for (const auto island : manifest.init_config().islands()) {
+    for (const auto task : island.tasks()) {
+      const auto period = admission::period_of(task.period());
+      if (period && !period->is_zero()) jobs += period->denominator / period->numerator + 1;
+    }
+  }
+  return jobs;
+}
+
+std::uint64_t channel_bytes(const SessionInputs& inputs) {
+  const std::uint64_t seconds = inputs.duration_ns == 0 ? kDefaultSeconds : inputs.duration_ns / kSecond + 1;
+  const std::uint64_t rate = jobs_per_second(inputs.manifest) * kEventsPerJob + kOtherEventsPerSecond;
+  return report::channel_bytes_for(std::min(seconds * rate, kMaxEvents));
 }
 
 // Emulation of a loaded guest second takes some seconds; ten times that is a hang.
@@ -49,7 +64,7 @@ MachineSpec spec_of(const Paths& paths, const SessionInputs& inputs, const fs::p
   spec.console = directory / "console.log";
   if (!spec.microvm) {
     spec.channel = directory / "telemetry.bin";
-    spec.channel_bytes = channel_bytes(inputs.duration_ns);
+    spec.channel_bytes = channel_bytes(inputs);
   }
   return spec;
 }

@@ -21,6 +21,7 @@ TrialRequest request_of(const RunOptions& options) {
   request.file = options.file;
   request.title = std::filesystem::path(options.file).stem().string();
   request.out_name = options.out;
+  request.load_name = "as the manifest says";
   request.accelerator = options.accelerator;
   request.duration_ns = static_cast<std::uint64_t>(std::llround(options.seconds * 1e9));
   request.wall = std::chrono::seconds(options.timeout);

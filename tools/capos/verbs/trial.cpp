@@ -118,7 +118,8 @@ Outcome<report::Result> judge_run(const Trial& trial, const Session& session) {
   }
   const std::string name =
       fs::path(trial.request.file).filename().string();  // no part of it depends on the host
-  const ReportSubject subject{trial.request.title, name, trial.request.adjustment, trial.request.duration_ns};
+  ReportSubject subject{trial.request.title, name, trial.request.adjustment, trial.request.duration_ns};
+  if (!trial.request.load_name.empty()) subject.adjustment.load = trial.request.load_name;
   const auto inputs = report_inputs(subject, trial.manifest_root(), trial.machine_root(), trial.verdicts,
                                     trial.accelerator, session);
   return report::analyse(*recording, inputs);

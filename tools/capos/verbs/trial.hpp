@@ -20,6 +20,7 @@ struct TrialRequest {
   std::string title;
   std::string out_name;  // directory under out/
   Adjustment adjustment;
+  std::string load_name;  // what the report calls the load; "": as in the adjustment
   std::string accelerator = "auto";
   std::uint64_t duration_ns = 0;
   std::chrono::seconds wall{0};
