@@ -55,8 +55,9 @@ SuiteResult run_one(const Suite& suite, const fs::path& directory, const std::st
   const auto state = wait_for(*process, suite.limit);
   if (!state) process->end();
   result.seconds = std::chrono::duration<double>(Clock::now() - start).count();
-  result.tally = tally(suite.name, read_text(report).value_or(""), read_text(result.log).value_or(""),
-                       state.value_or(ExitState{}), !state);
+  result.tally =
+      tally(suite, {read_text(report).value_or(""), read_text(result.log).value_or(""),
+                    read_text(options.stderr_file).value_or(""), state.value_or(ExitState{}), !state});
   return result;
 }
 

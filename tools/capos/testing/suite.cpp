@@ -20,6 +20,10 @@ std::string program_name(const std::vector<std::string>& command) {
   return std::filesystem::path(command.front()).filename().string();
 }
 
+std::vector<std::string> strings_of(const Json& value) {
+  return value.is_array() ? value.get<std::vector<std::string>>() : std::vector<std::string>{};
+}
+
 void apply_property(Suite& suite, const std::string& name, const Json& value) {
   if (name == "TIMEOUT" && value.is_number()) {
     suite.limit = std::chrono::seconds(static_cast<long>(value.get<double>()));
@@ -28,6 +32,12 @@ void apply_property(Suite& suite, const std::string& name, const Json& value) {
   } else if (name == "LABELS" && value.is_array()) {
     suite.slow = std::ranges::find(value, Json("slow")) != value.end() ||
                  std::ranges::find(value, Json("guest")) != value.end();
+  } else if (name == "PASS_REGULAR_EXPRESSION") {
+    suite.expectation.pass_if = strings_of(value);
+  } else if (name == "FAIL_REGULAR_EXPRESSION") {
+    suite.expectation.fail_if = strings_of(value);
+  } else if (name == "WILL_FAIL") {
+    suite.expectation.will_fail = value.is_boolean() && value.get<bool>();
   } else if (name == "ENVIRONMENT" && value.is_array()) {
     for (const auto& entry : value) {
       const auto text = entry.get<std::string>();

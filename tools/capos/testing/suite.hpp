@@ -15,12 +15,21 @@
 
 namespace capos::cli {
 
+// What CTest's properties say a pass is, for programs that count no cases. All empty: exit status 0.
+struct Expectation {
+  std::vector<std::string>
+      pass_if;  // ECMAScript expressions: any in the output makes a pass, whatever the status
+  std::vector<std::string> fail_if;  // any in the output makes a failure
+  bool will_fail = false;            // turned round
+};
+
 struct Suite {
   std::string name;
   std::vector<std::string> command;
   std::filesystem::path directory;
   std::vector<std::pair<std::string, std::string>> environment;
   std::chrono::seconds limit{600};
+  Expectation expectation;
   bool slow = false;  // labelled "slow" or "guest": boots machines, or takes more than some seconds
 };
 

@@ -3,7 +3,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
+#include <regex>
 #include <sstream>
 #include <string_view>
 
@@ -57,17 +59,40 @@ std::string bad_end(const ExitState& state, bool timed_out) {
   return state.status == 0 ? "" : fmt::format("exit status {}", state.status);
 }
 
+bool any_matches(const std::vector<std::string>& expressions, const std::string& text) {
+  return std::ranges::any_of(expressions, [&](const std::string& expression) {
+    return std::regex_search(text, std::regex(expression, std::regex::ECMAScript));
+  });
+}
+
+// A program that counted no cases: empty if it passed, else why not. As CTest judges it.
+std::string judge_whole(const Expectation& expected, const SuiteRun& run) {
+  const std::string end = bad_end(run.state, run.timed_out);
+  if (run.timed_out || run.state.signal != 0) return end;
+  const std::string text = run.output + run.errors;
+  std::string why = end;
+  if (!expected.pass_if.empty())
+    why = any_matches(expected.pass_if, text) ? "" : "its output lacks what makes a pass";
+  if (any_matches(expected.fail_if, text)) why = "its output holds what makes a failure";
+  if (!expected.will_fail) return why;
+  return why.empty() ? "it was to fail, and did not" : "";
+}
+
 }  // namespace
 
-Tally tally(const std::string& suite, const std::string& report, const std::string& output,
-            const ExitState& state, bool timed_out) {
+Tally tally(const Suite& suite, const SuiteRun& run) {
   Tally result;
-  const bool counted = count_report(result, report) || count_lines(result, output);
-  const std::string end = bad_end(state, timed_out);
-  if (!end.empty() && (result.failed.empty() || timed_out || state.signal != 0)) {
-    result.failed.push_back({suite, end});
-  } else if (!counted && end.empty()) {
+  if (count_report(result, run.report) || count_lines(result, run.output)) {
+    const std::string end = bad_end(run.state, run.timed_out);
+    const bool explained = !result.failed.empty() && !run.timed_out && run.state.signal == 0;
+    if (!end.empty() && !explained) result.failed.push_back({suite.name, end});
+    return result;
+  }
+  const std::string why = judge_whole(suite.expectation, run);
+  if (why.empty()) {
     ++result.passed;
+  } else {
+    result.failed.push_back({suite.name, why});
   }
   return result;
 }

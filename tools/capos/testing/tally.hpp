@@ -2,7 +2,7 @@
 // The cases of one run of a suite, whatever kind of program it is:
 //   GoogleTest programs write their JSON report where GTEST_OUTPUT says;
 //   others print a line "ok NAME" or "FAILED NAME: why" for each case (guests do, on their console);
-//   a program that does neither is one case, judged by its exit status.
+//   a program that does neither is one case, judged by its exit status, or as CTest's properties say.
 // A bad end (a crash, a time-out, a status that is not 0 although no case failed) is a failed case of its
 // own.
 #pragma once
@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "../support/process.hpp"
+#include "suite.hpp"
 
 namespace capos::cli {
 
@@ -25,8 +26,15 @@ struct Tally {
   std::vector<FailedCase> failed;
 };
 
-// `report`: the GoogleTest JSON, or "". `output`: what the program printed.
-[[nodiscard]] Tally tally(const std::string& suite, const std::string& report, const std::string& output,
-                          const ExitState& state, bool timed_out);
+// What a suite's run left: the GoogleTest JSON, or ""; what it printed; how it ended.
+struct SuiteRun {
+  std::string report;
+  std::string output;
+  std::string errors;
+  ExitState state;
+  bool timed_out = false;
+};
+
+[[nodiscard]] Tally tally(const Suite& suite, const SuiteRun& run);
 
 }  // namespace capos::cli
