@@ -18,6 +18,7 @@ function(capos_kernel name)
   # The paths that are counted in instructions cross files: one optimisation over all of them.
   target_compile_options(${name} PRIVATE -flto)
   target_link_options(${name} PRIVATE -flto=auto -O2 -nostdlib -nostartfiles -static -no-pie -Wl,--gc-sections
+    -Werror=odr -Werror=lto-type-mismatch
     -Wl,-z,noexecstack -Wl,-z,max-page-size=4096 -Wl,--build-id=none -Wl,--no-warn-rwx-segments
     -Wl,-T,${script})
 endfunction()

@@ -35,6 +35,10 @@ enum TransportError {
   # The thread has no scheduling context, or not this one.
   truncated @12;
   # An exception whose text was cut.
+  tooDeep @13;
+  # The chain of calls would be longer than the kernel's bound.
+  queueFull @14;
+  # No room for another call or completion; nothing was started.
 }
 
 enum ExceptionType {
@@ -73,6 +77,18 @@ enum KernelError {
   # A capability in the message is empty, stale, or of the wrong interface.
   badCpu @13;
   # No such CPU, or it is not running.
+  quotaExceeded @14;
+  # A ResourceLedger of the caller is short of what this takes.
+  revoked @15;
+  # The object, or the grant it came by, has been revoked.
+  expired @16;
+  # The session or lease has ended.
+  notTransferable @17;
+  # The capability's transfer scope forbids this transfer.
+  tooDeep @18;
+  # Nested calls, children or links beyond their bound.
+  mismatch @19;
+  # A compared word has another value.
 }
 
 interface Console @0xf0a1b6c8d2e34711 {
