@@ -26,30 +26,30 @@ void copy_words(hal::UserState& from, hal::UserState& to) noexcept {
   for (unsigned i = 0; i < 8; ++i) target[i] = source[i];
 }
 
-// For the time of `caller`'s call.
-void raise_to(Cpu& cpu, Thread& caller, Priority ceiling, Time now) noexcept {
-  SchedulingContext* const context = caller.account.context;
+// For the time of the call.
+void raise_to(Cpu& cpu, Call& call, Priority ceiling, Time now) noexcept {
+  SchedulingContext* const context = call.caller.account.context;
   if (context == nullptr) return;
-  caller.priority_at_call = context->priority();
+  call.priority_at_call = context->priority();
   if (ceiling > context->priority()) cpu.scheduler.set_priority(*context, ceiling, now);
 }
 
 // To what it had when it called: a ceiling, if it is a server itself. True if that was lower.
-bool lower_again(Cpu& cpu, Thread& caller, Time now) noexcept {
-  SchedulingContext* const context = caller.account.context;
-  if (context == nullptr || context->priority() == caller.priority_at_call) return false;
-  cpu.scheduler.set_priority(*context, caller.priority_at_call, now);
+bool lower_again(Cpu& cpu, Call& call, Time now) noexcept {
+  SchedulingContext* const context = call.caller.account.context;
+  if (context == nullptr || context->priority() == call.priority_at_call) return false;
+  cpu.scheduler.set_priority(*context, call.priority_at_call, now);
   return true;
 }
 
 // The caller gets its account back. True if another may be more urgent now.
-bool take_account_back(Cpu& cpu, Thread& server, Thread& caller, Time now) noexcept {
-  give_account(server.account, caller);
+bool take_account_back(Cpu& cpu, Thread& server, Call& call, Time now) noexcept {
+  give_account(server.account, call.caller);
   server.account = {};
-  server.caller = nullptr;
-  caller.server = nullptr;
-  caller.state = ThreadState::runnable;
-  return lower_again(cpu, caller, now);
+  server.incoming = nullptr;
+  call.server = nullptr;
+  call.caller.state = ThreadState::runnable;
+  return lower_again(cpu, call, now);
 }
 
 }  // namespace
@@ -72,15 +72,16 @@ bool Endpoint::budget_suffices(Thread& caller, Time now) const noexcept {
   return minimum_budget_ == Duration{} || context == nullptr || context->remaining(now) >= minimum_budget_;
 }
 
-void Endpoint::deliver(Cpu& cpu, Thread& caller, Thread& server, Time now) noexcept {
+void Endpoint::deliver(Cpu& cpu, Call& call, Thread& server, Time now) noexcept {
+  Thread& caller = call.caller;
   copy_words(caller.user, server.user);
   server.user.set_result((caller.user.operation() & 0xffff'0000u) << 16, caller.process.number(), caller.user.interface_id());
   give_account(caller.account, server);
-  raise_to(cpu, caller, ceiling_, now);
-  server.caller = &caller;
+  raise_to(cpu, call, ceiling_, now);
+  server.incoming = &call;
   server.state = ThreadState::runnable;
-  caller.server = &server;
-  caller.queued_at = nullptr;
+  call.server = &server;
+  call.queued_at = nullptr;
   caller.state = ThreadState::await_reply;
 }
 
@@ -106,21 +107,22 @@ void Endpoint::call(Cpu& cpu, Thread& caller, Time now) noexcept {
     if (!budget_suffices(caller, now)) refuse(caller, TransportError::budget_too_small);
   }
   if (Thread* const server = servers_.pop_front(); server != nullptr) {
-    deliver(cpu, caller, *server, now);
+    deliver(cpu, caller.direct_call, *server, now);
     switch_directly(cpu, *server);
   }
   caller.state = ThreadState::await_server;
-  caller.queued_at = this;
-  callers_.push_back(caller);
+  caller.direct_call.queued_at = this;
+  calls_.push_back(caller.direct_call);
   block(cpu, caller.account, now);
   leave(cpu, now);
 }
 
 void Endpoint::reply_receive(Cpu& cpu, Thread& server, Time now) noexcept {
   if (!is_home(cpu.id)) refuse(server, TransportError::wrong_cpu);
-  Thread* const caller = server.caller;
+  Call* const answered = server.incoming;
+  Thread* const caller = answered == nullptr ? nullptr : &answered->caller;
   bool lowered = false;
-  if (caller != nullptr) {
+  if (answered != nullptr) {
     const std::uint64_t exception = (server.user.operation() >> 16) & 0xffff;
     copy_words(server.user, caller->user);
     if (exception == 0) {
@@ -129,19 +131,19 @@ void Endpoint::reply_receive(Cpu& cpu, Thread& server, Time now) noexcept {
       caller->user.set_result(static_cast<std::uint32_t>(status_of(TransportError::exception)),
                               (exception - 1) | (server.user.interface_id() & 0xffff) << 16, 0);
     }
-    lowered = take_account_back(cpu, server, *caller, now);
+    lowered = take_account_back(cpu, server, *answered, now);
   }
   if (server.serving != this) join(server, now);
   server.has_waited = true;
-  if (Thread* const next = callers_.pop_front(); next != nullptr) {
-    if (caller == nullptr) block(cpu, server.account, now);
-    make_ready(cpu, next->account, now);
+  if (Call* const next = calls_.pop_front(); next != nullptr) {
+    if (answered == nullptr) block(cpu, server.account, now);
+    make_ready(cpu, next->caller.account, now);
     deliver(cpu, *next, server, now);
     leave(cpu, now);
   }
   server.state = ThreadState::await_call;
   servers_.push_back(server);
-  if (caller != nullptr) {
+  if (answered != nullptr) {
     if (lowered && cpu.scheduler.must_switch(now)) leave(cpu, now);
     switch_directly(cpu, *caller);
   }
@@ -154,30 +156,31 @@ void Endpoint::server_left(Thread& server, Time now) noexcept {
   if (server.state == ThreadState::await_call) List<Thread, EndpointTag>::erase(server);
   closed_ = --servers_count_ == 0;
   if (!closed_) return;
-  while (Thread* const waiting = callers_.pop_front()) {
+  while (Call* const waiting = calls_.pop_front()) {
     waiting->queued_at = nullptr;
-    complete_call(*waiting, status_of(TransportError::disconnected), now);
+    complete_call(waiting->caller, status_of(TransportError::disconnected), now);
   }
 }
 
-void Endpoint::forget_caller(Thread& caller) noexcept {
-  List<Thread, EndpointTag>::erase(caller);
-  caller.queued_at = nullptr;
+void Endpoint::forget_call(Call& call) noexcept {
+  List<Call, CallTag>::erase(call);
+  call.queued_at = nullptr;
 }
 
 void withdraw_calls(Cpu& cpu, Thread& thread, Time now) noexcept {
-  if (thread.queued_at != nullptr) thread.queued_at->forget_caller(thread);
-  if (thread.server == nullptr) return;
-  Thread& server = *thread.server;
+  Call& call = *thread.outgoing;
+  if (call.queued_at != nullptr) call.queued_at->forget_call(call);
+  if (call.server == nullptr) return;
+  Thread& server = *call.server;
   const Account lost = thread.account;
   block(cpu, lost, now);
-  (void)lower_again(cpu, thread, now);
-  server.caller = nullptr;
-  thread.server = nullptr;
+  (void)lower_again(cpu, call, now);
+  server.incoming = nullptr;
+  call.server = nullptr;
   // The server, and whoever works for it in turn, finishes on the server's own time.
   const Account own = own_account(server);
   Thread* worker = &server;
-  for (; worker->server != nullptr; worker = worker->server) worker->account = own;
+  for (; worker->outgoing->server != nullptr; worker = worker->outgoing->server) worker->account = own;
   give_account(own, *worker);
   if (worker->state == ThreadState::runnable) make_ready(cpu, own, now);
   give_account(lost, thread);
@@ -185,10 +188,11 @@ void withdraw_calls(Cpu& cpu, Thread& thread, Time now) noexcept {
 
 void abandon_calls(Cpu& cpu, Thread& thread, Time now) noexcept {
   withdraw_calls(cpu, thread, now);
-  if (Thread* const caller = thread.caller; caller != nullptr) {
-    (void)take_account_back(cpu, thread, *caller, now);
-    caller->user.set_result(static_cast<std::uint32_t>(status_of(TransportError::disconnected)), 0, 0);
-    make_ready(cpu, caller->account, now);  // the dead server may have been waiting on it
+  if (Call* const call = thread.incoming; call != nullptr) {
+    Thread& caller = call->caller;
+    (void)take_account_back(cpu, thread, *call, now);
+    caller.user.set_result(static_cast<std::uint32_t>(status_of(TransportError::disconnected)), 0, 0);
+    make_ready(cpu, caller.account, now);  // the dead server may have been waiting on it
   }
   if (thread.serving != nullptr) thread.serving->server_left(thread, now);
   thread.serving = nullptr;

@@ -9,6 +9,7 @@
 
 #include "capos/base/list.hpp"
 #include "core/cpu.hpp"
+#include "ipc/call.hpp"
 #include "objects/object.hpp"
 
 namespace capos::kernel {
@@ -31,14 +32,14 @@ class Endpoint final : public TypedObject<Endpoint, schema::Endpoint> {
 
   // The server's thread dies or serves another endpoint; after the last one, all who queue get `disconnected`.
   void server_left(Thread& server, Time now) noexcept;
-  // A queued caller dies.
-  void forget_caller(Thread& caller) noexcept;
+  // A queued call is called off.
+  void forget_call(Call& call) noexcept;
 
  private:
   void destroy() noexcept override;
   [[nodiscard]] bool budget_suffices(Thread& caller, Time now) const noexcept;
   // Hands the caller's account and words to the server.
-  void deliver(Cpu& cpu, Thread& caller, Thread& server, Time now) noexcept;
+  void deliver(Cpu& cpu, Call& call, Thread& server, Time now) noexcept;
 
   const std::uint64_t served_;
   const Duration minimum_budget_;
@@ -51,7 +52,7 @@ class Endpoint final : public TypedObject<Endpoint, schema::Endpoint> {
   std::atomic<std::uint16_t> home_{kNowhere};
   bool closed_ = false;
   std::uint32_t servers_count_ = 0;     // threads that serve here, busy ones included
-  List<Thread, EndpointTag> callers_;   // waiting to be served
+  List<Call, CallTag> calls_;           // waiting to be served
   List<Thread, EndpointTag> servers_;   // waiting for calls
 };
 

@@ -15,6 +15,7 @@
 #include "capos/sched/context.hpp"
 #include "capos/sched/timed_queue.hpp"
 #include "core/mailbox.hpp"
+#include "ipc/call.hpp"
 #include "objects/object.hpp"
 #include "process/wait_slot.hpp"
 
@@ -61,12 +62,11 @@ class Thread : public sched::TimedNode, public ListHook<EndpointTag> {
   sched::BestEffortEntity entity;      // its own best-effort time
   SchedulingContext* bound = nullptr;  // its own context, if it has one
 
-  // As a caller: the server that works for it, or the endpoint it queues at.
-  Thread* server = nullptr;
-  Priority priority_at_call{};         // its context's, while it is being served
-  Endpoint* queued_at = nullptr;
-  // As a server: whom to answer, and where it waits for calls.
-  Thread* caller = nullptr;
+  // As a caller: its call by registers, and the call that its account is lent for or queues with.
+  Call direct_call{*this, CallKind::registers};
+  Call* outgoing = &direct_call;
+  // As a server: what to answer, and where it waits for calls.
+  Call* incoming = nullptr;
   Endpoint* serving = nullptr;
   Ref<Object> serving_hold;            // keeps `serving` alive
 

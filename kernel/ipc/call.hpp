@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+// One call on an endpoint: what queues there, what a server works on, what a reply ends.
+//
+// A thread's register call is a Call of its own (Thread::direct_call), used again and again; calls of a ring have records
+// of their own. Invariants: a call is idle, queued (`queued_at`) or being served (`server`), one at a time; it ends
+// exactly once. While it is served on its caller's account, `caller.outgoing` is this call. On the caller's CPU only.
+#pragma once
+
+#include <cstdint>
+
+#include "capos/base/list.hpp"
+#include "capos/base/strong.hpp"
+
+namespace capos::kernel {
+
+class Endpoint;
+class Thread;
+
+struct CallTag;
+
+enum class CallKind : std::uint8_t {
+  registers,  // Thread::direct_call: the words are in the caller's registers
+  message,    // of a ring: the message is in the caller's arena
+};
+
+class Call : public ListHook<CallTag> {
+ public:
+  constexpr Call(Thread& by, CallKind how) noexcept : caller(by), kind(how) {}
+
+  [[nodiscard]] bool idle() const noexcept { return server == nullptr && queued_at == nullptr; }
+
+  Thread& caller;
+  Thread* server = nullptr;        // who works on it
+  Endpoint* queued_at = nullptr;   // where it waits for a server
+  Priority priority_at_call{};     // the caller's context's, while the call is served
+  const CallKind kind;
+};
+
+}  // namespace capos::kernel
