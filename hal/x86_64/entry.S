@@ -10,7 +10,7 @@
 // far from the canonical edge (Intel SDM, SYSRET; CVE-2012-0217). R11 came from RFLAGS, so it is a valid image.
 #include "layout.h"
 
-// Stores what follows RAX in the frame. %rsp then points at rcx, 8 above the start of UserState.
+// Stores what follows RAX in the frame. %rsp then points past rcx, whose place is CAPOS_FRAME_WORDS - 16.
 .macro PUSH_CALLEE_AND_WORDS
   push %rdi
   push %rsi
@@ -219,7 +219,7 @@ exception_common:
   PUSH_CALLEE_AND_WORDS
   push %r11
   push %rcx
-  lea -8(%rsp), %rdi
+  lea -(CAPOS_FRAME_WORDS - 16)(%rsp), %rdi
   mov %eax, %esi
   cld
   CLEAR_AC

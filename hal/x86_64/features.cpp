@@ -114,7 +114,7 @@ void enable_system_call() noexcept {
 }  // namespace
 
 void enable_features() noexcept {
-  constexpr std::uint32_t kEfer = 0xc0000080, kTscAux = 0xc0000103;
+  constexpr std::uint32_t kEfer = 0xc0000080, kFsBase = 0xc0000100, kTscAux = 0xc0000103;
   constexpr std::uint64_t kNxe = 1u << 11, kSce = 1u;
   constexpr std::uint64_t kPae = 1u << 5, kPge = 1u << 7, kOsfxsr = 1u << 9, kOsxmmexcpt = 1u << 10,
                           kUmip = 1u << 11, kOsxsave = 1u << 18, kSmep = 1u << 20, kSmap = 1u << 21;
@@ -127,6 +127,7 @@ void enable_features() noexcept {
   write_cr4(cr4);
   enable_vector_state();
   enable_system_call();
+  write_msr(kFsBase, 0);
   if (has(MachineFeature::rdtscp)) write_msr(kTscAux, this_cpu().value());
   asm volatile("mov %0, %%dr7" ::"r"(0x400ul));  // no breakpoint of the loader survives
 }

@@ -45,10 +45,10 @@
 #define CAPOS_CPU_SELF 48
 
 // Offsets in UserState, from its message words.
-#define CAPOS_FRAME_WORDS 24
-#define CAPOS_FRAME_ERROR 128
-#define CAPOS_FRAME_SS 168
-#define CAPOS_FRAME_END 176
+#define CAPOS_FRAME_WORDS 40
+#define CAPOS_FRAME_ERROR 144
+#define CAPOS_FRAME_SS 184
+#define CAPOS_FRAME_END 192
 // In the error slot of a frame that SYSCALL made: SYSRET may leave it. No exception has this error code.
 #define CAPOS_FROM_SYSCALL -1
 

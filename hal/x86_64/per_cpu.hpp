@@ -32,6 +32,7 @@ struct PerCpu {
   PerCpu* self;
   UserState* live;     // whose frame is live; null: none, user mode cannot run
   std::uint64_t root;  // CR3
+  std::uint64_t thread_pointer;  // FS base, what the register holds
   Time far_deadline;   // what a far timer waits for
   bool far_timer;      // LVT holds the far vector
   bool fault_seen;     // a second kernel fault stops here

@@ -75,6 +75,13 @@ inline void load_vectors(void* area) noexcept {
   asm volatile("xrstor64 (%0)" ::"r"(area), "a"(-1), "d"(-1) : "memory");
 }
 
+inline void load_thread_pointer(PerCpu& block, std::uint64_t value) noexcept {
+  constexpr std::uint32_t kFsBase = 0xc0000100;
+  if (block.thread_pointer == value) [[likely]] return;
+  block.thread_pointer = value;
+  write_msr(kFsBase, value);
+}
+
 inline void load_space(PerCpu& block, std::uint64_t root) noexcept {
   if (block.root == root) return;
   block.root = root;
@@ -95,8 +102,15 @@ void switch_user(UserState& state, AddressSpace& space) noexcept {
   block.live_words = frame + CAPOS_FRAME_WORDS;
   block.syscall_top = frame + CAPOS_FRAME_SS;
   block.task_state.rsp0 = frame + CAPOS_FRAME_END;
+  load_thread_pointer(block, state.thread_pointer_);
   if (old != nullptr) save_vectors(old->vector_area());
   load_vectors(state.vector_area());
+}
+
+void set_thread_pointer(UserState& state, UserAddress value) noexcept {
+  state.thread_pointer_ = value.value();
+  PerCpu& block = this_block();
+  if (block.live == &state) load_thread_pointer(block, value.value());
 }
 
 void forget_user(UserState& state) noexcept {

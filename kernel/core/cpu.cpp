@@ -7,6 +7,7 @@
 #include "core/account.hpp"
 #include "core/assert.hpp"
 #include "core/job_trace.hpp"
+#include "core/termination.hpp"
 #include "memory/frame_allocator.hpp"
 #include "process/process.hpp"
 #include "process/reaper.hpp"
@@ -101,6 +102,7 @@ void Cpu::start(Time now) noexcept {
 }
 
 void leave(Cpu& cpu, Time now) noexcept {
+  if (cpu.remains) [[unlikely]] clear_remains(cpu);
   const sched::Dispatch next = choose(cpu, now);
   Thread* const thread = owner_of(next);
   arm(cpu, next, now);

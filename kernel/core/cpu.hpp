@@ -47,6 +47,9 @@ class Cpu {
   TraceRing trace;
   Time armed = Time::never();
   Time quantum_end = Time::never();
+  bool remains = false;  // of what ended since the last leave(): in these two
+  Thread* ended_threads = nullptr;
+  Process* ended_processes = nullptr;
 
   // Scratch for messages: what came in, and what goes out.
   std::byte* message_in = nullptr;   // abi::kArenaBytes

@@ -31,10 +31,10 @@ using schema::TransportError;
   CallContext context(cpu, thread, now);
   const Outcome outcome = object.call_registers(context, thread.user.interface_id(),
                                                 static_cast<std::uint16_t>(thread.user.operation() >> 16), in, out);
-  if (outcome.kind() == Outcome::Kind::blocked || thread.state == ThreadState::dead) leave(cpu, now);
+  if (outcome.kind() == Outcome::Kind::blocked || cpu.thread != &thread) leave(cpu, now);  // it waits, or ended itself
   for (unsigned i = 0; i < abi::kRegisterWords; ++i) words[i] = out[i];
   thread.user.set_result(static_cast<std::uint32_t>(outcome.status()), outcome.exception_word(), 0);
-  if (context.reschedule || cpu.thread != &thread) leave(cpu, now);
+  if (context.reschedule) leave(cpu, now);
   resume();
 }
 
@@ -53,7 +53,7 @@ using schema::TransportError;
 
 [[noreturn]] void cap_enter(Cpu& cpu, Thread& thread, Time now) noexcept {
   const std::uint32_t available = process_ring(cpu, thread, now);
-  if (thread.state == ThreadState::dead) leave(cpu, hal::now());  // it ended itself
+  if (cpu.thread != &thread) leave(cpu, hal::now());  // it ended itself
   auto& words = thread.user.words();
   for (auto& word : words) word = 0;
   words[0] = available;
@@ -99,6 +99,11 @@ void on_system_call(UserState& state) noexcept {
     case abi::SystemCall::cap_enter: cap_enter(cpu, thread, now);
     case abi::SystemCall::exit: {
       const auto code = static_cast<std::int64_t>(state.words()[0]);
+      end_process(cpu, thread.process, {schema::ExitReason::exited, code, 0}, now);
+      leave(cpu, now);
+    }
+    case abi::SystemCall::exit_thread: {
+      const auto code = static_cast<std::int64_t>(state.words()[0]);
       end_thread(cpu, thread, {schema::ExitReason::exited, code, 0}, now);
       leave(cpu, now);
     }
@@ -110,7 +115,7 @@ void on_user_fault(UserState& state, const FaultInfo& fault) noexcept {
   Cpu& cpu = Cpu::current();
   const Time now = hal::now();
   report_fault(cpu, *cpu.thread, state, fault, now);
-  end_thread(cpu, *cpu.thread, {schema::ExitReason::fault, fault.vector, fault.address}, now);
+  end_process(cpu, cpu.thread->process, {schema::ExitReason::fault, fault.vector, fault.address}, now);
   leave(cpu, now);
 }
 

@@ -2,21 +2,23 @@
 #include "core/wake.hpp"
 
 #include "core/account.hpp"
+#include "ipc/call_context.hpp"
 #include "ipc/notification.hpp"
 
 namespace capos::kernel {
 namespace {
 
-// Takes over the reference that the wait slot held on the thread's process.
+// Takes over the reference that the wait slot held on the thread.
 template <typename Fill>
 void deliver(Thread& thread, Fill&& fill) noexcept {
   if (thread.state == ThreadState::await_signal) {  // else it has died meanwhile
     auto& words = thread.user.words();
     for (auto& word : words) word = 0;
     fill(words);
+    thread.waiting_hold = {};
     complete_call(thread, 0, hal::now());
   }
-  thread.process.release();
+  thread.release();
 }
 
 void deliver_signal(void* subject) noexcept {
@@ -43,9 +45,19 @@ void complete_call(Thread& thread, std::int32_t status, Time now) noexcept {
 
 void wake_for_signal(Thread& thread) noexcept { (void)post(thread.cpu, thread.wake_mail, deliver_signal, &thread); }
 
-void wake_for_exit(Thread& thread, const ProcessExit& exit) noexcept {
+void wake_for_exit(Thread& thread, const ExitRecord& exit) noexcept {
   thread.awaited_exit = &exit;
   (void)post(thread.cpu, thread.wake_mail, deliver_exit, &thread);
+}
+
+void await_event(CallContext& call, WaitSlot& slot, Object& object, Notification* notification) noexcept {
+  Thread& thread = call.thread;
+  thread.waiting_for = notification;
+  thread.waiting_in = &slot;
+  thread.waiting_hold = Ref<Object>::share(object);
+  thread.state = ThreadState::await_signal;
+  thread.has_waited = true;
+  block(call.cpu, thread.account, call.now);
 }
 
 }  // namespace capos::kernel

@@ -13,7 +13,9 @@ void complete_call(Thread& thread, std::int32_t status, Time now) noexcept;
 
 // From any CPU: ends Notification.wait (the waiter takes `notification`'s bits when it gets there).
 void wake_for_signal(Thread& thread) noexcept;
-// From any CPU: ends ProcessHandle.wait; `exit` lives as long as the process.
-void wake_for_exit(Thread& thread, const ProcessExit& exit) noexcept;
+// From any CPU: ends ProcessHandle.wait or Thread.wait; `exit` is a part of what the thread holds while it waits.
+void wake_for_exit(Thread& thread, const ExitRecord& exit) noexcept;
+// The calling thread, which is in `slot` of `object`, waits; for `notification`'s bits, or for an end if that is null.
+void await_event(CallContext& call, WaitSlot& slot, Object& object, Notification* notification) noexcept;
 
 }  // namespace capos::kernel

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ipc/notification.hpp"
 
-#include "core/account.hpp"
 #include "core/wake.hpp"
 #include "ipc/call_context.hpp"
 #include "memory/object_heap.hpp"
@@ -30,18 +29,13 @@ Outcome Notification::wait(CallContext& call, const Interface::Wait::Params::Val
   results.bits = take();
   if (results.bits != 0) return Outcome::done();
   if (!call.may_block) return Outcome::transport(schema::TransportError::invalid_operation);
-  Thread& thread = call.thread;
-  thread.waiting_for = this;
-  thread.waiting_in = &waiter_;
-  if (!waiter_.enter(thread)) return Outcome::overloaded(schema::KernelError::busy);
+  if (!waiter_.enter(call.thread)) return Outcome::overloaded(schema::KernelError::busy);
   // A signal may have come between the look and the entry; whoever takes the thread out answers it.
-  if (bits_.load(std::memory_order_seq_cst) != 0 && waiter_.leave(thread)) {
+  if (bits_.load(std::memory_order_seq_cst) != 0 && waiter_.leave(call.thread)) {
     results.bits = take();
     return Outcome::done();
   }
-  thread.state = ThreadState::await_signal;
-  thread.has_waited = true;
-  block(call.cpu, thread.account, call.now);
+  await_event(call, waiter_, *this, this);
   return Outcome::blocked();
 }
 

@@ -131,7 +131,7 @@ T load_once(const T& shared) noexcept {
 }  // namespace
 
 std::uint32_t process_ring(Cpu& cpu, Thread& thread, Time now) noexcept {
-  auto& ring = *static_cast<abi::Ring*>(thread.process.ring());
+  auto& ring = *static_cast<abi::Ring*>(thread.ring());
   std::byte* const arena = reinterpret_cast<std::byte*>(&ring) + abi::kArenaOffset;
   // The kernel's own indices live in the page for the program to read; the program could spoil them, and with them
   // only its own ring: each is used modulo the queue's size.

@@ -158,7 +158,7 @@ Outcome Island::activate(CallContext& call, const Interface::Activate::Params::V
   }
   for (unsigned task = 0; task < count_; ++task) {
     const Thread* const thread = contexts_[task]->thread;
-    if (thread == nullptr || !thread->has_waited) return Outcome::failed(KernelError::bad_state);
+    if (thread == nullptr || thread->has_ended() || !thread->has_waited) return Outcome::failed(KernelError::bad_state);
   }
   state_ = State::active;
   for (unsigned task = 0; task < count_; ++task) {

@@ -7,7 +7,10 @@
 
 namespace capos::kernel {
 
-void SchedulingContext::destroy() noexcept { heap_delete(this); }
+void SchedulingContext::destroy() noexcept {
+  if (thread != nullptr) thread->release();
+  heap_delete(this);
+}
 
 Outcome SchedulingContext::wait_next_release(CallContext& call, const Interface::WaitNextRelease::Params::Value&,
                                              Interface::WaitNextRelease::Results::Value&) noexcept {

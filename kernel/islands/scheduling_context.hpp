@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Time as a capability: a sched::Context that belongs to an admitted island, and the thread bound to it.
 //
-// Invariants: made by an island's admission only; bound to at most one thread, for good; changed by its CPU alone once
+// Invariants: made by an island's admission only; bound to at most one thread, for good, even when that is dead; changed by its CPU alone once
 // the thread has started. Counters may be read by others (relaxed).
 #pragma once
 
@@ -25,7 +25,7 @@ class SchedulingContext final : public TypedObject<SchedulingContext, schema::Sc
   Outcome parameters(CallContext&, const Interface::Parameters::Params::Value&,
                      Interface::Parameters::Results::Value&) noexcept;
 
-  Thread* thread = nullptr;                    // bound
+  Thread* thread = nullptr;                    // bound; one reference, so that it may be looked at when it is dead
   std::atomic<bool> claimed{false};            // a process has been, or is being, made for it
   std::atomic<bool> stopped{false};            // by a consequence or its island's end, for good: never ready again
   Time job_start = Time::never();              // of the job in progress: first return to user mode
@@ -39,5 +39,13 @@ class SchedulingContext final : public TypedObject<SchedulingContext, schema::Sc
  private:
   void destroy() noexcept override;
 };
+
+// The context becomes the thread's own. Before the thread starts.
+inline void bind(SchedulingContext& context, Thread& thread) noexcept {
+  context.acquire();
+  thread.acquire();
+  context.thread = &thread;
+  thread.bound = &context;
+}
 
 }  // namespace capos::kernel

@@ -136,6 +136,19 @@ ResultOf<void, KernelError> AddressMap::unmap(std::uint64_t start, std::uint64_t
   return {};
 }
 
+void AddressMap::unmap_object(std::uint64_t start, std::uint64_t pages, const MemoryObject& object) noexcept {
+  const std::uint64_t end = start + pages * hal::kPageSize;
+  for (Region* region = region_after(start); region != nullptr && region->start < end;) {
+    Region* const next = regions_.next(*region);
+    if (region->object.get() == &object) {
+      unmap_pages(region->start, region->pages);
+      List<Region, RegionTag>::erase(*region);
+      heap_delete(region);
+    }
+    region = next;
+  }
+}
+
 ResultOf<void, KernelError> AddressMap::protect(std::uint64_t start, std::uint64_t pages,
                                                 hal::Protection protection) noexcept {
   TRY_VOID(isolate(start, pages));

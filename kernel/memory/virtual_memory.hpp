@@ -39,6 +39,9 @@ class AddressMap {
   [[nodiscard]] std::uint64_t find_room(std::uint64_t pages) noexcept;
   // Every page of the range must be mapped; regions are split at its ends. Errors: bad_address, out_of_memory.
   [[nodiscard]] ResultOf<void, schema::KernelError> unmap(std::uint64_t start, std::uint64_t pages) noexcept;
+  // Whatever of `object` is mapped in the range, by whole regions: for an object that is mapped nowhere else.
+  // O(regions + pages).
+  void unmap_object(std::uint64_t start, std::uint64_t pages, const MemoryObject& object) noexcept;
   [[nodiscard]] ResultOf<void, schema::KernelError> protect(std::uint64_t start, std::uint64_t pages,
                                                             hal::Protection protection) noexcept;
 

@@ -27,6 +27,7 @@ enum class ObjectType : std::uint8_t {
   client_endpoint,
   scheduling_context,
   island,
+  thread,
 };
 
 class Object {

@@ -2,52 +2,67 @@
 #include "process/process.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 
 #include "capos/abi/ring.hpp"
 #include "core/assert.hpp"
 #include "core/wake.hpp"
 #include "memory/object_heap.hpp"
-#include "process/reaper.hpp"
 
 namespace capos::kernel {
 
 using schema::KernelError;
 
-Process::Process(std::string_view name, std::uint32_t number, std::uint64_t quota_pages) noexcept
-    : number_(number), name_length_(std::min(name.size(), kMaxName)), pages_(quota_pages), capabilities_(pages_) {
+Process::Process(std::string_view name, std::uint32_t number, std::uint64_t quota_pages, CpuId cpu) noexcept
+    : number_(number), cpu_(cpu), name_length_(std::min(name.size(), kMaxName)), pages_(quota_pages), capabilities_(pages_) {
   std::memcpy(name_, name.data(), name_length_);
 }
 
 ResultOf<Ref<Process>, KernelError> Process::create(std::string_view name, std::uint32_t number,
                                                     std::uint64_t quota_pages, CpuId cpu) noexcept {
-  Process* const process = heap_new<Process>(name, number, quota_pages);
+  Process* const process = heap_new<Process>(name, number, quota_pages, cpu);
   if (process == nullptr) return fail(KernelError::out_of_memory);
   Ref<Process> ref = Ref<Process>::adopt(process);
-  process->thread_ = heap_new<Thread>(*process, cpu);
-  if (process->thread_ == nullptr || !process->memory_.create(process->pages_)) {
-    process->end({schema::ExitReason::killed, 0, 0});
-    return fail(KernelError::out_of_memory);
-  }
-  return ref;
+  if (process->memory_.create(process->pages_)) return ref;
+  return fail(KernelError::out_of_memory);
 }
 
 ResultOf<void, KernelError> Process::prepare(std::uint64_t stack_pages) noexcept {
-  vector_area_ = pages_.take_page();
-  if (vector_area_ == nullptr) return fail(KernelError::out_of_memory);
-  thread_->user.attach_vector_area(vector_area_);
-
   const hal::Protection data{.write = true, .execute = false};
   Ref<MemoryObject> stack = TRY(MemoryObject::create(*this, stack_pages));
   TRY_VOID(memory_.map(abi::kStackTop - stack_pages * hal::kPageSize, stack, 0, stack_pages, data));
-  ring_ = TRY(MemoryObject::create_contiguous(*this, 1 + abi::kArenaPages));
-  TRY_VOID(memory_.map(abi::kRingBase, ring_, 0, 1 + abi::kArenaPages, data));
-  auto* const header = static_cast<abi::RingHeader*>(ring_->kernel_address());
-  header->magic = abi::kRingMagic;
-  header->sq_entries = abi::kSubmissionEntries;
-  header->cq_entries = abi::kCompletionEntries;
-  header->arena_bytes = abi::kArenaBytes;
+  main_ = Ref<Thread>::share(*TRY(add_thread()));
   return {};
+}
+
+ResultOf<Thread*, KernelError> Process::add_thread() noexcept {
+  const auto number = static_cast<std::uint32_t>(std::countr_one(numbers_));
+  if (number >= kMaxThreads) return fail(KernelError::quota_exceeded);
+  Thread* const made = heap_new<Thread>(*this, cpu_, number);
+  if (made == nullptr) return fail(KernelError::out_of_memory);
+  Ref<Thread> thread = Ref<Thread>::adopt(made);
+  const auto equipped = thread->equip();
+  if (!equipped.has_value()) {
+    thread->give_back();
+    return fail(equipped.error());
+  }
+  numbers_ |= std::uint64_t{1} << number;
+  threads_.push_back(*thread);
+  return thread.leak();
+}
+
+void Process::withdraw(Thread& thread) noexcept {
+  List<Thread, ProcessTag>::erase(thread);
+  thread.end({schema::ExitReason::killed, 0, 0});
+  bury(thread);
+}
+
+void Process::bury(Thread& thread) noexcept {
+  thread.unmap_ring();
+  thread.give_back();
+  numbers_ &= ~(std::uint64_t{1} << thread.number);
+  thread.release();
 }
 
 ResultOf<void, KernelError> Process::install_capset(Ref<MemoryObject> page) noexcept {
@@ -55,34 +70,31 @@ ResultOf<void, KernelError> Process::install_capset(Ref<MemoryObject> page) noex
 }
 
 void Process::set_entry(std::uint64_t entry) noexcept {
-  thread_->user.start(hal::UserAddress(entry), hal::UserAddress(abi::kStackTop), abi::kRingBase, number_,
-                      abi::kCapSetAddress);
+  main_->user.start(hal::UserAddress(entry), hal::UserAddress(abi::kStackTop), abi::kRingBase, number_,
+                    abi::kCapSetAddress);
 }
 
-void Process::end(const ProcessExit& exit) noexcept {
+void Process::end(const ExitRecord& exit) noexcept {
   require(alive(), "a process ends once");
   exit_ = exit;
-  if (thread_ != nullptr) thread_->state = ThreadState::dead;
+  for (Thread* thread = threads_.front(); thread != nullptr; thread = threads_.next(*thread)) thread->end(exit);
   alive_.store(false, std::memory_order_release);
   if (Thread* const waiting = waiter.take(); waiting != nullptr) wake_for_exit(*waiting, exit_);
-  acquire();  // the reaper's
-  hand_to_reaper(*this);
 }
 
 bool Process::reap_step() noexcept {
   constexpr unsigned kStep = 16;
   if (!capabilities_.clear_step(kStep)) return false;
-  if (!memory_.destroy_step(pages_, kStep)) return false;
-  ring_ = {};
-  if (vector_area_ != nullptr) pages_.give_page(vector_area_);
-  vector_area_ = nullptr;
-  return true;
+  if (Thread* const thread = threads_.pop_front(); thread != nullptr) {
+    thread->give_back();
+    thread->release();
+    return false;
+  }
+  return memory_.destroy_step(pages_, kStep);
 }
 
 void Process::release() noexcept {
-  if (references_.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
-  if (thread_ != nullptr) heap_delete(thread_);
-  heap_delete(this);
+  if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) heap_delete(this);
 }
 
 }  // namespace capos::kernel

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// A process: an address map, a capability table, an account of memory, and (for now) one thread.
+// A process: an address map, a capability table, an account of memory, and threads, all on one CPU (decision 0005).
 //
-// Life: created -> started -> ended (its thread is dead, its exit recorded) -> reaped in steps by a housekeeping CPU ->
+// Life: created -> started -> ended (its threads are dead, its exit recorded) -> reaped in steps by a housekeeping CPU ->
 // freed with the last Ref. Whoever builds it, its own CPU, and the reaper use it one after another, never together.
+// Bounds: kMaxThreads threads; making or burying one: 17 pages.
 #pragma once
 
 #include <atomic>
@@ -16,15 +17,10 @@
 
 namespace capos::kernel {
 
-struct ProcessExit {
-  schema::ExitReason reason = schema::ExitReason::exited;
-  std::int64_t code = 0;
-  std::uint64_t address = 0;
-};
-
 class Process {
  public:
   static constexpr std::size_t kMaxName = 31;
+  static constexpr std::uint32_t kMaxThreads = 64;
 
   // One reference, the creator's. Errors: out_of_memory. The quota covers everything the process takes.
   [[nodiscard]] static ResultOf<Ref<Process>, schema::KernelError> create(std::string_view name, std::uint32_t number,
@@ -33,24 +29,36 @@ class Process {
   [[nodiscard]] std::string_view name() const noexcept { return {name_, name_length_}; }
   // The number its trace events carry.
   [[nodiscard]] std::uint32_t number() const noexcept { return number_; }
-  [[nodiscard]] Thread& thread() noexcept { return *thread_; }
+  [[nodiscard]] CpuId cpu() const noexcept { return cpu_; }
+  // The first; from prepare() on, while the process object lives.
+  [[nodiscard]] Thread& main_thread() noexcept { return *main_; }
+  // Those that have not ended. Own CPU.
+  [[nodiscard]] List<Thread, ProcessTag>& threads() noexcept { return threads_; }
   [[nodiscard]] PageSource& pages() noexcept { return pages_; }
   [[nodiscard]] AddressMap& memory() noexcept { return memory_; }
   [[nodiscard]] CapabilityTable& capabilities() noexcept { return capabilities_; }
-  // The thread's ring page, arena behind it, as the kernel sees them.
-  [[nodiscard]] void* ring() const noexcept { return ring_->kernel_address(); }
 
-  // Maps stack, ring, arena and vector state. Errors: out_of_memory.
+  // Maps the first thread's stack and makes that thread. Errors: out_of_memory.
   [[nodiscard]] ResultOf<void, schema::KernelError> prepare(std::uint64_t stack_pages) noexcept;
+  // A thread with its ring, arena and vector state, that does not run yet. Own CPU, or whoever builds the process.
+  // Errors: quota_exceeded (kMaxThreads), out_of_memory, bad_address (something is mapped in its ring's place).
+  [[nodiscard]] ResultOf<Thread*, schema::KernelError> add_thread() noexcept;
+  // Takes back a thread that was added and never ran.
+  void withdraw(Thread& thread) noexcept;
+  // Gives back what a dead thread of the living process holds, and the process's reference on it. Own CPU.
+  void bury(Thread& thread) noexcept;
   // Hands the CapSet over and sets the entry state.
   [[nodiscard]] ResultOf<void, schema::KernelError> install_capset(Ref<MemoryObject> page) noexcept;
   void set_entry(std::uint64_t entry) noexcept;
 
-  // By the thread's own CPU, once: records the exit and hands the remains to the reaper.
-  void end(const ProcessExit& exit) noexcept;
+  // By its own CPU, or by whoever built it and did not start it, once: records the exit, of its threads too, which have
+  // left everything, and tells those who wait. The caller hands the remains to the reaper.
+  void end(const ExitRecord& exit) noexcept;
   [[nodiscard]] bool alive() const noexcept { return alive_.load(std::memory_order_acquire); }
-  [[nodiscard]] const ProcessExit& exit_record() const noexcept { return exit_; }
+  [[nodiscard]] const ExitRecord& exit_record() const noexcept { return exit_; }
   WaitSlot waiter;  // for the end
+  Mail start_mail;
+  Mail kill_mail;
 
   // Gives back a bounded part of what it holds; true when all is gone.
   [[nodiscard]] bool reap_step() noexcept;
@@ -66,21 +74,22 @@ class Process {
   template <typename T>
   friend void heap_delete(T*) noexcept;
 
-  Process(std::string_view name, std::uint32_t number, std::uint64_t quota_pages) noexcept;
+  Process(std::string_view name, std::uint32_t number, std::uint64_t quota_pages, CpuId cpu) noexcept;
   ~Process() = default;
 
   std::atomic<std::uint32_t> references_{1};
   std::atomic<bool> alive_{true};
   std::uint32_t number_;
+  CpuId cpu_;
   std::size_t name_length_ = 0;
   char name_[kMaxName + 1] = {};
   PageSource pages_;
   AddressMap memory_;
   CapabilityTable capabilities_;
-  Thread* thread_ = nullptr;
-  void* vector_area_ = nullptr;
-  Ref<MemoryObject> ring_;
-  ProcessExit exit_;
+  List<Thread, ProcessTag> threads_;   // one reference each
+  Ref<Thread> main_;
+  std::uint64_t numbers_ = 0;          // bit n: thread number n is taken
+  ExitRecord exit_;
 };
 
 }  // namespace capos::kernel

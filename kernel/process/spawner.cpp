@@ -11,6 +11,7 @@
 #include "islands/lease.hpp"
 #include "memory/object_heap.hpp"
 #include "process/elf_loader.hpp"
+#include "process/thread_object.hpp"
 
 namespace capos::kernel {
 namespace {
@@ -38,33 +39,32 @@ ResultOf<void, KernelError> grant_all(Process& process, std::span<const GrantedC
 
 ResultOf<void, KernelError> fill_process(Process& process, const SpawnRequest& request,
                                          std::span<const GrantedCapability> grants) noexcept {
-  process.set_entry(TRY(load_elf(process, request.image)));
+  const std::uint64_t entry = TRY(load_elf(process, request.image));
   TRY_VOID(process.prepare(kStackPages));
+  process.set_entry(entry);
   VirtualMemoryObject* const memory = heap_new<VirtualMemoryObject>(process);
   if (memory == nullptr) return fail(KernelError::out_of_memory);
   const Ref<Object> held = Ref<Object>::adopt(memory);
   std::array<GrantedCapability, abi::kCapSetCapacity> all;
-  if (grants.size() + 2 > all.size()) return fail(KernelError::out_of_capabilities);
+  if (grants.size() + 4 > all.size()) return fail(KernelError::out_of_capabilities);
   std::size_t count = 0;
   for (const GrantedCapability& grant : grants) all[count++] = grant;
   all[count++] = {"self.memory", memory, memory->interface_id()};
+  all[count++] = {"self.threads", &thread_factory_service(), thread_factory_service().interface_id()};
+  all[count++] = {"self.thread", &thread_control_service(), thread_control_service().interface_id()};
   if (request.context != nullptr) {
     all[count++] = {"self.context", request.context, request.context->interface_id()};
   }
   TRY_VOID(grant_all(process, {all.data(), count}));
-  Thread& thread = process.thread();
-  if (request.context != nullptr) {
-    request.context->acquire();
-    request.context->thread = &thread;
-    thread.bound = request.context;
-  }
+  Thread& thread = process.main_thread();
+  if (request.context != nullptr) bind(*request.context, thread);
   give_account(own_account(thread), thread);
   return {};
 }
 
 void start_here(void* subject) noexcept {
   Process& process = *static_cast<Process*>(subject);
-  if (process.alive()) make_ready(Cpu::current(), process.thread().account, hal::now());
+  if (process.alive()) make_ready(Cpu::current(), process.main_thread().account, hal::now());
   process.release();
 }
 
@@ -110,7 +110,7 @@ class ProcessSpawnerService final : public SingletonObject<ProcessSpawnerService
     const auto index = handle == nullptr ? ResultOf<std::uint32_t, KernelError>(fail(KernelError::out_of_memory))
                                          : call.give(Ref<Object>::adopt(handle));
     if (!index.has_value()) {
-      (*process)->end({schema::ExitReason::killed, 0, 0});
+      discard_process(call.cpu, **process);
       return Outcome::overloaded(index.error());
     }
     start_process(**process);
@@ -131,19 +131,13 @@ ResultOf<Ref<Process>, KernelError> build_process(const SpawnRequest& request,
   Ref<Process> process = TRY(Process::create(request.name, request.number, request.quota_pages, request.cpu));
   const auto filled = fill_process(*process, request, grants);
   if (filled.has_value()) return process;
-  Thread& thread = process->thread();
-  if (thread.bound != nullptr) {
-    thread.bound->thread = nullptr;
-    thread.bound->release();
-    thread.bound = nullptr;
-  }
-  process->end({schema::ExitReason::killed, 0, 0});
+  discard_process(Cpu::current(), *process);
   return fail(filled.error());
 }
 
 void start_process(Process& process) noexcept {
   process.acquire();
-  if (!post(process.thread().cpu, process.thread().start_mail, start_here, &process)) process.release();
+  if (!post(process.cpu(), process.start_mail, start_here, &process)) process.release();
 }
 
 void ProcessHandle::destroy() noexcept { heap_delete(this); }
@@ -151,7 +145,7 @@ void ProcessHandle::destroy() noexcept { heap_delete(this); }
 Outcome ProcessHandle::wait(CallContext& call, const Interface::Wait::Params::Value&,
                             Interface::Wait::Results::Value& results) noexcept {
   const auto ended = [&]() noexcept {
-    const ProcessExit& exit = process_->exit_record();
+    const ExitRecord& exit = process_->exit_record();
     results.reason = exit.reason;
     results.code = exit.code;
     results.address = exit.address;
@@ -159,20 +153,15 @@ Outcome ProcessHandle::wait(CallContext& call, const Interface::Wait::Params::Va
   };
   if (!process_->alive()) return ended();
   if (!call.may_block) return Outcome::transport(schema::TransportError::invalid_operation);
-  Thread& thread = call.thread;
-  thread.waiting_for = nullptr;
-  thread.waiting_in = &process_->waiter;
-  if (!process_->waiter.enter(thread)) return Outcome::overloaded(KernelError::busy);
-  if (!process_->alive() && process_->waiter.leave(thread)) return ended();
-  thread.state = ThreadState::await_signal;
-  thread.has_waited = true;
-  block(call.cpu, thread.account, call.now);
+  if (!process_->waiter.enter(call.thread)) return Outcome::overloaded(KernelError::busy);
+  if (!process_->alive() && process_->waiter.leave(call.thread)) return ended();
+  await_event(call, process_->waiter, *this, nullptr);
   return Outcome::blocked();
 }
 
 Outcome ProcessHandle::kill(CallContext& call, const Interface::Kill::Params::Value&,
                             Interface::Kill::Results::Value&) noexcept {
-  if (process_->alive()) kernel::kill(*process_);
+  if (process_->alive()) kill_process(*process_);
   call.reschedule = true;
   return Outcome::done();
 }
@@ -180,7 +169,7 @@ Outcome ProcessHandle::kill(CallContext& call, const Interface::Kill::Params::Va
 Outcome ProcessHandle::state(CallContext&, const Interface::State::Params::Value&,
                              Interface::State::Results::Value& results) noexcept {
   results.alive = process_->alive();
-  results.ready = results.alive && process_->thread().has_waited;
+  results.ready = results.alive && process_->main_thread().has_waited;
   return Outcome::done();
 }
 

@@ -1,19 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
-// A thread: machine state, what it waits for, and the time it runs on.
+// A thread: machine state, what it waits for, and the time it runs on; an object that capabilities may name.
 //
 // Invariants: it runs only on an account (a scheduling context or its own best-effort entity), its own or one donated
-// by a call; an account has exactly one owner thread; a waiting thread is a state, never a stack. Only its own CPU
-// changes a started thread; others post mail.
+// by a call; an account has exactly one owner thread; a waiting thread is a state, never a stack. Only its process's
+// CPU changes a started thread; others post mail. A dead thread has left every queue, call and wait; its process may be
+// gone, so nothing but its exit record is looked at any more.
+//
+// Life: made by its process, which holds one reference until the thread is buried; a context that was bound to it holds
+// another until its own end; capabilities, wait slots and mail under way hold the others.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
 
+#include "capos/abi/syscall.hpp"
 #include "capos/base/list.hpp"
 #include "capos/hal/thread.hpp"
 #include "capos/sched/best_effort.hpp"
 #include "capos/sched/context.hpp"
 #include "capos/sched/timed_queue.hpp"
+#include "capos/schema/threads.hpp"
 #include "core/mailbox.hpp"
 #include "ipc/call.hpp"
 #include "objects/object.hpp"
@@ -21,11 +27,12 @@
 
 namespace capos::kernel {
 
-class Process;
 class Endpoint;
+class MemoryObject;
 class Notification;
+class PageSource;
+class Process;
 class SchedulingContext;
-class Thread;
 
 enum class ThreadState : std::uint8_t {
   runnable,         // has an account; its account says whether it runs
@@ -33,7 +40,7 @@ enum class ThreadState : std::uint8_t {
   await_reply,      // its call is being served on its account
   await_server,     // its call is queued at an endpoint
   await_call,       // a server without a call
-  await_signal,     // in Notification.wait, or waiting for a process
+  await_signal,     // in Notification.wait, or waiting for a process or a thread
   sleeping,         // in Timer.sleepUntil
   dead,
 };
@@ -45,16 +52,33 @@ struct Account {
   [[nodiscard]] bool is_none() const noexcept { return context == nullptr && entity == nullptr; }
 };
 
-struct EndpointTag;
-struct ProcessExit;
+// How a thread or a process ended.
+struct ExitRecord {
+  schema::ExitReason reason = schema::ExitReason::exited;
+  std::int64_t code = 0;
+  std::uint64_t address = 0;
+};
 
-class Thread : public sched::TimedNode, public ListHook<EndpointTag> {
+struct EndpointTag;
+struct ProcessTag;
+
+class Thread final : public TypedObject<Thread, schema::Thread>,
+                     public sched::TimedNode,
+                     public ListHook<EndpointTag>,
+                     public ListHook<ProcessTag> {
  public:
-  Thread(Process& owner, CpuId home) noexcept : process(owner), cpu(home) { entity.owner = this; }
+  static constexpr ObjectType kType = ObjectType::thread;
+  using Interface = schema::Thread;
+
+  // Its ring's page, arena behind it, as the kernel sees them. Not of a buried thread.
+  [[nodiscard]] void* ring() const noexcept { return ring_address_; }
+  // Where the program sees it.
+  [[nodiscard]] std::uint64_t ring_place() const noexcept { return abi::kRingBase + number * abi::kRingStride; }
 
   hal::UserState user;
   Process& process;
-  CpuId cpu;
+  const CpuId cpu;
+  const std::uint32_t number;          // in its process; 0: the first
   ThreadState state = ThreadState::runnable;
   bool has_waited = false;             // reached its first wait; read by other CPUs as a hint
 
@@ -72,12 +96,48 @@ class Thread : public sched::TimedNode, public ListHook<EndpointTag> {
 
   // In await_signal: what it waits for, one of the two.
   Notification* waiting_for = nullptr;
-  const ProcessExit* awaited_exit = nullptr;
+  const ExitRecord* awaited_exit = nullptr;
   WaitSlot* waiting_in = nullptr;
+  Ref<Object> waiting_hold;            // keeps what it waits for alive
 
-  Mail start_mail;
   Mail wake_mail;
   Mail kill_mail;
+
+  // Any CPU; `exit` is then final.
+  [[nodiscard]] bool has_ended() const noexcept { return ended_.load(std::memory_order_acquire); }
+  ExitRecord exit;
+  WaitSlot waiter;                     // for its end
+  // It has left everything: records the end and tells who waits. Own CPU.
+  void end(const ExitRecord& how) noexcept;
+  Thread* next_to_bury = nullptr;
+
+  // Interface.
+  Outcome wait(CallContext&, const Interface::Wait::Params::Value&, Interface::Wait::Results::Value&) noexcept;
+  Outcome kill(CallContext&, const Interface::Kill::Params::Value&, Interface::Kill::Results::Value&) noexcept;
+  Outcome describe(CallContext&, const Interface::Describe::Params::Value&,
+                   Interface::Describe::Results::Value&) noexcept;
+
+ private:
+  friend class Process;
+  template <typename T, typename... Arguments>
+  friend T* heap_new(Arguments&&...) noexcept;
+  template <typename T>
+  friend void heap_delete(T*) noexcept;
+
+  Thread(Process& owner, CpuId home, std::uint32_t own_number) noexcept;
+  ~Thread();
+  void destroy() noexcept override;
+
+  // Ring, arena and vector state. Errors: out_of_memory, bad_address.
+  [[nodiscard]] ResultOf<void, schema::KernelError> equip() noexcept;
+  // What equip() took, and the hold on the process. The ring's mapping stays.
+  void give_back() noexcept;
+  void unmap_ring() noexcept;
+
+  std::atomic<bool> ended_{false};
+  Ref<Process> hold_;                  // until it is buried
+  Ref<MemoryObject> ring_;
+  void* ring_address_ = nullptr;
 };
 
 }  // namespace capos::kernel

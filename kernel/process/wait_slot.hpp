@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Where one thread of any CPU waits for an event of any CPU. Wait-free.
 //
-// Invariant: while a thread is in the slot, the slot holds a reference on its process; take() hands it on.
+// Invariant: while a thread is in the slot, the slot holds a reference on it; take() hands it on.
 #pragma once
 
 #include <atomic>

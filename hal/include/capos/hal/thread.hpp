@@ -18,7 +18,7 @@ namespace capos::hal {
 //   uint64_t operation() const;  uint64_t cap() const;  uint64_t interface_id() const;      // of a system call
 //   uint64_t (&words())[8];      // message words; contiguous and in order, read and written in place
 //   void set_result(uint64_t status_word, uint64_t cap_word, uint64_t interface_word) noexcept;
-//   uint64_t instruction_pointer() const;  uint64_t stack_pointer() const;  uint64_t frame_pointer() const;
+//   uint64_t instruction_pointer() const;  UserAddress thread_pointer() const;  uint64_t stack_pointer() const;  uint64_t frame_pointer() const;
 // Its vector state (XSAVE area) is separate, a page given to it: attach_vector_area(void* page).
 
 class AddressSpace;  // address_space.hpp
@@ -26,6 +26,9 @@ class AddressSpace;  // address_space.hpp
 // Makes `state` the one this CPU's next entry from user mode saves into, and its address space and vector state the
 // live ones (each only if it differs from what is live). Cost: bounded, no memory allocated.
 void switch_user(UserState& state, AddressSpace& space) noexcept;
+// The register by which user code finds what is its thread's own (x86-64: FS base). Range: below abi::kUserEnd. Takes
+// effect at once if the state is live. A state that was just started has 0.
+void set_thread_pointer(UserState& state, UserAddress value) noexcept;
 // Forgets the live vector state of a thread that dies, on this CPU.
 void forget_user(UserState& state) noexcept;
 // Makes no thread live: saves the live thread's vector state to its area and leaves its address space. Needed on the

@@ -16,6 +16,8 @@
 
 namespace capos::hal {
 
+class AddressSpace;
+
 class alignas(16) UserState {
  public:
   // Enters at `entry` with `stack` and three arguments; all other registers zero, interrupts on. An entry at
@@ -42,6 +44,7 @@ class alignas(16) UserState {
   [[nodiscard]] std::uint64_t stack_pointer() const noexcept { return rsp_; }
   [[nodiscard]] std::uint64_t frame_pointer() const noexcept { return rbp_; }
   [[nodiscard]] void* vector_area() const noexcept { return vector_area_; }
+  [[nodiscard]] UserAddress thread_pointer() const noexcept { return UserAddress(thread_pointer_); }
   // The processor's error code, after a fault.
   [[nodiscard]] std::uint64_t error_code() const noexcept { return error_; }
   // For reports: name and value of register `index`; false past the last.
@@ -49,8 +52,12 @@ class alignas(16) UserState {
 
  private:
   friend void hal_entry_layout_checks();
+  friend void set_thread_pointer(UserState& state, UserAddress value) noexcept;
+  friend void switch_user(UserState& state, AddressSpace& space) noexcept;
 
   void* vector_area_ = nullptr;
+  std::uint64_t thread_pointer_ = 0;  // FS base: the kernel alone changes it (CR4.FSGSBASE is off), so it is never read back
+  std::uint64_t reserved_ = 0;
   std::uint64_t rcx_ = 0, r11_ = 0;
   std::uint64_t words_[abi::kRegisterWords] = {};  // rdx r8 r9 r10 r12 r13 r14 r15
   std::uint64_t rbp_ = 0, rbx_ = 0, rsi_ = 0, rdi_ = 0, rax_ = 0;

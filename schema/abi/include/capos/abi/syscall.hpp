@@ -39,6 +39,7 @@ enum class SystemCall : std::uint8_t {
   reply_receive = 3,  // rdi: endpoint; replies to the call received last on this thread, if one is open, with
                       // rax bits 16-31 as ExceptionType + 1 (0: success; then rsi is the detail), and waits for
                       // the next call.
+  exit_thread = 8,    // rdx: exit code. Ends the thread; with its last thread the process ends, with this code.
 };
 
 inline constexpr unsigned kRegisterWords = 8;
@@ -53,6 +54,8 @@ inline constexpr std::uint64_t kDynamicBase = 0x0000'1000'0000'0000;    // where
 inline constexpr std::uint64_t kUserEnd = 0x0000'6000'0000'0000;        // exclusive; far from the canonical edge
 
 // Entry: _start(rdi = ring address, rsi = process id, rdx = CapSet address), rsp 16-byte aligned, all else zero.
+// Every other thread: entry(rdi = its ring's address, rsi = its number, rdx = argument), rsp as its maker said, all else
+// zero, FS base as its maker said. Thread 0 is the first, with FS base 0.
 
 // The initial capabilities by name; entries end at `count`.
 struct CapSetEntry {

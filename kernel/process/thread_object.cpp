@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "process/thread_object.hpp"
+
+#include "capos/abi/ring.hpp"
+#include "core/account.hpp"
+#include "core/termination.hpp"
+#include "core/wake.hpp"
+#include "ipc/call_context.hpp"
+#include "islands/lease.hpp"
+#include "memory/object_heap.hpp"
+#include "process/process.hpp"
+
+namespace capos::kernel {
+
+using schema::KernelError;
+
+namespace {
+
+constexpr std::uint64_t kRingPages = 1 + abi::kArenaPages;
+
+schema::ThreadActivity activity_of(ThreadState state) noexcept {
+  using schema::ThreadActivity;
+  switch (state) {
+    case ThreadState::runnable: return ThreadActivity::ready;
+    case ThreadState::await_release: return ThreadActivity::waits_for_release;
+    case ThreadState::await_reply: return ThreadActivity::waits_for_reply;
+    case ThreadState::await_server: return ThreadActivity::waits_for_server;
+    case ThreadState::await_call: return ThreadActivity::waits_for_call;
+    case ThreadState::await_signal: return ThreadActivity::waits_for_event;
+    case ThreadState::sleeping: return ThreadActivity::sleeps;
+    case ThreadState::dead: return ThreadActivity::ended;
+  }
+  return ThreadActivity::ready;
+}
+
+bool entry_valid(schema::ThreadFactory::Create::Params::Reader params) noexcept {
+  return params.entry() < abi::kUserEnd && params.stack_top() <= abi::kUserEnd && params.stack_top() % 16 == 0 &&
+         params.fs_base() < abi::kUserEnd;
+}
+
+class ThreadFactoryService final : public SingletonObject<ThreadFactoryService, schema::ThreadFactory> {
+ public:
+  Outcome create(CallContext& call, schema::ThreadFactory::Create::Params::Reader params,
+                 schema::ThreadFactory::Create::Results::Builder results) noexcept {
+    if (!entry_valid(params)) return Outcome::invalid(KernelError::bad_address);
+    SchedulingContext* context = nullptr;
+    if (params.has_context()) {
+      context = call.argument<SchedulingContext>(params.context());
+      if (context == nullptr) return Outcome::invalid(KernelError::bad_capability);
+      if (context->stopped.load(std::memory_order_relaxed)) return Outcome::failed(KernelError::bad_state);
+      if (context->cpu() != call.cpu.id) return Outcome::invalid(KernelError::bad_cpu);
+      if (context->claimed.exchange(true)) return Outcome::overloaded(KernelError::busy);
+    } else if (!best_effort_allowed(call.cpu.id, params.passive())) {
+      return Outcome::invalid(KernelError::bad_cpu);
+    }
+    const Outcome outcome = make(call, params, context, results);
+    if (context != nullptr && outcome.kind() != Outcome::Kind::done) context->claimed = false;
+    return outcome;
+  }
+
+ private:
+  static Outcome make(CallContext& call, schema::ThreadFactory::Create::Params::Reader params,
+                      SchedulingContext* context, schema::ThreadFactory::Create::Results::Builder results) noexcept {
+    Process& process = call.process();
+    const auto made = process.add_thread();
+    if (!made.has_value()) {
+      return made.error() == KernelError::bad_address ? Outcome::invalid(made.error()) : Outcome::overloaded(made.error());
+    }
+    Thread& thread = **made;
+    const auto index = call.give(Ref<Object>::share(thread));
+    if (!index.has_value()) {
+      process.withdraw(thread);
+      return Outcome::overloaded(index.error());
+    }
+    thread.user.start(hal::UserAddress(params.entry()), hal::UserAddress(params.stack_top()), thread.ring_place(),
+                      thread.number, params.argument());
+    hal::set_thread_pointer(thread.user, hal::UserAddress(params.fs_base()));
+    if (context != nullptr) bind(*context, thread);
+    give_account(own_account(thread), thread);
+    make_ready(call.cpu, thread.account, call.now);
+    results.set_thread(*index);
+    results.set_number(thread.number);
+    call.reschedule = true;
+    return Outcome::done();
+  }
+};
+
+class ThreadControlService final : public SingletonObject<ThreadControlService, schema::ThreadControl> {
+ public:
+  using Interface = schema::ThreadControl;
+  Outcome set_fs_base(CallContext& call, const Interface::SetFsBase::Params::Value& params,
+                      Interface::SetFsBase::Results::Value&) noexcept {
+    if (params.base >= abi::kUserEnd) return Outcome::invalid(KernelError::bad_address);
+    hal::set_thread_pointer(call.thread.user, hal::UserAddress(params.base));
+    return Outcome::done();
+  }
+  Outcome get_fs_base(CallContext& call, const Interface::GetFsBase::Params::Value&,
+                      Interface::GetFsBase::Results::Value& results) noexcept {
+    results.base = call.thread.user.thread_pointer().value();
+    return Outcome::done();
+  }
+  Outcome number(CallContext& call, const Interface::Number::Params::Value&,
+                 Interface::Number::Results::Value& results) noexcept {
+    results.number = call.thread.number;
+    return Outcome::done();
+  }
+};
+
+constinit ThreadFactoryService g_factory;
+constinit ThreadControlService g_control;
+
+}  // namespace
+
+Object& thread_factory_service() noexcept { return g_factory; }
+Object& thread_control_service() noexcept { return g_control; }
+
+Thread::Thread(Process& owner, CpuId home, std::uint32_t own_number) noexcept
+    : TypedObject(kType), process(owner), cpu(home), number(own_number), hold_(Ref<Process>::share(owner)) {
+  entity.owner = this;
+}
+Thread::~Thread() = default;
+
+void Thread::destroy() noexcept { heap_delete(this); }
+
+ResultOf<void, KernelError> Thread::equip() noexcept {
+  void* const area = process.pages().take_page();
+  if (area == nullptr) return fail(KernelError::out_of_memory);
+  user.attach_vector_area(area);
+  ring_ = TRY(MemoryObject::create_contiguous(process, kRingPages));
+  ring_address_ = ring_->kernel_address();
+  const auto mapped =
+      process.memory().map(ring_place(), ring_, 0, kRingPages, hal::Protection{.write = true, .execute = false});
+  if (!mapped.has_value()) {
+    return fail(mapped.error() == KernelError::overlap ? KernelError::bad_address : mapped.error());
+  }
+  auto* const header = static_cast<abi::RingHeader*>(ring_address_);
+  header->magic = abi::kRingMagic;
+  header->sq_entries = abi::kSubmissionEntries;
+  header->cq_entries = abi::kCompletionEntries;
+  header->arena_bytes = abi::kArenaBytes;
+  return {};
+}
+
+void Thread::unmap_ring() noexcept { process.memory().unmap_object(ring_place(), kRingPages, *ring_); }
+
+void Thread::give_back() noexcept {
+  if (void* const area = user.vector_area(); area != nullptr) process.pages().give_page(area);
+  user.attach_vector_area(nullptr);
+  ring_ = {};
+  ring_address_ = nullptr;
+  hold_ = {};
+}
+
+void Thread::end(const ExitRecord& how) noexcept {
+  exit = how;
+  state = ThreadState::dead;
+  ended_.store(true, std::memory_order_release);
+  if (Thread* const waiting = waiter.take(); waiting != nullptr) wake_for_exit(*waiting, exit);
+}
+
+Outcome Thread::wait(CallContext& call, const Interface::Wait::Params::Value&,
+                     Interface::Wait::Results::Value& results) noexcept {
+  const auto ended = [&]() noexcept {
+    results.reason = exit.reason;
+    results.code = exit.code;
+    results.address = exit.address;
+    return Outcome::done();
+  };
+  if (has_ended()) return ended();
+  if (&call.thread == this) return Outcome::failed(KernelError::bad_state);
+  if (!call.may_block) return Outcome::transport(schema::TransportError::invalid_operation);
+  if (!waiter.enter(call.thread)) return Outcome::overloaded(KernelError::busy);
+  if (has_ended() && waiter.leave(call.thread)) return ended();
+  await_event(call, waiter, *this, nullptr);
+  return Outcome::blocked();
+}
+
+Outcome Thread::kill(CallContext& call, const Interface::Kill::Params::Value&,
+                     Interface::Kill::Results::Value&) noexcept {
+  if (!has_ended()) kill_thread(*this);
+  call.reschedule = true;
+  return Outcome::done();
+}
+
+Outcome Thread::describe(CallContext&, const Interface::Describe::Params::Value&,
+                         Interface::Describe::Results::Value& results) noexcept {
+  results.alive = !has_ended();
+  results.ready = results.alive && has_waited;
+  results.activity = activity_of(state);
+  results.number = number;
+  return Outcome::done();
+}
+
+}  // namespace capos::kernel
