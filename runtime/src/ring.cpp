@@ -4,11 +4,6 @@
 #include "capos/runtime/system_call.hpp"
 
 namespace capos::runtime {
-namespace {
-constinit CallRing g_ring;
-}
-
-CallRing& call_ring() noexcept { return g_ring; }
 
 abi::CapCqe CallRing::submit(const abi::CapSqe& entry) noexcept {
   abi::RingHeader& header = ring_->header;

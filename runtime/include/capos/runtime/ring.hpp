@@ -2,7 +2,7 @@
 // The thread's ring and arena, used one call at a time: message in, message out.
 //
 // The arena is divided: parameters in the first half, transfer descriptors behind them, results in the second half.
-// A result stays valid until the next message call of the thread. Not for more than one thread.
+// A result stays valid until the next message call of the thread. Each thread has its own.
 #pragma once
 
 #include <cstddef>
@@ -69,7 +69,7 @@ class CallRing {
   abi::Ring* ring_ = nullptr;
 };
 
-// The main thread's.
+// The calling thread's. One load and a branch while the program has one thread, one load more afterwards.
 [[nodiscard]] CallRing& call_ring() noexcept;
 
 }  // namespace capos::runtime
