@@ -54,5 +54,6 @@ int abuse_ring(const Child& child) noexcept;
 int run_periodic(const Child& child) noexcept;
 int run_hog(const Child& child) noexcept;
 int run_caller_job(const Child& child) noexcept;
+int play_threads(const Child& child) noexcept;
 
 }  // namespace conformance

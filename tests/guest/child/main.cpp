@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // child: plays the role that its number names.
 #include "capos/runtime/system_call.hpp"
+#include "capos/schema/threads.hpp"
 #include "child.hpp"
 
 namespace conformance {
@@ -151,6 +152,14 @@ int play(const Child& child) noexcept {
       return wait_for_process(child);
     case Role::told_client:
       return call_as_told(child);
+    case Role::threads:
+      return play_threads(child);
+    case Role::thread_waiter: {
+      const auto end = child.runtime.need<schema::Thread>("thread")->wait();
+      return end.has_value() ? static_cast<int>(end->code) : 90;
+    }
+    case Role::thread_killer:
+      return child.runtime.need<schema::Thread>("thread")->kill().has_value() ? 0 : 90;
     case Role::ring_abuse:
       return abuse_ring(child);
   }

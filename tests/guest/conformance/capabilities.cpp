@@ -75,7 +75,7 @@ void message_method_by_registers(Guest& guest) noexcept {
 }
 
 void unknown_system_call(Guest& guest) noexcept {
-  for (const std::uint64_t operation : {4u, 5u, 0x7fu, 0xffu}) {
+  for (const std::uint64_t operation : {0x60u, 0x7fu, 0x80u, 0xffu}) {
     runtime::Registers registers;
     registers.operation = operation;
     registers.cap = guest.timer.cap().raw;

@@ -204,5 +204,7 @@ std::span<const Case> island_cases() noexcept;
 std::span<const Case> budget_cases() noexcept;
 std::span<const Case> donation_cases() noexcept;
 std::span<const Case> accounting_cases() noexcept;
+std::span<const Case> thread_cases() noexcept;
+std::span<const Case> thread_end_cases() noexcept;
 
 }  // namespace conformance

@@ -34,6 +34,18 @@ enum class Role : std::uint8_t {
   process_waiter,  // waits for "process"; exits with its code
   told_client,     // once word 0 of "out" is set: sets word 2, calls "service" with words 1 and 3; exits with
                    // result_code
+  threads,         // has threads; argument: ThreadPlay
+  thread_waiter,   // waits for "thread"; exits with its code
+  thread_killer,   // kills "thread", exits with 0
+};
+// What a child with threads does.
+enum class ThreadPlay : std::uint8_t {
+  main_leaves,     // its first thread ends with 3, its second 2 ms later with 9
+  worker_exits,    // its second thread ends the process with 12
+  worker_faults,   // its second thread has an invalid instruction
+  every_state,     // threads in every state; word 0 of "out" counts those that are there
+  fill,            // makes threads until refused: exits with 100 * KernelError + threads made
+  bare_fs,         // beside a thread with an FS base, one without reads at FS:0
 };
 inline constexpr std::uint32_t kRoleBits = 8;
 

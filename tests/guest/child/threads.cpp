@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+// Programs with several threads.
+#include "capos/runtime/thread.hpp"
+
+#include "capos/runtime/system_call.hpp"
+#include "child.hpp"
+
+namespace conformance {
+namespace {
+
+using runtime::Thread;
+
+constinit const Child* g_child = nullptr;
+
+void count_one() noexcept { __atomic_add_fetch(g_child->out(), 1, __ATOMIC_ACQ_REL); }
+
+void late_exit(void*) {
+  g_child->sleep(2'000'000);
+  runtime::exit_thread(9);
+}
+void exit_all(void*) { runtime::exit_process(12); }
+void fail_all(void*) { asm volatile("ud2"); }
+
+void stay_asleep(void*) {
+  for (;;) g_child->sleep(1'000'000'000);
+}
+void stay_busy(void*) {
+  for (;;) __builtin_ia32_pause();
+}
+void stay_waiting(void*) {
+  auto event = g_child->runtime.need<schema::Notification>("event");
+  for (;;) (void)event->wait();
+}
+void stay_called(void*) {
+  for (;;) (void)call_service(*g_child, "service", static_cast<std::uint16_t>(Method::sleep), 1'000'000'000, 0);
+}
+void stay_serving(void*) { (void)serve(*g_child); }
+
+int leave_worker_behind() noexcept {
+  auto worker = Thread::start(g_child->runtime, late_exit, nullptr);
+  if (!worker.has_value()) return 80;
+  runtime::exit_thread(3);
+}
+
+int sleep_beside(Thread::Function function) noexcept {
+  auto worker = Thread::start(g_child->runtime, function, nullptr);
+  if (!worker.has_value()) return 80;
+  stay_asleep(nullptr);
+  return 81;
+}
+
+// One serves what two others call, and sleeps over the first call.
+int be_in_every_state() noexcept {
+  for (const Thread::Function function : {stay_asleep, stay_busy, stay_waiting, stay_serving, stay_called, stay_called}) {
+    auto worker = Thread::start(g_child->runtime, function, nullptr);
+    if (!worker.has_value()) return 80;
+    count_one();
+  }
+  stay_asleep(nullptr);
+  return 81;
+}
+
+void drop_and_read_fs(void*) {
+  (void)g_child->runtime.need<schema::ThreadControl>("self.thread")->set_fs_base(0);
+  g_child->sleep(100'000);  // the other one runs
+  asm volatile("mov %%fs:0, %%rax" : : : "rax");
+}
+
+int fill() noexcept {
+  for (int made = 0;; ++made) {
+    auto worker = Thread::start(g_child->runtime, stay_asleep, nullptr, {.stack_pages = 1});
+    if (worker.has_value()) continue;
+    return static_cast<int>(worker.error().detail) * 100 + made;
+  }
+}
+
+}  // namespace
+
+int play_threads(const Child& child) noexcept {
+  g_child = &child;
+  switch (static_cast<ThreadPlay>(child.argument())) {
+    case ThreadPlay::main_leaves: return leave_worker_behind();
+    case ThreadPlay::worker_exits: return sleep_beside(exit_all);
+    case ThreadPlay::worker_faults: return sleep_beside(fail_all);
+    case ThreadPlay::every_state: return be_in_every_state();
+    case ThreadPlay::fill: return fill();
+    case ThreadPlay::bare_fs: return sleep_beside(drop_and_read_fs);
+  }
+  return 82;
+}
+
+}  // namespace conformance
