@@ -40,7 +40,7 @@ Time quantum_end(const Cpu& cpu, const sched::Dispatch& dispatch, Time now) noex
 void arm(Cpu& cpu, const sched::Dispatch& dispatch, Time now) noexcept {
   cpu.quantum_end = quantum_end(cpu, dispatch, now);
   const Time wanted =
-      std::min({cpu.scheduler.next_event(now), cpu.sleepers.earliest_time(), cpu.quantum_end});
+      std::min({cpu.scheduler.next_event(now), cpu.timeouts.earliest_time(), cpu.quantum_end});
   if (wanted == cpu.armed) return;
   cpu.armed = wanted;
   if (wanted.is_never()) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a CPU owns: its scheduler, its sleepers, its mailbox, its trace ring, the thread it runs.
+// What a CPU owns: its scheduler, its timeouts, its mailbox, its trace ring, the thread it runs.
 //
-// Invariants: only the CPU itself touches its scheduler, sleepers and current thread; others reach it by mail.
+// Invariants: only the CPU itself touches its scheduler, timeouts and current thread; others reach it by mail.
 // The current thread is the owner of the account that the scheduler has picked. No path through here allocates, or
 // takes a lock that another CPU takes.
 #pragma once
@@ -12,6 +12,7 @@
 #include "capos/abi/ring.hpp"
 #include "capos/sched/cpu_scheduler.hpp"
 #include "core/mailbox.hpp"
+#include "core/timeouts.hpp"
 #include "process/thread.hpp"
 #include "trace/trace_ring.hpp"
 
@@ -41,7 +42,7 @@ class Cpu {
   CpuId id{};
   std::atomic<CpuUse> use{CpuUse::off};
   sched::CpuScheduler scheduler;
-  sched::TimedQueue<Thread> sleepers;
+  sched::TimedQueue<Timeout> timeouts;
   Thread* thread = nullptr;  // in user mode, or about to be
   Mailbox mailbox;
   TraceRing trace;

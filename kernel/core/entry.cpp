@@ -62,16 +62,6 @@ using schema::TransportError;
   leave(cpu, hal::now());
 }
 
-void wake_sleepers(Cpu& cpu, Time now) noexcept {
-  while (cpu.sleepers.earliest_time() <= now) {
-    Thread& thread = *cpu.sleepers.earliest();
-    cpu.sleepers.remove(thread);
-    for (auto& word : thread.user.words()) word = 0;
-    thread.user.words()[0] = now.ns();
-    complete_call(thread, 0, now);
-  }
-}
-
 // What the timer was for: the first that applies.
 InterruptCause timer_cause(const Cpu& cpu, bool released, bool slept, bool budget, Time now) noexcept {
   if (released) return InterruptCause::timer_release;
@@ -125,11 +115,11 @@ void on_timer() noexcept {
   cpu.armed = Time::never();
   const sched::Context* const running = cpu.scheduler.current_context();
   const bool budget = running != nullptr && running->budget_end(cpu.scheduler.charged_until()) <= now;
-  const bool slept = cpu.sleepers.earliest_time() <= now;
+  const bool slept = cpu.timeouts.earliest_time() <= now;
   bool released = false;
   cpu.scheduler.release_due(now, [&](sched::Context&, sched::ReleaseKind) { released = true; });
   expire_deadlines(cpu, now);
-  if (slept) wake_sleepers(cpu, now);
+  if (slept) expire_timeouts(cpu, now);
   cpu.trace.count_interrupt(timer_cause(cpu, released, slept, budget, now));
   if (cpu.quantum_end <= now) {
     cpu.quantum_end = Time::never();

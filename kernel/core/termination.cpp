@@ -35,7 +35,7 @@ std::string_view exception_name(std::uint8_t vector) noexcept {
 }
 
 void take_off_waits(Cpu& cpu, Thread& thread) noexcept {
-  if (thread.state == ThreadState::sleeping) cpu.sleepers.remove(thread);
+  cancel_timeout(cpu, thread.timeout);
   if (thread.state == ThreadState::await_signal) {
     if (thread.waiting_in != nullptr) (void)thread.waiting_in->leave(thread);
     thread.waiting_hold = {};

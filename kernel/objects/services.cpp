@@ -3,6 +3,7 @@
 
 #include "core/account.hpp"
 #include "core/text.hpp"
+#include "core/wake.hpp"
 #include "ipc/call_context.hpp"
 #include "ipc/endpoint.hpp"
 #include "ipc/notification.hpp"
@@ -40,6 +41,13 @@ class ConsoleService final : public SingletonObject<ConsoleService, schema::Cons
   }
 };
 
+void wake_sleeper(void* subject, Cpu&, Time now) noexcept {
+  Thread& thread = *static_cast<Thread*>(subject);
+  for (auto& word : thread.user.words()) word = 0;
+  thread.user.words()[0] = now.ns();
+  complete_call(thread, 0, now);
+}
+
 class TimerService final : public SingletonObject<TimerService, schema::Timer> {
  public:
   Outcome now(CallContext& call, const schema::Timer::Now::Params::Value&,
@@ -67,7 +75,7 @@ class TimerService final : public SingletonObject<TimerService, schema::Timer> {
     thread.state = ThreadState::sleeping;
     thread.has_waited = true;
     block(call.cpu, thread.account, call.now);
-    call.cpu.sleepers.insert(thread, until);
+    start_timeout(call.cpu, thread.timeout, until, wake_sleeper, &thread);
     return Outcome::blocked();
   }
 };

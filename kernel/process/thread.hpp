@@ -18,9 +18,9 @@
 #include "capos/hal/thread.hpp"
 #include "capos/sched/best_effort.hpp"
 #include "capos/sched/context.hpp"
-#include "capos/sched/timed_queue.hpp"
 #include "capos/schema/threads.hpp"
 #include "core/mailbox.hpp"
+#include "core/timeouts.hpp"
 #include "ipc/call.hpp"
 #include "objects/object.hpp"
 #include "process/wait_slot.hpp"
@@ -63,7 +63,6 @@ struct EndpointTag;
 struct ProcessTag;
 
 class Thread final : public TypedObject<Thread, schema::Thread>,
-                     public sched::TimedNode,
                      public ListHook<EndpointTag>,
                      public ListHook<ProcessTag> {
  public:
@@ -99,6 +98,7 @@ class Thread final : public TypedObject<Thread, schema::Thread>,
   const ExitRecord* awaited_exit = nullptr;
   WaitSlot* waiting_in = nullptr;
   Ref<Object> waiting_hold;            // keeps what it waits for alive
+  Timeout timeout;                     // of the wait it is in, if that has a limit
 
   Mail wake_mail;
   Mail kill_mail;

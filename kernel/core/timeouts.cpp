@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/timeouts.hpp"
+
+#include "core/cpu.hpp"
+
+namespace capos::kernel {
+
+void start_timeout(Cpu& cpu, Timeout& timeout, Time when, Timeout::Handler handler, void* subject) noexcept {
+  timeout.handler_ = handler;
+  timeout.subject_ = subject;
+  cpu.timeouts.insert(timeout, when);
+}
+
+void cancel_timeout(Cpu& cpu, Timeout& timeout) noexcept {
+  if (timeout.queued()) cpu.timeouts.remove(timeout);
+}
+
+void expire_timeouts(Cpu& cpu, Time now) noexcept {
+  while (cpu.timeouts.earliest_time() <= now) {
+    Timeout& timeout = *cpu.timeouts.earliest();
+    cpu.timeouts.remove(timeout);
+    timeout.handler_(timeout.subject_, cpu, now);
+  }
+}
+
+}  // namespace capos::kernel
