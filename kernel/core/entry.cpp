@@ -23,6 +23,13 @@ using schema::TransportError;
   resume();
 }
 
+// The capability does not permit the interface that was called.
+[[noreturn]] void answer_unimplemented(Thread& thread) noexcept {
+  constexpr Outcome kRefusal = Outcome::unimplemented();
+  thread.user.set_result(static_cast<std::uint32_t>(kRefusal.status()), kRefusal.exception_word(), 0);
+  resume();
+}
+
 [[noreturn]] void call_object(Cpu& cpu, Thread& thread, Object& object, Time now) noexcept {
   auto& words = thread.user.words();
   std::uint64_t in[abi::kRegisterWords];
@@ -41,8 +48,9 @@ using schema::TransportError;
 [[noreturn]] void system_call(Cpu& cpu, Thread& thread, Time now) noexcept {
   CapabilityEntry* const entry = thread.process.capabilities().find(abi::CapId{thread.user.cap()});
   if (entry == nullptr) answer(thread, TransportError::invalid_cap);
-  if (auto* const client = object_cast<ClientEndpoint>(entry->object)) client->endpoint().call(cpu, thread, now);
-  call_object(cpu, thread, *entry->object, now);
+  if (!entry->permits(thread.user.interface_id())) [[unlikely]] answer_unimplemented(thread);
+  if (auto* const client = object_cast<ClientEndpoint>(entry->object())) client->endpoint().call(cpu, thread, now);
+  call_object(cpu, thread, *entry->object(), now);
 }
 
 [[noreturn]] void reply_receive(Cpu& cpu, Thread& thread, Time now) noexcept {

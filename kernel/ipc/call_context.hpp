@@ -17,8 +17,9 @@ namespace capos::kernel {
 class CallContext {
  public:
   CallContext(Cpu& on, Thread& caller, Time at) noexcept : cpu(on), thread(caller), now(at) {}
-  CallContext(Cpu& on, Thread& caller, Time at, std::span<const abi::TransferDescriptor> transfers) noexcept
-      : cpu(on), thread(caller), now(at), may_block(false), transfers_(transfers) {}
+  CallContext(Cpu& on, Thread& caller, Time at, const CapabilityEntry& by,
+              std::span<const abi::TransferDescriptor> transfers) noexcept
+      : cpu(on), thread(caller), now(at), may_block(false), edge_(by.edge()), transfers_(transfers) {}
 
   Cpu& cpu;
   Thread& thread;
@@ -34,17 +35,24 @@ class CallContext {
     if (!index.has_value() || *index >= transfers_.size()) return nullptr;
     return process().capabilities().find(abi::CapId{transfers_[*index].cap});
   }
+  // The object behind it, if it is a T and the capability permits `interface_id`; nullptr otherwise.
   template <typename T>
-  [[nodiscard]] T* argument(std::optional<std::uint32_t> index) noexcept {
+  [[nodiscard]] T* argument(std::optional<std::uint32_t> index,
+                            std::uint64_t interface_id = T::Interface::kInterfaceId) noexcept {
     CapabilityEntry* const entry = argument_entry(index);
-    return entry == nullptr ? nullptr : object_cast<T>(entry->object);
+    return entry == nullptr || !entry->permits(interface_id) ? nullptr : object_cast<T>(entry->object());
   }
 
-  // A capability that the results carry: its index for the result message.
+  // A capability that the results carry: its index for the result message. It has the scopes of the capability that the
+  // call came by, or those given.
   // Errors: out_of_capabilities, out_of_memory.
   [[nodiscard]] ResultOf<std::uint32_t, schema::KernelError> give(Ref<Object> object, std::uint64_t interface_id) noexcept {
+    return give(std::move(object), interface_id, edge_);
+  }
+  [[nodiscard]] ResultOf<std::uint32_t, schema::KernelError> give(Ref<Object> object, std::uint64_t interface_id,
+                                                                  HoldEdge edge) noexcept {
     if (results_count_ == results_.size()) return fail(schema::KernelError::out_of_capabilities);
-    const abi::CapId id = TRY(process().capabilities().insert(std::move(object), interface_id));
+    const abi::CapId id = TRY(process().capabilities().insert(std::move(object), interface_id, edge));
     results_[results_count_] = {id.raw, interface_id};
     return results_count_++;
   }
@@ -59,6 +67,7 @@ class CallContext {
   }
 
  private:
+  HoldEdge edge_{};  // of the capability that was called
   std::span<const abi::TransferDescriptor> transfers_;
   std::array<abi::ResultCap, abi::kMaxTransfers> results_{};
   std::uint32_t results_count_ = 0;

@@ -17,6 +17,7 @@ namespace capos::kernel {
 class Endpoint final : public TypedObject<Endpoint, schema::Endpoint> {
  public:
   static constexpr ObjectType kType = ObjectType::endpoint;
+  using Interface = schema::Endpoint;
   Endpoint(std::uint64_t served, Duration minimum_budget, Priority ceiling) noexcept
       : TypedObject(kType), served_(served), minimum_budget_(minimum_budget), ceiling_(ceiling) {}
 

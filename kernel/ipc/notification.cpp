@@ -24,6 +24,12 @@ Outcome Notification::signal(CallContext& call, const Interface::Signal::Params:
   return Outcome::done();
 }
 
+Outcome Notification::signal(CallContext& call, const schema::NotificationSignal::Signal::Params::Value& params,
+                             schema::NotificationSignal::Signal::Results::Value&) noexcept {
+  call.reschedule = set(params.bits);
+  return Outcome::done();
+}
+
 Outcome Notification::wait(CallContext& call, const Interface::Wait::Params::Value&,
                            Interface::Wait::Results::Value& results) noexcept {
   results.bits = take();

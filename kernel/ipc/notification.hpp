@@ -19,6 +19,8 @@ class Notification final : public TypedObject<Notification, schema::Notification
   bool set(std::uint64_t bits) noexcept;
 
   Outcome signal(CallContext&, const Interface::Signal::Params::Value&, Interface::Signal::Results::Value&) noexcept;
+  Outcome signal(CallContext&, const schema::NotificationSignal::Signal::Params::Value&,
+                 schema::NotificationSignal::Signal::Results::Value&) noexcept;
   Outcome wait(CallContext&, const Interface::Wait::Params::Value&, Interface::Wait::Results::Value&) noexcept;
   Outcome poll(CallContext&, const Interface::Poll::Params::Value&, Interface::Poll::Results::Value&) noexcept;
 

@@ -54,6 +54,7 @@ class RingCall {
     if (sqe_.deadline_ns != 0 && now_.ns() > sqe_.deadline_ns) return Outcome::transport(TransportError::timeout);
     CapabilityEntry* const entry = thread_.process.capabilities().find(abi::CapId{sqe_.cap});
     if (entry == nullptr) return Outcome::transport(TransportError::invalid_cap);
+    if (!entry->permits(sqe_.interface_id)) return Outcome::unimplemented();
     const ArenaRange params{sqe_.params_offset, sqe_.params_size};
     const ArenaRange results{sqe_.results_offset, sqe_.results_capacity};
     const ArenaRange transfers{sqe_.transfers_offset, sqe_.transfers_count <= abi::kMaxTransfers
@@ -71,8 +72,8 @@ class RingCall {
       }
     }
     std::memcpy(cpu_.message_in, arena_ + params.offset, params.size);
-    CallContext context(cpu_, thread_, now_, {descriptors, sqe_.transfers_count});
-    const Outcome outcome = dispatch(context, *entry->object, params.size);
+    CallContext context(cpu_, thread_, now_, *entry, {descriptors, sqe_.transfers_count});
+    const Outcome outcome = dispatch(context, *entry->object(), params.size);
     return outcome.kind() == Outcome::Kind::done ? deliver(context, results) : outcome;
   }
 

@@ -105,13 +105,21 @@ void MemoryObject::copy_out(std::uint64_t offset, std::span<std::byte> bytes) co
   }
 }
 
-Outcome MemoryObject::read(CallContext&, schema::MemoryObject::Read::Params::Reader params,
-                           schema::MemoryObject::Read::Results::Builder results) noexcept {
-  const std::uint64_t offset = params.offset();
-  const std::uint64_t count = params.count();
+template <typename Results>
+Outcome MemoryObject::read_into(std::uint64_t offset, std::uint64_t count, Results& results) const noexcept {
   if (!range_ok(offset, count) || count > abi::kArenaBytes) return Outcome::invalid(KernelError::bad_range);
   copy_out(offset, results.init_data(static_cast<std::uint32_t>(count)));
   return Outcome::done();
+}
+
+Outcome MemoryObject::read(CallContext&, schema::MemoryObject::Read::Params::Reader params,
+                           schema::MemoryObject::Read::Results::Builder results) noexcept {
+  return read_into(params.offset(), params.count(), results);
+}
+
+Outcome MemoryObject::read(CallContext&, schema::MemoryReader::Read::Params::Reader params,
+                           schema::MemoryReader::Read::Results::Builder results) noexcept {
+  return read_into(params.offset(), params.count(), results);
 }
 
 Outcome MemoryObject::write(CallContext&, schema::MemoryObject::Write::Params::Reader params,

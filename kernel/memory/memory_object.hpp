@@ -20,6 +20,7 @@ class Process;
 class MemoryObject final : public TypedObject<MemoryObject, schema::MemoryObject> {
  public:
   static constexpr ObjectType kType = ObjectType::memory_object;
+  using Interface = schema::MemoryObject;
   static constexpr unsigned kMaxExtents = 40;
 
   // Zeroed pages charged to `owner`. Errors: out_of_memory (also when RAM is too fragmented).
@@ -51,8 +52,17 @@ class MemoryObject final : public TypedObject<MemoryObject, schema::MemoryObject
     results.size = pages_ * hal::kPageSize;
     return Outcome::done();
   }
+  // What its ancestor has under the same names.
+  Outcome read(CallContext&, schema::MemoryReader::Read::Params::Reader, schema::MemoryReader::Read::Results::Builder) noexcept;
+  Outcome get_size(CallContext&, const schema::MemoryReader::GetSize::Params::Value&,
+                   schema::MemoryReader::GetSize::Results::Value& results) noexcept {
+    results.size = pages_ * hal::kPageSize;
+    return Outcome::done();
+  }
 
  private:
+  template <typename Results>
+  Outcome read_into(std::uint64_t offset, std::uint64_t count, Results& results) const noexcept;
   struct Extent {
     hal::PhysicalAddress base;
     std::uint64_t pages = 0;

@@ -46,10 +46,11 @@ Region* AddressMap::region_after(std::uint64_t address) noexcept {
 }
 
 ResultOf<void, KernelError> AddressMap::map(std::uint64_t start, Ref<MemoryObject> object, std::uint64_t first_page,
-                                            std::uint64_t pages, hal::Protection protection) noexcept {
+                                            std::uint64_t pages, hal::Protection protection, bool read_only) noexcept {
   if (!in_user_space(start, pages)) return fail(KernelError::bad_address);
   if (first_page > object->pages() || pages > object->pages() - first_page) return fail(KernelError::bad_range);
   if (protection.write && (protection.execute || !object->writable())) return fail(KernelError::bad_protection);
+  if (read_only && (protection.write || protection.execute)) return fail(KernelError::bad_protection);
   Region* const next = region_after(start);
   if (next != nullptr && next->start < start + pages * hal::kPageSize) return fail(KernelError::overlap);
   Region* const region = heap_new<Region>();
@@ -67,6 +68,7 @@ ResultOf<void, KernelError> AddressMap::map(std::uint64_t start, Ref<MemoryObjec
   region->pages = pages;
   region->first_page = first_page;
   region->protection = protection;
+  region->read_only = read_only;
   region->object = std::move(object);
   if (next != nullptr) {
     regions_.insert_before(*next, *region);
@@ -102,6 +104,7 @@ bool AddressMap::split_at(std::uint64_t address) noexcept {
   head->pages = (address - region->start) / hal::kPageSize;
   head->first_page = region->first_page;
   head->protection = region->protection;
+  head->read_only = region->read_only;
   head->object = region->object;
   regions_.insert_before(*region, *head);
   region->start = address;
@@ -156,6 +159,7 @@ ResultOf<void, KernelError> AddressMap::protect(std::uint64_t start, std::uint64
   Region* const first = region_after(start);
   for (Region* region = first; region != nullptr && region->start < end; region = regions_.next(*region)) {
     if (protection.write && !region->object->writable()) return fail(KernelError::bad_protection);
+    if (region->read_only && (protection.write || protection.execute)) return fail(KernelError::bad_protection);
   }
   for (Region* region = first; region != nullptr && region->start < end; region = regions_.next(*region)) {
     for (std::uint64_t page = 0; page < region->pages; ++page) {
@@ -185,11 +189,11 @@ void VirtualMemoryObject::destroy() noexcept { heap_delete(this); }
 
 ResultOf<std::uint64_t, KernelError> VirtualMemoryObject::place(std::uint64_t hint, Ref<MemoryObject> object,
                                                                 std::uint64_t first_page, std::uint64_t pages,
-                                                                std::uint32_t protection) noexcept {
+                                                                std::uint32_t protection, bool read_only) noexcept {
   const hal::Protection decoded = TRY(decode_protection(protection));
   AddressMap& map = process_->memory();
   const std::uint64_t start = hint != 0 ? hint : map.find_room(pages);
-  TRY_VOID(map.map(start, std::move(object), first_page, pages, decoded));
+  TRY_VOID(map.map(start, std::move(object), first_page, pages, decoded, read_only));
   return start;
 }
 
@@ -205,7 +209,7 @@ Outcome VirtualMemoryObject::map(CallContext& call, const Interface::Map::Params
   const std::uint64_t pages = params.size / hal::kPageSize;
   auto object = MemoryObject::create(*process_, pages);
   if (!object.has_value()) return Outcome::overloaded(object.error());
-  const auto address = place(params.hint, *std::move(object), 0, pages, params.prot);
+  const auto address = place(params.hint, *std::move(object), 0, pages, params.prot, false);
   if (!address.has_value()) return Outcome::invalid(address.error());
   results.addr = *address;
   return Outcome::done();
@@ -232,12 +236,13 @@ Outcome VirtualMemoryObject::protect(CallContext& call, const Interface::Protect
 Outcome VirtualMemoryObject::map_object(CallContext& call, Interface::MapObject::Params::Reader params,
                                         Interface::MapObject::Results::Builder results) noexcept {
   if (!is_own(call)) return Outcome::failed(KernelError::bad_state);
-  MemoryObject* const object = call.argument<MemoryObject>(params.object());
+  MemoryObject* const object = call.argument<MemoryObject>(params.object(), schema::MemoryReader::kInterfaceId);
   if (object == nullptr) return Outcome::invalid(KernelError::bad_capability);
+  const bool read_only = call.argument<MemoryObject>(params.object()) == nullptr;
   const std::uint64_t offset = params.offset(), size = params.size();
   if (!aligned(offset) || !aligned(size) || size == 0) return Outcome::invalid(KernelError::bad_range);
   const auto address = place(params.hint(), Ref<MemoryObject>::share(*object), offset / hal::kPageSize,
-                             size / hal::kPageSize, params.prot());
+                             size / hal::kPageSize, params.prot(), read_only);
   if (!address.has_value()) return Outcome::invalid(address.error());
   results.set_addr(*address);
   return Outcome::done();

@@ -20,6 +20,7 @@ struct Region : ListHook<RegionTag> {
   std::uint64_t pages = 0;
   std::uint64_t first_page = 0;  // within the object
   hal::Protection protection;
+  bool read_only = false;        // mapped by a capability that permits no more
   Ref<MemoryObject> object;
   [[nodiscard]] std::uint64_t end() const noexcept { return start + pages * hal::kPageSize; }
 };
@@ -30,11 +31,11 @@ class AddressMap {
   [[nodiscard]] bool create(hal::FrameSource& source) noexcept { return space_.create(source); }
   [[nodiscard]] hal::AddressSpace& space() noexcept { return space_; }
 
-  // Maps pages of an object at `start`. On error nothing is mapped.
+  // Maps pages of an object at `start`; `read_only`: for good. On error nothing is mapped.
   // Errors: bad_address, bad_range, bad_protection, overlap, out_of_memory.
   [[nodiscard]] ResultOf<void, schema::KernelError> map(std::uint64_t start, Ref<MemoryObject> object,
                                                         std::uint64_t first_page, std::uint64_t pages,
-                                                        hal::Protection protection) noexcept;
+                                                        hal::Protection protection, bool read_only = false) noexcept;
   // The lowest free range of that many pages from abi::kDynamicBase up; 0 if none.
   [[nodiscard]] std::uint64_t find_room(std::uint64_t pages) noexcept;
   // Every page of the range must be mapped; regions are split at its ends. Errors: bad_address, out_of_memory.
@@ -77,7 +78,7 @@ class VirtualMemoryObject final : public TypedObject<VirtualMemoryObject, schema
   [[nodiscard]] bool is_own(CallContext& call) const noexcept;
   [[nodiscard]] ResultOf<std::uint64_t, schema::KernelError> place(std::uint64_t hint, Ref<MemoryObject> object,
                                                                    std::uint64_t first_page, std::uint64_t pages,
-                                                                   std::uint32_t protection) noexcept;
+                                                                   std::uint32_t protection, bool read_only) noexcept;
   Ref<Process> process_;
 };
 

@@ -21,33 +21,37 @@ ResultOf<void, schema::KernelError> CapabilityTable::grow() noexcept {
   for (std::uint32_t slot = slots_ - 1; slot + 1 > first; --slot) {
     CapabilityEntry* const entry = ::new (&at(slot)) CapabilityEntry{};
     if (slot == 0) break;  // slot 0 stays unused
-    entry->next_free = first_free_;
+    entry->epoch_ = first_free_;
     first_free_ = slot;
   }
   return {};
 }
 
-ResultOf<abi::CapId, schema::KernelError> CapabilityTable::insert(Ref<Object> object,
-                                                                  std::uint64_t interface_id) noexcept {
+ResultOf<abi::CapId, schema::KernelError> CapabilityTable::insert(Ref<Object> object, std::uint64_t interface_id,
+                                                                  HoldEdge edge) noexcept {
   if (first_free_ == 0) TRY_VOID(grow());
   const std::uint32_t slot = first_free_;
   CapabilityEntry& entry = at(slot);
-  first_free_ = entry.next_free;
-  entry.epoch = object->epoch();
-  entry.object = object.leak();
-  entry.interface_id = interface_id;
+  first_free_ = entry.epoch_;
+  entry.epoch_ = object->epoch();
+  entry.object_ = object.leak();
+  entry.interface_id_ = interface_id;
+  entry.obstacle_ = 0;
+  entry.transfer_ = edge.transfer;
+  entry.disclosure_ = edge.disclosure;
   ++in_use_;
-  return abi::CapId::make(slot, entry.generation);
+  return abi::CapId::make(slot, entry.generation_);
 }
 
 void CapabilityTable::free_slot(std::uint32_t slot) noexcept {
   CapabilityEntry& entry = at(slot);
-  Object* const object = entry.object;
-  entry.object = nullptr;
+  Object* const object = entry.object_;
+  entry.object_ = nullptr;
+  entry.obstacle_ = CapabilityEntry::kFree;
   --in_use_;
-  if (entry.generation != std::numeric_limits<std::uint32_t>::max()) {
-    ++entry.generation;
-    entry.next_free = first_free_;
+  if (entry.generation_ != std::numeric_limits<std::uint32_t>::max()) {
+    ++entry.generation_;
+    entry.epoch_ = first_free_;
     first_free_ = slot;
   }
   object->release();
@@ -56,14 +60,43 @@ void CapabilityTable::free_slot(std::uint32_t slot) noexcept {
 bool CapabilityTable::remove(abi::CapId id) noexcept {
   if (id.slot() >= slots_) return false;
   const CapabilityEntry& entry = at(id.slot());
-  if (entry.object == nullptr || entry.generation != id.generation()) return false;
+  constexpr std::uint32_t kNotRemovable = CapabilityEntry::kFree | CapabilityEntry::kInTransit;
+  if (entry.generation_ != id.generation() || (entry.obstacle_ & kNotRemovable) != 0) return false;
   free_slot(id.slot());
   return true;
 }
 
+CapabilityEntry* CapabilityTable::in_transit(abi::CapId id) noexcept {
+  if (id.slot() >= slots_) return nullptr;
+  CapabilityEntry& entry = at(id.slot());
+  const bool is = entry.generation_ == id.generation() && (entry.obstacle_ & CapabilityEntry::kInTransit) != 0;
+  return is ? &entry : nullptr;
+}
+
+bool CapabilityTable::depart(abi::CapId id) noexcept {
+  CapabilityEntry* const entry = find(id);
+  if (entry == nullptr) return false;
+  entry->obstacle_ |= CapabilityEntry::kInTransit;
+  return true;
+}
+
+void CapabilityTable::put_back(abi::CapId id) noexcept {
+  CapabilityEntry* const entry = in_transit(id);
+  if (entry != nullptr) entry->obstacle_ &= ~CapabilityEntry::kInTransit;
+}
+
+void CapabilityTable::take_out(abi::CapId id) noexcept {
+  if (in_transit(id) != nullptr) free_slot(id.slot());
+}
+
+CapabilityEntry* CapabilityTable::find_in_transit(abi::CapId id) noexcept {
+  CapabilityEntry* const entry = in_transit(id);
+  return entry != nullptr && entry->epoch_ == entry->object_->epoch() ? entry : nullptr;
+}
+
 bool CapabilityTable::clear_step(unsigned limit) noexcept {
   for (; limit > 0 && clear_at_ < slots_; --limit, ++clear_at_) {
-    if (at(clear_at_).object != nullptr) free_slot(clear_at_);
+    if (at(clear_at_).object_ != nullptr) free_slot(clear_at_);
   }
   if (clear_at_ < slots_) return false;
   for (; limit > 0 && slots_ > 0; --limit) {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // A process's capabilities: a flat table of generation-tagged slots.
 //
-// Invariants: a CapId resolves only while its slot's generation is its own and the object's epoch is the one it was
-// granted under; a slot's generation changes each time it is freed, and a slot whose generation would wrap is
-// retired. Slot 0 is never used.
+// Invariants: a CapId resolves only while its slot's generation is its own, the slot is not in transit, and the object's
+// epoch is the one it was granted under; a slot's generation changes each time it is freed, and a slot whose
+// generation would wrap is retired. Slot 0 is never used.
 // Bounds: lookup, insert and remove O(1); chunks of 128 slots come from `source`, up to 65 536 slots.
 // Used by one CPU at a time: the process's own, or whoever builds or destroys the process.
 #pragma once
@@ -12,19 +12,38 @@
 
 #include "capos/abi/syscall.hpp"
 #include "capos/base/result.hpp"
+#include "objects/hold_edge.hpp"
+#include "objects/inheritance.hpp"
 #include "objects/object.hpp"
 
 namespace capos::kernel {
 
 class PageSource;
 
-struct CapabilityEntry {
-  Object* object = nullptr;        // counted; nullptr: free
-  std::uint64_t interface_id = 0;
-  std::uint32_t generation = 1;
-  std::uint32_t epoch = 0;         // object's epoch when granted
-  std::uint32_t next_free = 0;     // slot
-  std::uint32_t reserved = 0;
+class CapabilityEntry {
+ public:
+  [[nodiscard]] Object* object() const noexcept { return object_; }
+  [[nodiscard]] std::uint64_t interface_id() const noexcept { return interface_id_; }
+  [[nodiscard]] HoldEdge edge() const noexcept { return {transfer_, disclosure_}; }
+  [[nodiscard]] DisclosureScope disclosure() const noexcept { return disclosure_; }
+
+  // May a call through this name that interface? Its own, or an ancestor of it.
+  [[nodiscard]] bool permits(std::uint64_t called) const noexcept {
+    return called == interface_id_ || inherits(interface_id_, called);
+  }
+
+ private:
+  friend class CapabilityTable;
+  // What keeps a slot from being found: not zero, tested by one compare.
+  static constexpr std::uint32_t kFree = 1, kInTransit = 2;
+
+  Object* object_ = nullptr;       // counted; nullptr: free
+  std::uint64_t interface_id_ = 0;
+  std::uint32_t generation_ = 1;
+  std::uint32_t epoch_ = 0;        // object's epoch when granted; of a free slot: the next free one
+  std::uint32_t obstacle_ = kFree;
+  TransferScope transfer_{};
+  DisclosureScope disclosure_{};
 };
 static_assert(sizeof(CapabilityEntry) == 32);
 
@@ -36,29 +55,48 @@ class CapabilityTable {
   CapabilityTable(const CapabilityTable&) = delete;
   CapabilityTable& operator=(const CapabilityTable&) = delete;
 
-  // The entry, or nullptr if the id is empty, stale or revoked.
+  // The entry, or nullptr if the id is empty, stale, revoked, or on its way to somebody else.
   [[nodiscard]] CapabilityEntry* find(abi::CapId id) noexcept {
     const std::uint32_t slot = id.slot();
     if (slot >= slots_) [[unlikely]] return nullptr;
     CapabilityEntry& entry = at(slot);
-    if (entry.generation != id.generation() || entry.object == nullptr) [[unlikely]] return nullptr;
-    if (entry.epoch != entry.object->epoch()) [[unlikely]] return nullptr;
+    if (entry.generation_ != id.generation() || entry.obstacle_ != 0) [[unlikely]] return nullptr;
+    if (entry.epoch_ != entry.object_->epoch()) [[unlikely]] return nullptr;
     return &entry;
   }
+  // The object, if it is a T and the capability is one to all of T's interface.
   template <typename T>
   [[nodiscard]] T* find_object(abi::CapId id) noexcept {
     CapabilityEntry* const entry = find(id);
-    return entry == nullptr ? nullptr : object_cast<T>(entry->object);
+    if (entry == nullptr) return nullptr;
+    // What has no ancestors cannot have been narrowed.
+    if constexpr (requires { T::Interface::kSuperclasses; }) {
+      if constexpr (T::Interface::kSuperclasses.size() != 0) {
+        if (!entry->permits(T::Interface::kInterfaceId)) return nullptr;
+      }
+    }
+    return object_cast<T>(entry->object());
   }
 
   // Errors: out_of_capabilities (table full), out_of_memory (no page for a chunk).
-  [[nodiscard]] ResultOf<abi::CapId, schema::KernelError> insert(Ref<Object> object, std::uint64_t interface_id) noexcept;
+  [[nodiscard]] ResultOf<abi::CapId, schema::KernelError> insert(Ref<Object> object, std::uint64_t interface_id,
+                                                                 HoldEdge edge = {}) noexcept;
   [[nodiscard]] ResultOf<abi::CapId, schema::KernelError> insert(Ref<Object> object) noexcept {
     const std::uint64_t interface_id = object->interface_id();
     return insert(std::move(object), interface_id);
   }
-  // False if the id does not name a slot in use. Revoked entries can be removed.
+  // False if the id does not name a slot in use, or one in transit. Revoked entries can be removed.
   bool remove(abi::CapId id) noexcept;
+
+  // A capability that is being moved: it cannot be found, removed or moved again until it is put back, or taken out for
+  // good. depart() is false if find() would not find it; the others do nothing to a slot that is not in transit, as when
+  // the table has been cleared meanwhile.
+  [[nodiscard]] bool depart(abi::CapId id) noexcept;
+  void put_back(abi::CapId id) noexcept;
+  void take_out(abi::CapId id) noexcept;
+  // The entry of a slot in transit; nullptr if it is not in transit, or has been revoked meanwhile.
+  [[nodiscard]] CapabilityEntry* find_in_transit(abi::CapId id) noexcept;
+
   [[nodiscard]] std::uint32_t in_use() const noexcept { return in_use_; }
 
   // Teardown: frees up to `limit` slots or pages; true when nothing is left.
@@ -71,6 +109,7 @@ class CapabilityTable {
   [[nodiscard]] CapabilityEntry& at(std::uint32_t slot) noexcept {
     return directory_[slot / kSlotsPerChunk][slot % kSlotsPerChunk];
   }
+  [[nodiscard]] CapabilityEntry* in_transit(abi::CapId id) noexcept;
   [[nodiscard]] ResultOf<void, schema::KernelError> grow() noexcept;
   void free_slot(std::uint32_t slot) noexcept;
 

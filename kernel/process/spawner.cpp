@@ -10,6 +10,8 @@
 #include "ipc/call_context.hpp"
 #include "islands/lease.hpp"
 #include "memory/object_heap.hpp"
+#include "objects/table_service.hpp"
+#include "objects/transfer.hpp"
 #include "process/elf_loader.hpp"
 #include "process/thread_object.hpp"
 
@@ -30,7 +32,8 @@ ResultOf<void, KernelError> grant_all(Process& process, std::span<const GrantedC
     abi::CapSetEntry& entry = capset.entries[capset.count++];
     if (grant.name.empty() || grant.name.size() >= sizeof entry.name) return fail(KernelError::bad_range);
     std::memcpy(entry.name, grant.name.data(), grant.name.size());
-    const abi::CapId id = TRY(process.capabilities().insert(Ref<Object>::share(*grant.object), grant.interface_id));
+    const abi::CapId id =
+        TRY(process.capabilities().insert(Ref<Object>::share(*grant.object), grant.interface_id, grant.edge));
     entry.cap = id.raw;
     entry.interface_id = grant.interface_id;
   }
@@ -46,9 +49,10 @@ ResultOf<void, KernelError> fill_process(Process& process, const SpawnRequest& r
   if (memory == nullptr) return fail(KernelError::out_of_memory);
   const Ref<Object> held = Ref<Object>::adopt(memory);
   std::array<GrantedCapability, abi::kCapSetCapacity> all;
-  if (grants.size() + 4 > all.size()) return fail(KernelError::out_of_capabilities);
+  if (grants.size() + 5 > all.size()) return fail(KernelError::out_of_capabilities);
   std::size_t count = 0;
   for (const GrantedCapability& grant : grants) all[count++] = grant;
+  all[count++] = {"self.capabilities", &capability_table_service(), capability_table_service().interface_id()};
   all[count++] = {"self.memory", memory, memory->interface_id()};
   all[count++] = {"self.threads", &thread_factory_service(), thread_factory_service().interface_id()};
   all[count++] = {"self.thread", &thread_control_service(), thread_control_service().interface_id()};
@@ -78,7 +82,8 @@ class ProcessSpawnerService final : public SingletonObject<ProcessSpawnerService
     for (std::uint32_t i = 0; i < list.size(); ++i) {
       CapabilityEntry* const entry = call.argument_entry(list[i].capability().get_capability());
       if (entry == nullptr) return Outcome::invalid(KernelError::bad_capability);
-      grants[i] = {list[i].name(), entry->object, entry->interface_id};
+      if (!may_travel(*entry)) return Outcome::invalid(KernelError::not_transferable);
+      grants[i] = {list[i].name(), entry->object(), entry->interface_id(), entry->edge()};
     }
     SpawnRequest request{.name = params.name(),
                          .image = find_program(params.program()),

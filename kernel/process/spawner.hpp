@@ -13,6 +13,7 @@ struct GrantedCapability {
   std::string_view name;
   Object* object = nullptr;
   std::uint64_t interface_id = 0;
+  HoldEdge edge{};
 };
 
 struct SpawnRequest {

@@ -20,7 +20,10 @@ std::string_view name_of(const abi::CapSetEntry& entry) noexcept {
 abi::CapId Runtime::find(std::string_view name, std::uint64_t interface_id) const noexcept {
   for (std::uint32_t i = 0; i < capset_->count; ++i) {
     const abi::CapSetEntry& entry = capset_->entries[i];
-    if (name_of(entry) == name && entry.interface_id == interface_id) return abi::CapId{entry.cap};
+    if (name_of(entry) != name) continue;
+    if (entry.interface_id == interface_id || schema::kernel_inherits(entry.interface_id, interface_id)) {
+      return abi::CapId{entry.cap};
+    }
   }
   return {};
 }

@@ -8,6 +8,7 @@
 @0xd4833f6a2e24c599;
 using Cxx = import "/capnp/c++.capnp";
 $Cxx.namespace("capos::host");
+using Authority = import "/capos/authority.capnp";
 using Certificate = import "/capos/certificate.capnp";
 
 enum TransportError {
@@ -121,8 +122,8 @@ interface SchedulingContext @0xf0a1b6c8d2e34713 {
                        priority :UInt8, cpu :UInt16, island :UInt32);
 }
 
-interface MemoryObject @0xf0a1b6c8d2e34714 {
-  # Frames of memory.
+interface MemoryObject @0xf0a1b6c8d2e34714 extends(Authority.MemoryReader) {
+  # Frames of memory. Its methods hide the like-named ones of MemoryReader and do the same.
   read @0 (offset :UInt64, count :UInt64) -> (data :Data);
   # Errors: badRange.
   write @1 (offset :UInt64, data :Data) -> ();
@@ -150,8 +151,9 @@ interface VirtualMemory @0xf0a1b6c8d2e34716 {
   # Errors: badAddress if a page of the range is not mapped; then nothing is unmapped.
   protect @2 (addr :UInt64, size :UInt64, prot :UInt32) -> ();
   # Errors: badAddress, badProtection.
-  mapObject @3 (object :MemoryObject, offset :UInt64, size :UInt64, hint :UInt64, prot :UInt32) -> (addr :UInt64);
-  # Errors: also badRange, badCapability.
+  mapObject @3 (object :Authority.MemoryReader, offset :UInt64, size :UInt64, hint :UInt64, prot :UInt32)
+      -> (addr :UInt64);
+  # Writing and executing want a MemoryObject: badProtection for a mere reader. Errors: also badRange, badCapability.
 }
 
 struct CapabilityGrant {
@@ -167,7 +169,7 @@ interface ProcessSpawner @0xf0a1b6c8d2e34717 {
   # Starts `program` of the boot pack. `context` null: best effort on `cpu`. `passive`: no time of its own; it runs
   # once, on the spawner's account, up to its first receive. `source` is the number its trace events carry.
   # Errors: notFound, badElf, outOfMemory, outOfCapabilities, badCapability, badCpu, busy (the context is bound),
-  # badState (its island has been retired).
+  # badState (its island has been retired), notTransferable (a grant's transfer scope forbids it).
 }
 
 interface ProcessHandle @0xf0a1b6c8d2e34718 {
@@ -190,8 +192,8 @@ interface BootPackage @0xf0a1b6c8d2e34719 {
   # Read-only memory that holds the BootPack message: its place in the object, in bytes (stream framing included).
 }
 
-interface Notification @0xf0a1b6c8d2e3471a {
-  # A word of event bits.
+interface Notification @0xf0a1b6c8d2e3471a extends(Authority.NotificationSignal) {
+  # A word of event bits. `signal` hides that of NotificationSignal and does the same.
   signal @0 (bits :UInt64) -> ();
   # Sets bits; wakes the waiter. Never blocks. No effect if `bits` is 0.
   wait @1 () -> (bits :UInt64);

@@ -196,5 +196,15 @@ TEST(Interfaces, SuperclassesAreTransitiveAndUnique) {
   EXPECT_EQ(Counter::Add::kInterfaceId, Counter::kInterfaceId);
 }
 
+TEST(Interfaces, InheritanceIsAnsweredByIds) {
+  EXPECT_TRUE(schema::kinds_inherits(Derived::kInterfaceId, Base::kInterfaceId));
+  EXPECT_TRUE(schema::kinds_inherits(Derived::kInterfaceId, Named::kInterfaceId));
+  EXPECT_TRUE(schema::kinds_inherits(Counter::kInterfaceId, Base::kInterfaceId));
+  EXPECT_FALSE(schema::kinds_inherits(Counter::kInterfaceId, Named::kInterfaceId));
+  EXPECT_FALSE(schema::kinds_inherits(Base::kInterfaceId, Derived::kInterfaceId));
+  EXPECT_FALSE(schema::kinds_inherits(Base::kInterfaceId, Base::kInterfaceId));
+  EXPECT_FALSE(schema::kinds_inherits(0, 0));
+}
+
 }  // namespace
 }  // namespace capos::test

@@ -25,6 +25,8 @@ void emit_readers(Output& out, const Model& model, Node file);
 void emit_builders(Output& out, const Model& model, Node file);
 // 6. Dispatch tables and clients.
 void emit_dispatch(Output& out, const Model& model, Node file);
+// NAME_inherits(derived, ancestor), for the file called `stem`.
+void emit_inheritance(Output& out, const Model& model, Node file, const std::string& stem);
 // 7. Constants.
 void emit_constants(Output& out, const Model& model, Node file);
 

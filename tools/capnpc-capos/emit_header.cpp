@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <cctype>
+
 #include "emit.hpp"
 
 namespace capnpc {
@@ -22,6 +24,14 @@ void emit_includes(Output& out, RequestedFile file) {
     if (is_ours(import.getName().cStr()))
       out.line("#include <capos/schema/{}.hpp>", base_name(import.getName().cStr()));
   }
+}
+
+// A file's name as part of a function's.
+std::string identifier(std::string name) {
+  for (char& c : name) {
+    if (std::isalnum(static_cast<unsigned char>(c)) == 0) c = '_';
+  }
+  return name;
 }
 
 }  // namespace
@@ -59,6 +69,8 @@ std::string make_header(const Model& model, RequestedFile file) {
   emit_builders(out, model, node);
   out.blank();
   emit_dispatch(out, model, node);
+  emit_inheritance(out, model, node, identifier(base_name(file.getFilename().cStr())));
+  out.blank();
   emit_constants(out, model, node);
   out.blank();
   out.raw("}  // namespace capos::schema");

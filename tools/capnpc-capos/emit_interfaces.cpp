@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Methods, dispatch tables, clients, and the names of enumerators.
 #include <algorithm>
+#include <set>
 
 #include "emit.hpp"
 #include "names.hpp"
@@ -140,8 +141,10 @@ void emit_client(Output& out, const Model& model, Node node) {
   out.indent();
   out.line("using Interface = schema::{};", model.cpp_name(node.getId()));
   out.raw("explicit Client(T transport) noexcept : transport_(static_cast<T&&>(transport)) {}");
+  std::set<std::string> emitted;  // a method hides those of its ancestors that are called like it
   for (const Node one : lineage(model, node)) {
     for (const Method method : one.getInterface().getMethods()) {
+      if (!emitted.insert(method.getName().cStr()).second) continue;
       const std::string type = method_type(model, one, method);
       if (model.fits_registers(method)) {
         emit_register_call(out, model, type, method);
@@ -197,6 +200,26 @@ void emit_enum_names(Output& out, const Model& model, Node file) {
     }
     emit_names(out, model.cpp_name(node.getId()) + "::Which", names);
   }
+}
+
+// Which interfaces of the file inherit from which, as a question that a program can ask about ids.
+void emit_inheritance(Output& out, const Model& model, Node file, const std::string& stem) {
+  out.raw("// Does the interface `derived`, one of this schema's, inherit from `ancestor`, at any distance?");
+  out.line("[[nodiscard]] constexpr bool {}_inherits([[maybe_unused]] std::uint64_t derived,", stem);
+  out.raw("    [[maybe_unused]] std::uint64_t ancestor) noexcept {");
+  out.indent();
+  for (const Node node : model.interfaces(file)) {
+    const auto supers = model.superclasses(node.getId());
+    if (supers.empty()) continue;
+    out.line("if (derived == {:#018x}) {{  // {}", node.getId(), model.schema_name(node.getId()));
+    std::string any;
+    for (const Id id : supers) any += fmt::format("{}ancestor == {:#018x}", any.empty() ? "" : " || ", id);
+    out.line("  return {};", any);
+    out.raw("}");
+  }
+  out.raw("return false;");
+  out.dedent();
+  out.raw("}");
 }
 
 void emit_dispatch(Output& out, const Model& model, Node file) {

@@ -99,6 +99,14 @@ int sleep_as_task(const Child& child) noexcept {
   return slept.error().transport == schema::TransportError::exception ? 100 + slept.error().detail : 2;
 }
 
+int signal_narrowly(const Child& child) noexcept {
+  if (!child.runtime.find<schema::Notification>("event").cap().is_null()) return 1;
+  auto bell = child.runtime.need<schema::NotificationSignal>("event");
+  if (!bell->signal(child.argument()).has_value()) return 2;
+  const auto stolen = runtime::Capability<schema::Notification>(bell.cap())->poll();
+  return !stolen.has_value() && stolen.error().exception == schema::ExceptionType::unimplemented ? 0 : 3;
+}
+
 int play(const Child& child) noexcept {
   switch (child.role()) {
     case Role::exit_with:
@@ -118,6 +126,8 @@ int play(const Child& child) noexcept {
       const auto done = child.runtime.need<schema::Notification>("event")->signal(child.argument());
       return done.has_value() ? 0 : 90;
     }
+    case Role::narrow_signaller:
+      return signal_narrowly(child);
     case Role::wait_loop:
       wait_for_ever(child);
     case Role::server:

@@ -196,6 +196,7 @@ std::span<const Case> process_cases() noexcept;
 std::span<const Case> elf_cases() noexcept;
 std::span<const Case> fault_cases() noexcept;
 std::span<const Case> kill_cases() noexcept;
+std::span<const Case> narrowing_cases() noexcept;
 std::span<const Case> notification_cases() noexcept;
 std::span<const Case> endpoint_cases() noexcept;
 std::span<const Case> vector_state_cases() noexcept;

@@ -8,6 +8,7 @@ namespace conformance {
 
 enum class Role : std::uint8_t {
   exit_with,       // argument: exit code
+  narrow_signaller,  // signals argument's bits on "event", which it may only signal; exits with 0
   fault,           // argument: Fault
   compute,         // for ever; counts in word 0 of "out"
   sleeper,         // sleeps for argument ms, then exits with 7

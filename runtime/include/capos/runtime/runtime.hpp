@@ -21,7 +21,8 @@ class Runtime {
   // The program's number: its source in trace events.
   [[nodiscard]] std::uint64_t number() const noexcept { return number_; }
 
-  // The capability of that name, if it was granted and carries that interface; null otherwise.
+  // The capability of that name, if it was granted and carries that interface or a kernel interface that inherits from
+  // it; null otherwise.
   template <typename Interface>
   [[nodiscard]] Capability<Interface> find(std::string_view name) const noexcept {
     return Capability<Interface>(find(name, Interface::kInterfaceId));

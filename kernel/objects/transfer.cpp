@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "objects/transfer.hpp"
+
+#include "process/process.hpp"
+
+namespace capos::kernel {
+namespace {
+
+using schema::KernelError;
+
+constexpr bool is_move(const abi::TransferDescriptor& descriptor) noexcept {
+  return descriptor.transfer == static_cast<std::uint32_t>(abi::Transfer::move);
+}
+
+constexpr bool is_valid(const abi::TransferDescriptor& descriptor) noexcept {
+  return descriptor.reserved == 0 &&
+         (is_move(descriptor) || descriptor.transfer == static_cast<std::uint32_t>(abi::Transfer::copy));
+}
+
+constexpr std::unexpected<TransferError> sender_fails(KernelError reason) noexcept {
+  return fail(TransferError{reason, false});
+}
+
+// What a descriptor names, moved ones in transit; nullptr if it is gone.
+CapabilityEntry* entry_of(Process& from, const abi::TransferDescriptor& descriptor) noexcept {
+  const abi::CapId id{descriptor.cap};
+  return is_move(descriptor) ? from.capabilities().find_in_transit(id) : from.capabilities().find(id);
+}
+
+// The reason why the sender may not send this; none if he may.
+KernelError obstacle_to(Process& from, const abi::TransferDescriptor& descriptor) noexcept {
+  if (!is_valid(descriptor)) return KernelError::bad_range;
+  const CapabilityEntry* const entry = from.capabilities().find(abi::CapId{descriptor.cap});
+  if (entry == nullptr) return KernelError::bad_capability;
+  return may_travel(*entry) ? KernelError::none : KernelError::not_transferable;
+}
+
+}  // namespace
+
+bool may_travel(const CapabilityEntry& entry) noexcept { return entry.edge().transfer != TransferScope::none; }
+
+ResultOf<void, TransferError> send(Process& from, Descriptors descriptors) noexcept {
+  for (std::size_t i = 0; i < descriptors.size(); ++i) {
+    const KernelError obstacle = obstacle_to(from, descriptors[i]);
+    if (obstacle != KernelError::none) {
+      // Not this one: it may be in transit with another message.
+      recall(from, descriptors.first(i));
+      return sender_fails(obstacle);
+    }
+    if (is_move(descriptors[i])) (void)from.capabilities().depart(abi::CapId{descriptors[i].cap});
+  }
+  // A copy of what is moved further on was fine when it was looked at.
+  for (const abi::TransferDescriptor& descriptor : descriptors) {
+    if (entry_of(from, descriptor) != nullptr) continue;
+    recall(from, descriptors);
+    return sender_fails(KernelError::bad_capability);
+  }
+  return {};
+}
+
+ResultOf<void, TransferError> deliver(Process& from, Process& to, Descriptors descriptors,
+                                      std::span<abi::ResultCap> received) noexcept {
+  std::size_t arrived = 0;
+  TransferError error{};
+  for (; arrived < descriptors.size(); ++arrived) {
+    const CapabilityEntry* const entry = entry_of(from, descriptors[arrived]);
+    if (entry == nullptr) {
+      error = {KernelError::bad_capability, false};
+      break;
+    }
+    const auto id = to.capabilities().insert(Ref<Object>::share(*entry->object()), entry->interface_id(), entry->edge());
+    if (!id.has_value()) {
+      error = {id.error(), true};
+      break;
+    }
+    received[arrived] = {id->raw, entry->interface_id()};
+  }
+  if (arrived < descriptors.size()) {
+    while (arrived > 0) (void)to.capabilities().remove(abi::CapId{received[--arrived].cap});
+    return fail(error);
+  }
+  for (const abi::TransferDescriptor& descriptor : descriptors) {
+    if (is_move(descriptor)) from.capabilities().take_out(abi::CapId{descriptor.cap});
+  }
+  return {};
+}
+
+void recall(Process& from, Descriptors descriptors) noexcept {
+  for (const abi::TransferDescriptor& descriptor : descriptors) {
+    if (is_move(descriptor)) from.capabilities().put_back(abi::CapId{descriptor.cap});
+  }
+}
+
+ResultOf<void, TransferError> transfer(Process& from, Process& to, Descriptors descriptors,
+                                       std::span<abi::ResultCap> received) noexcept {
+  TRY_VOID(send(from, descriptors));
+  const auto delivered = deliver(from, to, descriptors, received);
+  if (!delivered.has_value()) recall(from, descriptors);
+  return delivered;
+}
+
+}  // namespace capos::kernel
