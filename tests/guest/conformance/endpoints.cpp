@@ -60,13 +60,33 @@ void exceptions(Guest& guest) noexcept {
   CHECK(call(served.service, Method::increment, 1).words[0] == 2);
 }
 
-void interface_arrives(Guest& guest) noexcept {
+// A foreign interface is refused before the server hears of it.
+void foreign_interface(Guest& guest) noexcept {
   Served served(guest);
   CHECK(served.good);
-  // This server ends with 92 when it is called by another interface than its own.
-  CHECK(raw_call(served.service.client.cap(), schema::Timer::kInterfaceId, 0).status ==
+  for (const std::uint64_t foreign : {schema::Timer::kInterfaceId, std::uint64_t{0}, ~std::uint64_t{0}}) {
+    const RawCall result = raw_call(served.service.client.cap(), foreign, 0);
+    CHECK(result.status == status_of(TransportError::exception));
+    CHECK((result.exception & 0xffff) == static_cast<std::uint64_t>(ExceptionType::unimplemented));
+  }
+  CHECK(call(served.service, Method::increment, 1).words[0] == 2);
+}
+
+// An ancestor's arrives as it was called: this server ends with 92 when it is called by another than Echo.
+void ancestor_arrives(Guest& guest) noexcept {
+  auto made = guest.objects->create_endpoint(
+      [](auto params) { params.set_interface_id(schema::Notification::kInterfaceId); });
+  CHECK(made.has_value());
+  auto endpoint = made->capability<schema::Endpoint>(made->reader().endpoint());
+  auto joined = endpoint->connect([](auto) {});
+  CHECK(joined.has_value());
+  const auto client = joined->capability<schema::Notification>(joined->reader().client().get_capability());
+  const Grant grants[] = {{"serve", endpoint.cap()}};
+  Child server(guest, {.role = Role::server, .grants = grants});
+  CHECK(server.becomes_ready());
+  CHECK(raw_call(client.cap(), schema::NotificationSignal::kInterfaceId, 0).status ==
         status_of(TransportError::disconnected));
-  CHECK(served.server().exits(92));
+  CHECK(server.exits(92));
 }
 
 void server_sleeps_during_call(Guest& guest) noexcept {
@@ -258,7 +278,8 @@ constexpr Case kCases[] = {
     {"endpoint words both ways", words_both_ways},
     {"endpoint tells the caller's number", caller_number},
     {"endpoint exceptions with detail", exceptions},
-    {"endpoint passes the interface on", interface_arrives},
+    {"endpoint called by a foreign interface", foreign_interface},
+    {"endpoint called by an ancestor of its interface", ancestor_arrives},
     {"endpoint server sleeps during a call", server_sleeps_during_call},
     {"endpoint several clients", several_clients},
     {"endpoint clients queue", clients_queue},
