@@ -32,4 +32,11 @@ inline void block(Cpu& cpu, Account account, Time now) noexcept {
   return thread.bound != nullptr ? Account{thread.bound, nullptr} : Account{nullptr, &thread.entity};
 }
 
+// What a server goes on with when a call's account has been taken from it: on a context that was stopped it would never
+// finish, and others count on it.
+[[nodiscard]] inline Account finishing_account(Thread& server) noexcept {
+  const bool usable = server.bound != nullptr && !server.bound->stopped.load(std::memory_order_relaxed);
+  return usable ? Account{server.bound, nullptr} : Account{nullptr, &server.entity};
+}
+
 }  // namespace capos::kernel

@@ -50,10 +50,11 @@ void arm(Cpu& cpu, const sched::Dispatch& dispatch, Time now) noexcept {
   }
 }
 
-// A job that was abandoned while its thread waited for something that is not time is followed by a release all the same:
-// that context waits on with its thread.
-bool still_waits(const Thread& thread) noexcept {
-  return thread.state != ThreadState::runnable && thread.state != ThreadState::await_release;
+// A job that was abandoned is followed by a release whatever its thread does then. While that waits for something that
+// is not time, or works on a caller's account, the context waits on with it.
+bool still_waits(const Thread& thread, const sched::Context& context) noexcept {
+  return (thread.state != ThreadState::runnable && thread.state != ThreadState::await_release) ||
+         thread.account.context != &context;
 }
 
 sched::Dispatch choose(Cpu& cpu, Time now) noexcept {
@@ -63,7 +64,7 @@ sched::Dispatch choose(Cpu& cpu, Time now) noexcept {
       note_overrun(cpu, static_cast<SchedulingContext&>(*next.overrun), now);
       continue;  // its consequence may have made another ready
     }
-    if (next.context == nullptr || !still_waits(*owner_of(next))) return next;
+    if (next.context == nullptr || !still_waits(*owner_of(next), *next.context)) return next;
     cpu.scheduler.block(*next.context, now);
   }
 }

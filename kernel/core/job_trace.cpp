@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "core/account.hpp"
 #include "ipc/endpoint.hpp"
 
 namespace capos::kernel {
@@ -34,7 +35,15 @@ void draw(Cpu& cpu, SchedulingContext& context, Consequence what, Time now) noex
 
 void stop_context(Cpu& cpu, SchedulingContext& context, Time now) noexcept {
   context.stopped.store(true, std::memory_order_relaxed);
-  if (context.thread != nullptr) withdraw_calls(cpu, *context.thread, now);
+  Thread* const thread = context.thread;
+  if (thread != nullptr && thread->account.context == &context) {
+    if (thread->serving == nullptr) {
+      withdraw_calls(cpu, *thread, now);
+    } else {
+      hand_on(cpu, finishing_account(*thread), *thread, now);  // others count on it
+      context.owner = thread;
+    }
+  }
   cpu.scheduler.remove(context, now);
 }
 

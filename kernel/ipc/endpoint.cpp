@@ -167,6 +167,17 @@ void Endpoint::forget_call(Call& call) noexcept {
   call.queued_at = nullptr;
 }
 
+void hand_on(Cpu& cpu, Account account, Thread& server, Time now) noexcept {
+  Thread* worker = &server;
+  for (; worker->outgoing->server != nullptr; worker = worker->outgoing->server) {
+    worker->account = account;
+    // Else the reply would restore the priority of the account that is gone.
+    raise_to(cpu, *worker->outgoing, worker->outgoing->server->serving->ceiling(), now);
+  }
+  give_account(account, *worker);
+  if (worker->state == ThreadState::runnable) make_ready(cpu, account, now);
+}
+
 void withdraw_calls(Cpu& cpu, Thread& thread, Time now) noexcept {
   Call& call = *thread.outgoing;
   if (call.queued_at != nullptr) call.queued_at->forget_call(call);
@@ -177,12 +188,7 @@ void withdraw_calls(Cpu& cpu, Thread& thread, Time now) noexcept {
   (void)lower_again(cpu, call, now);
   server.incoming = nullptr;
   call.server = nullptr;
-  // The server, and whoever works for it in turn, finishes on the server's own time.
-  const Account own = own_account(server);
-  Thread* worker = &server;
-  for (; worker->outgoing->server != nullptr; worker = worker->outgoing->server) worker->account = own;
-  give_account(own, *worker);
-  if (worker->state == ThreadState::runnable) make_ready(cpu, own, now);
+  hand_on(cpu, finishing_account(server), server, now);
   give_account(lost, thread);
 }
 

@@ -22,6 +22,7 @@ class Endpoint final : public TypedObject<Endpoint, schema::Endpoint> {
       : TypedObject(kType), served_(served), minimum_budget_(minimum_budget), ceiling_(ceiling) {}
 
   [[nodiscard]] std::uint64_t served() const noexcept { return served_; }
+  [[nodiscard]] Priority ceiling() const noexcept { return ceiling_; }
 
   Outcome connect(CallContext&, schema::Endpoint::Connect::Params::Reader,
                   schema::Endpoint::Connect::Results::Builder) noexcept;
@@ -80,6 +81,9 @@ class ClientEndpoint final : public Object {
   Ref<Endpoint> endpoint_;
 };
 
+// `server`, or whoever works for it in turn, goes on on `account`, which none of them had. On its CPU.
+// O(servers that call one another).
+void hand_on(Cpu& cpu, Account account, Thread& server, Time now) noexcept;
 // The thread's own call, queued or being served, is called off: its account is its own again, and blocked; a server at
 // work on the call finishes on time of its own. On its CPU. O(servers that call one another).
 void withdraw_calls(Cpu& cpu, Thread& thread, Time now) noexcept;
