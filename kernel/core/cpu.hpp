@@ -48,7 +48,8 @@ class Cpu {
   TraceRing trace;
   Time armed = Time::never();
   Time quantum_end = Time::never();
-  bool remains = false;  // of what ended since the last leave(): in these two
+  bool remains = false;  // of what ended, or is to, since the last leave(): in these three
+  Thread* doomed = nullptr;
   Thread* ended_threads = nullptr;
   Process* ended_processes = nullptr;
 

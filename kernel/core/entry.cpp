@@ -10,6 +10,7 @@
 #include "core/wake.hpp"
 #include "ipc/call_context.hpp"
 #include "ipc/endpoint.hpp"
+#include "ipc/fault_call.hpp"
 #include "ipc/ring.hpp"
 
 namespace capos::kernel {
@@ -70,6 +71,15 @@ using schema::TransportError;
   leave(cpu, hal::now());
 }
 
+FaultRecord record_of(const hal::FaultInfo& fault) noexcept {
+  constexpr std::uint8_t kInvalidInstruction = 6, kPageFault = 14;
+  using schema::ThreadFault;
+  const ThreadFault kind = fault.vector == kPageFault            ? ThreadFault::page_fault
+                         : fault.vector == kInvalidInstruction ? ThreadFault::invalid_instruction
+                                                               : ThreadFault::exception;
+  return {kind, fault.vector, fault.error_code, fault.address};
+}
+
 // What the timer was for: the first that applies.
 InterruptCause timer_cause(const Cpu& cpu, bool released, bool slept, bool budget, Time now) noexcept {
   if (released) return InterruptCause::timer_release;
@@ -109,11 +119,15 @@ void on_system_call(UserState& state) noexcept {
   answer(thread, TransportError::invalid_operation);
 }
 
-void on_user_fault(UserState& state, const FaultInfo& fault) noexcept {
+void on_user_fault(UserState&, const FaultInfo& fault) noexcept {
   Cpu& cpu = Cpu::current();
   const Time now = hal::now();
-  report_fault(cpu, *cpu.thread, state, fault, now);
-  end_process(cpu, cpu.thread->process, {schema::ExitReason::fault, fault.vector, fault.address}, now);
+  Thread& thread = *cpu.thread;
+  const FaultRecord record = record_of(fault);
+  if (!raise_fault(cpu, thread, record, now)) {
+    report_fault(cpu, thread, record, now);
+    end_process(cpu, thread.process, record.exit(), now);
+  }
   leave(cpu, now);
 }
 

@@ -5,6 +5,7 @@
 
 #include "core/account.hpp"
 #include "ipc/endpoint.hpp"
+#include "ipc/fault_call.hpp"
 
 namespace capos::kernel {
 namespace {
@@ -24,16 +25,16 @@ void report_miss(Cpu& cpu, SchedulingContext& context, const sched::Job& job, Ti
   cpu.trace.emit(now, EventKind::miss, context.source, job.deadline.ns(), job.index, cause_of(job), job.delayed_by);
 }
 
-void draw(Cpu& cpu, SchedulingContext& context, Consequence what, Time now) noexcept {
+void draw(Cpu& cpu, SchedulingContext& context, Consequence what, schema::ThreadFault why, Time now) noexcept {
   cpu.trace.emit(now, EventKind::consequence, context.source, static_cast<std::uint64_t>(what),
                  context.jobs().current().index);
   if (what == Consequence::hold && cpu.scheduler.abandon_job(context, now)) end_job(cpu, context, now);
-  if (what == Consequence::stop_task) stop_context(cpu, context, now);
+  if (what == Consequence::stop_task) stop_context(cpu, context, why, now);
 }
 
 }  // namespace
 
-void stop_context(Cpu& cpu, SchedulingContext& context, Time now) noexcept {
+void stop_context(Cpu& cpu, SchedulingContext& context, schema::ThreadFault why, Time now) noexcept {
   context.stopped.store(true, std::memory_order_relaxed);
   Thread* const thread = context.thread;
   if (thread != nullptr && thread->account.context == &context) {
@@ -45,6 +46,7 @@ void stop_context(Cpu& cpu, SchedulingContext& context, Time now) noexcept {
     }
   }
   cpu.scheduler.remove(context, now);
+  if (context.thread != nullptr) raise_lost_time(cpu, *context.thread, why, now);
 }
 
 void begin_job(Thread& thread) noexcept {
@@ -86,7 +88,7 @@ void note_overrun(Cpu& cpu, SchedulingContext& context, Time now) noexcept {
   const sched::Job& job = context.jobs().current();
   ++context.overruns;
   cpu.trace.emit(now, EventKind::overrun, context.source, job.index, static_cast<std::uint64_t>(job.consumed.ns()));
-  draw(cpu, context, context.sched::Context::parameters().on_overrun, now);
+  draw(cpu, context, context.sched::Context::parameters().on_overrun, schema::ThreadFault::budget_spent, now);
 }
 
 void expire_deadlines(Cpu& cpu, Time now) noexcept {
@@ -98,7 +100,7 @@ void expire_deadlines(Cpu& cpu, Time now) noexcept {
   });
   for (; missed != nullptr; missed = missed->next_missed) {
     report_miss(cpu, *missed, missed->jobs().current(), now);
-    draw(cpu, *missed, missed->sched::Context::parameters().on_miss, now);
+    draw(cpu, *missed, missed->sched::Context::parameters().on_miss, schema::ThreadFault::deadline_missed, now);
   }
 }
 

@@ -6,7 +6,9 @@
 #include "core/account.hpp"
 #include "core/text.hpp"
 #include "ipc/endpoint.hpp"
+#include "ipc/fault_call.hpp"
 #include "ipc/notification.hpp"
+#include "ipc/park.hpp"
 #include "process/reaper.hpp"
 
 namespace capos::kernel {
@@ -38,23 +40,17 @@ void take_off_waits(Cpu& cpu, Thread& thread) noexcept {
   cancel_timeout(cpu, thread.timeout);
   if (thread.state == ThreadState::await_signal) {
     if (thread.waiting_in != nullptr) (void)thread.waiting_in->leave(thread);
-    thread.waiting_hold = {};
   }
-}
-
-// The context stays bound to the dead thread: it is never anybody else's.
-void give_up_context(Cpu& cpu, Thread& thread, Time now) noexcept {
-  SchedulingContext* const context = thread.bound;
-  if (context == nullptr) return;
-  cpu.scheduler.remove(*context, now);
-  thread.bound = nullptr;
-  context->release();
+  if (thread.state == ThreadState::parked) (void)leave_park(thread);
+  thread.waiting_hold = {};
 }
 
 // The thread leaves every queue, call and wait, and the processor.
 void detach(Cpu& cpu, Thread& thread, Time now) noexcept {
   take_off_waits(cpu, thread);
+  withdraw_fault(thread);
   abandon_calls(cpu, thread, now);
+  thread.supervisor = {};
   give_up_context(cpu, thread, now);
   cpu.scheduler.block(thread.entity, now);
   thread.account = {};
@@ -82,7 +78,28 @@ void kill_thread_here(void* subject) noexcept {
   thread.release();
 }
 
+// Whoever was supervised by what is gone ends as if nobody had supervised it.
+void end_doomed(Cpu& cpu) noexcept {
+  while (Thread* const thread = cpu.doomed) {
+    cpu.doomed = thread->next_doomed;
+    if (!thread->has_ended()) {
+      const Time now = hal::now();
+      report_fault(cpu, *thread, thread->fault, now);
+      end_process(cpu, thread->process, thread->fault.exit(), now);
+    }
+    thread->release();
+  }
+}
+
 }  // namespace
+
+void give_up_context(Cpu& cpu, Thread& thread, Time now) noexcept {
+  SchedulingContext* const context = thread.bound;
+  if (context == nullptr) return;
+  cpu.scheduler.remove(*context, now);
+  thread.bound = nullptr;
+  context->release();
+}
 
 void end_thread(Cpu& cpu, Thread& thread, const ExitRecord& exit, Time now) noexcept {
   Process& process = thread.process;
@@ -131,6 +148,7 @@ void kill_thread(Thread& thread) noexcept {
 }
 
 void clear_remains(Cpu& cpu) noexcept {
+  end_doomed(cpu);
   cpu.remains = false;
   while (Thread* const thread = cpu.ended_threads) {
     cpu.ended_threads = thread->next_to_bury;
@@ -142,16 +160,18 @@ void clear_remains(Cpu& cpu) noexcept {
   }
 }
 
-void report_fault(Cpu& cpu, Thread& thread, const hal::UserState& state, const hal::FaultInfo& fault, Time now) noexcept {
-  cpu.trace.emit(now, schema::EventKind::fault, kProgramSource | thread.process.number(), fault.vector,
+void report_fault(Cpu& cpu, Thread& thread, const FaultRecord& fault, Time now) noexcept {
+  const hal::UserState& state = thread.user;
+  cpu.trace.emit(now, schema::EventKind::fault, kProgramSource | thread.process.number(), fault.code(),
                  fault.error_code, state.instruction_pointer(), fault.address);
-  Line()
-      .text("fault: ")
-      .text(thread.process.name())
-      .text(": ")
-      .text(exception_name(fault.vector))
+  const bool exception = fault.kind < schema::ThreadFault::budget_spent;
+  Line line;
+  line.text("fault: ").text(thread.process.name());
+  if (thread.number != 0) line.text(" (thread ").decimal(thread.number).text(")");
+  line.text(": ")
+      .text(exception ? exception_name(fault.vector) : schema::name_of(fault.kind))
       .text(" (")
-      .decimal(fault.vector)
+      .decimal(fault.code())
       .text(", error ")
       .hex(fault.error_code)
       .text(") at ip ")
@@ -159,17 +179,18 @@ void report_fault(Cpu& cpu, Thread& thread, const hal::UserState& state, const h
       .text(", address ")
       .hex(fault.address, 16)
       .text(", cpu ")
-      .decimal(cpu.id.value())
-      .print();
+      .decimal(cpu.id.value());
+  if (thread.state == ThreadState::await_supervisor) line.text("; its supervisor is gone");
+  line.print();
   std::string_view name;
   std::uint64_t value = 0;
   for (unsigned i = 0; state.register_at(i, name, value);) {
-    Line line;
-    line.text("  ");
+    Line row;
+    row.text("  ");
     for (unsigned column = 0; column < 4 && state.register_at(i, name, value); ++column, ++i) {
-      line.text(name).text("=").hex(value, 16).text(" ");
+      row.text(name).text("=").hex(value, 16).text(" ");
     }
-    line.print();
+    row.print();
   }
 }
 

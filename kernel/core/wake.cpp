@@ -3,6 +3,7 @@
 
 #include "core/account.hpp"
 #include "ipc/call_context.hpp"
+#include "ipc/fault_call.hpp"
 #include "ipc/notification.hpp"
 
 namespace capos::kernel {
@@ -40,7 +41,12 @@ void deliver_exit(void* subject) noexcept {
 void complete_call(Thread& thread, std::int32_t status, Time now) noexcept {
   thread.user.set_result(static_cast<std::uint32_t>(status), 0, 0);
   thread.state = ThreadState::runnable;
-  make_ready(Cpu::current(), thread.account, now);
+  Cpu& cpu = Cpu::current();
+  const SchedulingContext* const context = thread.account.context;
+  if (context != nullptr && context == thread.bound && context->stopped.load(std::memory_order_relaxed)) [[unlikely]] {
+    return raise_lost_time(cpu, thread, schema::ThreadFault::context_stopped, now);
+  }
+  make_ready(cpu, thread.account, now);
 }
 
 void wake_for_signal(Thread& thread) noexcept { (void)post(thread.cpu, thread.wake_mail, deliver_signal, &thread); }

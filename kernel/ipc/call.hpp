@@ -21,6 +21,7 @@ struct CallTag;
 enum class CallKind : std::uint8_t {
   registers,  // Thread::direct_call: the words are in the caller's registers
   message,    // of a ring: the message is in the caller's arena
+  fault,      // Thread::fault_call: the message is made from what befell the thread; no account is lent (fault_call.hpp)
 };
 
 class Call : public ListHook<CallTag> {

@@ -4,6 +4,7 @@
 #include "core/account.hpp"
 #include "core/wake.hpp"
 #include "ipc/call_context.hpp"
+#include "ipc/fault_call.hpp"
 #include "memory/object_heap.hpp"
 
 namespace capos::kernel {
@@ -73,6 +74,7 @@ bool Endpoint::budget_suffices(Thread& caller, Time now) const noexcept {
 }
 
 void Endpoint::deliver(Cpu& cpu, Call& call, Thread& server, Time now) noexcept {
+  if (call.kind == CallKind::fault) return deliver_fault(cpu, call, server, now);
   Thread& caller = call.caller;
   copy_words(caller.user, server.user);
   server.user.set_result((caller.user.operation() & 0xffff'0000u) << 16, caller.process.number(), caller.user.interface_id());
@@ -117,9 +119,26 @@ void Endpoint::call(Cpu& cpu, Thread& caller, Time now) noexcept {
   leave(cpu, now);
 }
 
+bool Endpoint::take_fault(Cpu& cpu, Call& call, Time now) noexcept {
+  if (closed_ || !is_home(cpu.id)) return false;
+  if (Thread* const server = servers_.pop_front(); server != nullptr) {
+    deliver_fault(cpu, call, *server, now);
+  } else {
+    call.queued_at = this;
+    calls_.push_back(call);
+  }
+  return true;
+}
+
 void Endpoint::reply_receive(Cpu& cpu, Thread& server, Time now) noexcept {
   if (!is_home(cpu.id)) refuse(server, TransportError::wrong_cpu);
-  Call* const answered = server.incoming;
+  Call* answered = server.incoming;
+  if (answered != nullptr && answered->kind == CallKind::fault) {
+    const bool exception = (server.user.operation() & 0xffff'0000u) != 0;
+    if (!answer_fault(cpu, *answered, server, exception, now)) refuse(server, TransportError::invalid_message);
+    if (server.has_ended()) leave(cpu, now);  // it was its own process's supervisor, and ended that
+    answered = nullptr;                       // it worked on its own account: as before a first receive
+  }
   Thread* const caller = answered == nullptr ? nullptr : &answered->caller;
   bool lowered = false;
   if (answered != nullptr) {
@@ -137,7 +156,7 @@ void Endpoint::reply_receive(Cpu& cpu, Thread& server, Time now) noexcept {
   server.has_waited = true;
   if (Call* const next = calls_.pop_front(); next != nullptr) {
     if (answered == nullptr) block(cpu, server.account, now);
-    make_ready(cpu, next->caller.account, now);
+    if (next->kind != CallKind::fault) make_ready(cpu, next->caller.account, now);
     deliver(cpu, *next, server, now);
     leave(cpu, now);
   }
@@ -158,6 +177,10 @@ void Endpoint::server_left(Thread& server, Time now) noexcept {
   if (!closed_) return;
   while (Call* const waiting = calls_.pop_front()) {
     waiting->queued_at = nullptr;
+    if (waiting->kind == CallKind::fault) {
+      doom(Cpu::current(), waiting->caller);
+      continue;
+    }
     complete_call(waiting->caller, status_of(TransportError::disconnected), now);
   }
 }
@@ -196,9 +219,14 @@ void abandon_calls(Cpu& cpu, Thread& thread, Time now) noexcept {
   withdraw_calls(cpu, thread, now);
   if (Call* const call = thread.incoming; call != nullptr) {
     Thread& caller = call->caller;
-    (void)take_account_back(cpu, thread, *call, now);
-    caller.user.set_result(static_cast<std::uint32_t>(status_of(TransportError::disconnected)), 0, 0);
-    make_ready(cpu, caller.account, now);  // the dead server may have been waiting on it
+    if (call->kind == CallKind::fault) {
+      withdraw_fault(caller);
+      doom(cpu, caller);
+    } else {
+      (void)take_account_back(cpu, thread, *call, now);
+      caller.user.set_result(static_cast<std::uint32_t>(status_of(TransportError::disconnected)), 0, 0);
+      make_ready(cpu, caller.account, now);  // the dead server may have been waiting on it
+    }
   }
   if (thread.serving != nullptr) thread.serving->server_left(thread, now);
   thread.serving = nullptr;

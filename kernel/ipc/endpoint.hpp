@@ -32,7 +32,11 @@ class Endpoint final : public TypedObject<Endpoint, schema::Endpoint> {
   // Answers the server's open call, if there is one, and waits for the next. Does not return.
   [[noreturn]] void reply_receive(Cpu& cpu, Thread& server, Time now) noexcept;
 
-  // The server's thread dies or serves another endpoint; after the last one, all who queue get `disconnected`.
+  // A fault of `call`'s thread: told to a server that waits, or queued. False if it cannot be (closed, or another CPU).
+  [[nodiscard]] bool take_fault(Cpu& cpu, Call& call, Time now) noexcept;
+
+  // The server's thread dies or serves another endpoint; after the last one, all who queue get `disconnected`,
+  // and those whose fault is queued are doomed.
   void server_left(Thread& server, Time now) noexcept;
   // A queued call is called off.
   void forget_call(Call& call) noexcept;

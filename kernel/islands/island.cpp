@@ -52,7 +52,7 @@ void arm_here(void* subject) noexcept {
 
 void remove_here(void* subject) noexcept {
   auto& context = *static_cast<SchedulingContext*>(subject);
-  stop_context(Cpu::current(), context, hal::now());
+  stop_context(Cpu::current(), context, schema::ThreadFault::context_stopped, hal::now());
   context.release();
 }
 

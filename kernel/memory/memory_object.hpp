@@ -10,6 +10,7 @@
 #include <cstdint>
 
 #include "capos/base/result.hpp"
+#include "ipc/park_list.hpp"
 #include "memory/page_source.hpp"
 #include "objects/object.hpp"
 
@@ -35,6 +36,9 @@ class MemoryObject final : public TypedObject<MemoryObject, schema::MemoryObject
 
   [[nodiscard]] std::uint64_t pages() const noexcept { return pages_; }
   [[nodiscard]] bool writable() const noexcept { return writable_; }
+  // Memory that processes were charged for; not a device's, nor the kernel's own.
+  [[nodiscard]] bool is_ram() const noexcept { return static_cast<bool>(owner_); }
+  Locked<ParkList> parked;  // threads in SharedParkSpace.park on it
   // Range: page < pages().
   [[nodiscard]] hal::PhysicalAddress frame_at(std::uint64_t page) const noexcept;
   // Kernel address of a contiguous object's first byte.

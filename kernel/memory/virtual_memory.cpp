@@ -139,6 +139,12 @@ ResultOf<void, KernelError> AddressMap::unmap(std::uint64_t start, std::uint64_t
   return {};
 }
 
+ResultOf<hal::PhysicalAddress, KernelError> AddressMap::find_word(std::uint64_t address) noexcept {
+  const Region* const region = region_after(address);
+  if (region == nullptr || region->start > address || !region->object->is_ram()) return fail(KernelError::bad_address);
+  return region->object->frame_at(region->first_page + (address - region->start) / hal::kPageSize);
+}
+
 void AddressMap::unmap_object(std::uint64_t start, std::uint64_t pages, const MemoryObject& object) noexcept {
   const std::uint64_t end = start + pages * hal::kPageSize;
   for (Region* region = region_after(start); region != nullptr && region->start < end;) {

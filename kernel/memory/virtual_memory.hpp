@@ -40,6 +40,8 @@ class AddressMap {
   [[nodiscard]] std::uint64_t find_room(std::uint64_t pages) noexcept;
   // Every page of the range must be mapped; regions are split at its ends. Errors: bad_address, out_of_memory.
   [[nodiscard]] ResultOf<void, schema::KernelError> unmap(std::uint64_t start, std::uint64_t pages) noexcept;
+  // The frame behind a mapped address, if it is RAM that processes were charged for. Errors: bad_address. O(regions).
+  [[nodiscard]] ResultOf<hal::PhysicalAddress, schema::KernelError> find_word(std::uint64_t address) noexcept;
   // Whatever of `object` is mapped in the range, by whole regions: for an object that is mapped nowhere else.
   // O(regions + pages).
   void unmap_object(std::uint64_t start, std::uint64_t pages, const MemoryObject& object) noexcept;

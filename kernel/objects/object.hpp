@@ -28,6 +28,7 @@ enum class ObjectType : std::uint8_t {
   scheduling_context,
   island,
   thread,
+  shared_park_space,
 };
 
 class Object {

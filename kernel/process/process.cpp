@@ -47,6 +47,7 @@ ResultOf<Thread*, KernelError> Process::add_thread() noexcept {
     thread->give_back();
     return fail(equipped.error());
   }
+  thread->supervisor = supervisor_;
   numbers_ |= std::uint64_t{1} << number;
   threads_.push_back(*thread);
   return thread.leak();
@@ -85,6 +86,7 @@ void Process::end(const ExitRecord& exit) noexcept {
 bool Process::reap_step() noexcept {
   constexpr unsigned kStep = 16;
   if (!capabilities_.clear_step(kStep)) return false;
+  supervisor_ = {};
   if (Thread* const thread = threads_.pop_front(); thread != nullptr) {
     thread->give_back();
     thread->release();

@@ -9,6 +9,7 @@
 #include <atomic>
 #include <cstdint>
 #include <string_view>
+#include <utility>
 
 #include "capos/base/list.hpp"
 #include "memory/virtual_memory.hpp"
@@ -34,6 +35,8 @@ class Process {
   [[nodiscard]] Thread& main_thread() noexcept { return *main_; }
   // Those that have not ended. Own CPU.
   [[nodiscard]] List<Thread, ProcessTag>& threads() noexcept { return threads_; }
+  // Those in ParkSpace.park, in the order in which they came. Own CPU.
+  [[nodiscard]] List<Thread, ParkTag>& parked() noexcept { return parked_; }
   [[nodiscard]] PageSource& pages() noexcept { return pages_; }
   [[nodiscard]] AddressMap& memory() noexcept { return memory_; }
   [[nodiscard]] CapabilityTable& capabilities() noexcept { return capabilities_; }
@@ -47,6 +50,8 @@ class Process {
   void withdraw(Thread& thread) noexcept;
   // Gives back what a dead thread of the living process holds, and the process's reference on it. Own CPU.
   void bury(Thread& thread) noexcept;
+  // Who is told of its threads' faults, unless they have another: before prepare(). Null: nobody.
+  void set_supervisor(Ref<Object> supervisor) noexcept { supervisor_ = std::move(supervisor); }
   // Hands the CapSet over and sets the entry state.
   [[nodiscard]] ResultOf<void, schema::KernelError> install_capset(Ref<MemoryObject> page) noexcept;
   void set_entry(std::uint64_t entry) noexcept;
@@ -87,7 +92,9 @@ class Process {
   AddressMap memory_;
   CapabilityTable capabilities_;
   List<Thread, ProcessTag> threads_;   // one reference each
+  List<Thread, ParkTag> parked_;       // one reference each
   Ref<Thread> main_;
+  Ref<Object> supervisor_;
   std::uint64_t numbers_ = 0;          // bit n: thread number n is taken
   ExitRecord exit_;
 };

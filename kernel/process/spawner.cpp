@@ -8,6 +8,8 @@
 #include "core/termination.hpp"
 #include "core/wake.hpp"
 #include "ipc/call_context.hpp"
+#include "ipc/fault_call.hpp"
+#include "ipc/park.hpp"
 #include "islands/lease.hpp"
 #include "memory/object_heap.hpp"
 #include "objects/table_service.hpp"
@@ -43,18 +45,20 @@ ResultOf<void, KernelError> grant_all(Process& process, std::span<const GrantedC
 ResultOf<void, KernelError> fill_process(Process& process, const SpawnRequest& request,
                                          std::span<const GrantedCapability> grants) noexcept {
   const std::uint64_t entry = TRY(load_elf(process, request.image));
+  process.set_supervisor(request.supervisor);
   TRY_VOID(process.prepare(kStackPages));
   process.set_entry(entry);
   VirtualMemoryObject* const memory = heap_new<VirtualMemoryObject>(process);
   if (memory == nullptr) return fail(KernelError::out_of_memory);
   const Ref<Object> held = Ref<Object>::adopt(memory);
   std::array<GrantedCapability, abi::kCapSetCapacity> all;
-  if (grants.size() + 5 > all.size()) return fail(KernelError::out_of_capabilities);
+  if (grants.size() + 6 > all.size()) return fail(KernelError::out_of_capabilities);
   std::size_t count = 0;
   for (const GrantedCapability& grant : grants) all[count++] = grant;
   all[count++] = {"self.capabilities", &capability_table_service(), capability_table_service().interface_id()};
   all[count++] = {"self.memory", memory, memory->interface_id()};
   all[count++] = {"self.threads", &thread_factory_service(), thread_factory_service().interface_id()};
+  all[count++] = {"self.park", &park_space_service(), park_space_service().interface_id()};
   all[count++] = {"self.thread", &thread_control_service(), thread_control_service().interface_id()};
   if (request.context != nullptr) {
     all[count++] = {"self.context", request.context, request.context->interface_id()};
@@ -90,6 +94,9 @@ class ProcessSpawnerService final : public SingletonObject<ProcessSpawnerService
                          .number = params.source(),
                          .cpu = CpuId(params.cpu()),
                          .quota_pages = params.memory_pages()};
+    auto supervisor = supervisor_of(call, params.has_supervisor(), params.supervisor().get_capability());
+    if (!supervisor.has_value()) return Outcome::invalid(supervisor.error());
+    request.supervisor = *std::move(supervisor);
     if (request.image.empty()) return Outcome::invalid(KernelError::not_found);
     if (params.has_context()) {
       request.context = call.argument<SchedulingContext>(params.context());

@@ -23,6 +23,7 @@ struct SpawnRequest {
   CpuId cpu;
   std::uint64_t quota_pages = 0;
   SchedulingContext* context = nullptr;  // claimed by the caller
+  Ref<Object> supervisor{};              // of its faults; null: none
 };
 
 // Builds a process that is ready to start; every process has "self.memory", its VirtualMemory.

@@ -42,6 +42,8 @@ enum class ThreadState : std::uint8_t {
   await_call,       // a server without a call
   await_signal,     // in Notification.wait, or waiting for a process or a thread
   sleeping,         // in Timer.sleepUntil
+  await_supervisor, // its fault has been told, or queues to be
+  parked,           // in ParkSpace.park or SharedParkSpace.park
   dead,
 };
 
@@ -59,11 +61,32 @@ struct ExitRecord {
   std::uint64_t address = 0;
 };
 
+// What befell a thread that has a supervisor.
+struct FaultRecord {
+  schema::ThreadFault kind = schema::ThreadFault::exception;
+  std::uint8_t vector = 0;  // of the processor's exceptions
+  std::uint64_t error_code = 0;
+  std::uint64_t address = 0;
+  // The exit code it comes to: the vector; or 32 + kind for what is no exception of the processor.
+  [[nodiscard]] std::uint16_t code() const noexcept {
+    return kind >= schema::ThreadFault::budget_spent ? static_cast<std::uint16_t>(32 + static_cast<unsigned>(kind)) : vector;
+  }
+  [[nodiscard]] ExitRecord exit() const noexcept { return {schema::ExitReason::fault, code(), address}; }
+};
+
+// The key of a parked thread: an address of its process, or an offset in a memory object.
+struct ParkKey {
+  MemoryObject* memory = nullptr;  // null: private
+  std::uint64_t offset = 0;
+};
+
 struct EndpointTag;
+struct ParkTag;
 struct ProcessTag;
 
 class Thread final : public TypedObject<Thread, schema::Thread>,
                      public ListHook<EndpointTag>,
+                     public ListHook<ParkTag>,
                      public ListHook<ProcessTag> {
  public:
   static constexpr ObjectType kType = ObjectType::thread;
@@ -100,6 +123,13 @@ class Thread final : public TypedObject<Thread, schema::Thread>,
   Ref<Object> waiting_hold;            // keeps what it waits for alive
   Timeout timeout;                     // of the wait it is in, if that has a limit
 
+  Ref<Object> supervisor;              // a ClientEndpoint of a FaultHandler; null: none
+  Call fault_call{*this, CallKind::fault};
+  FaultRecord fault;                   // of the open fault call
+
+  ParkKey parked_at;
+  Thread* next_woken = nullptr;        // taken out by an unpark that is under way
+
   Mail wake_mail;
   Mail kill_mail;
 
@@ -110,6 +140,7 @@ class Thread final : public TypedObject<Thread, schema::Thread>,
   // It has left everything: records the end and tells who waits. Own CPU.
   void end(const ExitRecord& how) noexcept;
   Thread* next_to_bury = nullptr;
+  Thread* next_doomed = nullptr;
 
   // Interface.
   Outcome wait(CallContext&, const Interface::Wait::Params::Value&, Interface::Wait::Results::Value&) noexcept;

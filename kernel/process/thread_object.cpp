@@ -6,6 +6,7 @@
 #include "core/termination.hpp"
 #include "core/wake.hpp"
 #include "ipc/call_context.hpp"
+#include "ipc/fault_call.hpp"
 #include "islands/lease.hpp"
 #include "memory/object_heap.hpp"
 #include "process/process.hpp"
@@ -28,6 +29,8 @@ schema::ThreadActivity activity_of(ThreadState state) noexcept {
     case ThreadState::await_call: return ThreadActivity::waits_for_call;
     case ThreadState::await_signal: return ThreadActivity::waits_for_event;
     case ThreadState::sleeping: return ThreadActivity::sleeps;
+    case ThreadState::await_supervisor: return ThreadActivity::waits_for_supervisor;
+    case ThreadState::parked: return ThreadActivity::parked;
     case ThreadState::dead: return ThreadActivity::ended;
   }
   return ThreadActivity::ready;
@@ -43,6 +46,8 @@ class ThreadFactoryService final : public SingletonObject<ThreadFactoryService, 
   Outcome create(CallContext& call, schema::ThreadFactory::Create::Params::Reader params,
                  schema::ThreadFactory::Create::Results::Builder results) noexcept {
     if (!entry_valid(params)) return Outcome::invalid(KernelError::bad_address);
+    auto supervisor = supervisor_of(call, params.has_supervisor(), params.supervisor());
+    if (!supervisor.has_value()) return Outcome::invalid(supervisor.error());
     SchedulingContext* context = nullptr;
     if (params.has_context()) {
       context = call.argument<SchedulingContext>(params.context());
@@ -53,14 +58,15 @@ class ThreadFactoryService final : public SingletonObject<ThreadFactoryService, 
     } else if (!best_effort_allowed(call.cpu.id, params.passive())) {
       return Outcome::invalid(KernelError::bad_cpu);
     }
-    const Outcome outcome = make(call, params, context, results);
+    const Outcome outcome = make(call, params, context, *std::move(supervisor), results);
     if (context != nullptr && outcome.kind() != Outcome::Kind::done) context->claimed = false;
     return outcome;
   }
 
  private:
   static Outcome make(CallContext& call, schema::ThreadFactory::Create::Params::Reader params,
-                      SchedulingContext* context, schema::ThreadFactory::Create::Results::Builder results) noexcept {
+                      SchedulingContext* context, Ref<Object> supervisor,
+                      schema::ThreadFactory::Create::Results::Builder results) noexcept {
     Process& process = call.process();
     const auto made = process.add_thread();
     if (!made.has_value()) {
@@ -75,6 +81,7 @@ class ThreadFactoryService final : public SingletonObject<ThreadFactoryService, 
     thread.user.start(hal::UserAddress(params.entry()), hal::UserAddress(params.stack_top()), thread.ring_place(),
                       thread.number, params.argument());
     hal::set_thread_pointer(thread.user, hal::UserAddress(params.fs_base()));
+    if (supervisor) thread.supervisor = std::move(supervisor);
     if (context != nullptr) bind(*context, thread);
     give_account(own_account(thread), thread);
     make_ready(call.cpu, thread.account, call.now);
@@ -146,6 +153,7 @@ void Thread::unmap_ring() noexcept { process.memory().unmap_object(ring_place(),
 void Thread::give_back() noexcept {
   if (void* const area = user.vector_area(); area != nullptr) process.pages().give_page(area);
   user.attach_vector_area(nullptr);
+  supervisor = {};
   ring_ = {};
   ring_address_ = nullptr;
   hold_ = {};

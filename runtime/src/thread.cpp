@@ -109,6 +109,7 @@ Result<Thread> Thread::start(const Runtime& runtime, Function function, void* ar
     params.set_argument(at);
     params.set_fs_base(at);
     params.set_passive(options.passive);
+    if (!options.supervisor.is_null()) params.set_supervisor(transfers.add(options.supervisor));
     if (!options.context.is_null()) params.set_context(transfers.add(options.context));
   });
   if (!made.has_value()) {

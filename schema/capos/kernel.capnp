@@ -165,9 +165,11 @@ struct CapabilityGrant {
 
 interface ProcessSpawner @0xf0a1b6c8d2e34717 {
   spawn @0 (name :Text, program :Text, grants :List(CapabilityGrant), cpu :UInt16, memoryPages :UInt64,
-            context :SchedulingContext, passive :Bool, source :UInt32) -> (process :ProcessHandle);
+            context :SchedulingContext, passive :Bool, source :UInt32, supervisor :AnyPointer)
+        -> (process :ProcessHandle);
   # Starts `program` of the boot pack. `context` null: best effort on `cpu`. `passive`: no time of its own; it runs
   # once, on the spawner's account, up to its first receive. `source` is the number its trace events carry.
+  # `supervisor`: a FaultHandler that is told of its threads' faults; null: a fault ends the process.
   # Errors: notFound, badElf, outOfMemory, outOfCapabilities, badCapability, badCpu, busy (the context is bound),
   # badState (its island has been retired), notTransferable (a grant's transfer scope forbids it).
 }

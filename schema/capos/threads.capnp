@@ -11,13 +11,15 @@ using Kernel = import "/capos/kernel.capnp";
 interface ThreadFactory @0xf0a1b6c8d2e34740 {
   # The right to make threads in one's own process: whoever calls gets a thread of the calling process.
   create @0 (entry :UInt64, stackTop :UInt64, argument :UInt64, fsBase :UInt64,
-             context :Kernel.SchedulingContext, passive :Bool) -> (thread :Thread, number :UInt32);
+             context :Kernel.SchedulingContext, passive :Bool, supervisor :FaultHandler)
+         -> (thread :Thread, number :UInt32);
   # A thread that begins at `entry` with its stack pointer at `stackTop` (a multiple of 16), its ring's address, its
   # number and `argument` in the registers of _start. `fsBase`: its FS base, 0 for none. `context` null: best effort.
   # `passive`: allowed on a leased CPU without slack too; it is to run once, up to its first receive. `number`: from 1 up,
   # the lowest that is free.
+  # `supervisor`: who is told of the thread's faults; null: its process's supervisor, if that has one.
   # Errors: badAddress (entry, stack or FS base outside user space or misaligned; or something else is mapped where its
-  # ring goes), quotaExceeded (64 threads), outOfMemory, outOfCapabilities, badCapability (the context), badCpu (the
+  # ring goes), quotaExceeded (64 threads), outOfMemory, outOfCapabilities, badCapability (the context or the supervisor), badCpu (the
   # context is another CPU's; no best effort here), busy (the context is bound), badState (its island has been retired).
 }
 
@@ -36,6 +38,8 @@ enum ThreadActivity {
   # A notification, or the end of a process or thread.
   sleeps @6;
   ended @7;
+  parked @8;
+  waitsForSupervisor @9;
 }
 
 interface Thread @0xf0a1b6c8d2e34741 {
@@ -56,4 +60,68 @@ interface ThreadControl @0xf0a1b6c8d2e34742 {
   getFsBase @1 () -> (base :UInt64);
   number @2 () -> (number :UInt32);
   # 0 for a process's first thread.
+}
+
+interface ParkSpace @0xf0a1b6c8d2e34743 {
+  # Waiting on the 32-bit words of one's own memory: whoever calls means its own process. Threads are woken in the order
+  # in which they parked. No priority inheritance: for best effort, not for what a realtime job waits for.
+  park @0 (address :UInt64, expected :UInt32, timeoutNs :UInt64) -> ();
+  # Compares the word at `address` with `expected` and, if it is the same, waits until unpark, in one step. At most
+  # `timeoutNs` (below 3600 s; all ones: without limit; 0: only compares). Errors: mismatch if the word is another,
+  # status timeout, badAddress (not a multiple of 4, not mapped, or a device's memory), badRange (timeoutNs).
+  unpark @1 (address :UInt64, count :UInt32) -> (woken :UInt32);
+  # Wakes up to `count` threads parked at that address. Never blocks. Errors: badAddress (not a multiple of 4).
+  share @2 (memory :Kernel.MemoryObject) -> (space :SharedParkSpace);
+  # The words of a memory object, for all who hold the space. Errors: badCapability, badState (a device's memory, or the
+  # kernel's own), outOfMemory, outOfCapabilities.
+}
+
+interface SharedParkSpace @0xf0a1b6c8d2e34744 {
+  # Waiting on the words of one memory object, across processes and CPUs: all spaces on the same object are one.
+  # At most 128 threads park on one object. Not for realtime: see ParkSpace; and for the time of a call the object's lock
+  # keeps out other CPUs.
+  park @0 (offset :UInt64, expected :UInt32, timeoutNs :UInt64) -> ();
+  # As ParkSpace.park. Errors: mismatch, status timeout, badRange (offset outside the object or no multiple of 4;
+  # timeoutNs), busy (128 threads are parked).
+  unpark @1 (offset :UInt64, count :UInt32) -> (woken :UInt32);
+  # As ParkSpace.unpark. Errors: badRange.
+}
+
+enum ThreadFault {
+  # What befell a thread.
+  pageFault @0;
+  # `address`, and why in `errorCode` (the processor's: 1 protection, 2 write, 4 user, 16 fetch).
+  invalidInstruction @1;
+  exception @2;
+  # Any other exception of the processor: `vector` says which.
+  budgetSpent @3;
+  # Its context was stopped because its budget was spent in a job (consequence stopTask).
+  deadlineMissed @4;
+  # Its context was stopped because a deadline was missed (consequence stopTask).
+  contextStopped @5;
+  # Its context was stopped with its island, or before it got to run.
+}
+
+enum FaultAction {
+  resume @0;
+  # Where it was: the instruction that faulted is tried again. A thread that waited for time it no longer has returns from
+  # that wait with status notBound (waitNextRelease) or disconnected (a call).
+  restart @1;
+  # At another instruction, on another stack; its other registers stay.
+  endThread @2;
+  endProcess @3;
+}
+
+interface FaultHandler @0xf0a1b6c8d2e34745 {
+  # What a supervisor serves: the endpoint that a process or thread was given when it was made. The faulting thread waits
+  # for the answer. The supervisor works on time of its own, and on the CPU of those it supervises. It must not be the
+  # thread that faults.
+  fault @0 (thread :UInt32, kind :ThreadFault, vector :UInt8, instructionPointer :UInt64, stackPointer :UInt64,
+            address :UInt64, errorCode :UInt64)
+        -> (action :FaultAction, instructionPointer :UInt64, stackPointer :UInt64);
+  # `thread`: its number in the process that the call names as caller. The results' pointers are those of `restart`.
+  # An exception as answer, or the supervisor's end, ends the process as if nobody supervised it: reason fault, code the
+  # vector, or 32 + kind for what is no exception of the processor. To an answer that makes no sense (an unknown action, a
+  # pointer outside user space, `resume` or `restart` for a thread without time on a CPU without best effort)
+  # replyReceive returns status invalidMessage, and the fault stays open.
 }

@@ -20,6 +20,7 @@ struct ThreadOptions {
   std::size_t stack_pages = 16;  // 1 to 4000
   abi::CapId context{};          // a SchedulingContext of this CPU; null: best effort
   bool passive = false;          // as ThreadFactory.create
+  abi::CapId supervisor{};       // a FaultHandler; null: the process's
 };
 
 class Thread {

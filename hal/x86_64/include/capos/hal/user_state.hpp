@@ -40,6 +40,14 @@ class alignas(16) UserState {
     rsi_ = interface_word;
   }
 
+  // Goes on at another place, all other registers as they are; the next way out restores them all. Range of both: below
+  // abi::kUserEnd.
+  void redirect(UserAddress instruction, UserAddress stack) noexcept {
+    rip_ = instruction.value();
+    rsp_ = stack.value();
+    error_ = 0;  // not by SYSRET
+  }
+
   [[nodiscard]] std::uint64_t instruction_pointer() const noexcept { return rip_; }
   [[nodiscard]] std::uint64_t stack_pointer() const noexcept { return rsp_; }
   [[nodiscard]] std::uint64_t frame_pointer() const noexcept { return rbp_; }

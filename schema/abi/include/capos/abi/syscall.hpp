@@ -38,7 +38,8 @@ enum class SystemCall : std::uint8_t {
   call = 2,           // A typed call whose parameters and results fit in registers.
   reply_receive = 3,  // rdi: endpoint; replies to the call received last on this thread, if one is open, with
                       // rax bits 16-31 as ExceptionType + 1 (0: success; then rsi is the detail), and waits for
-                      // the next call.
+                      // the next call. Status -invalidMessage: the call is a fault's and the answer makes no sense;
+                      // it is still open (FaultHandler of threads.capnp).
   exit_thread = 8,    // rdx: exit code. Ends the thread; with its last thread the process ends, with this code.
 };
 

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+// Waiting on a word of memory: compare and park in one step, unpark by key. After the futex of Franke, Russell and
+// Kirkwood ("Fuss, futexes and furwocks", OLS 2002), without their user pointers and their global table.
+//
+// A private key is an address of a process, whose parked threads are a list of the process (at most Process::kMaxThreads).
+// A shared key is a memory object and an offset in it; the parked threads are a list of the object (at most
+// kMaxSharedParked, of any process and CPU) under the object's lock, so that nobody suffers from another object's use.
+// Threads are woken in the order in which they parked. No priority inheritance, no requeue, no robust lists: for
+// best-effort threads; a realtime job must not wait for a lock in this way.
+//
+// Invariants: a parked thread is in exactly one list; whoever takes it out ends its wait. The word is read once, through
+// the kernel's own mapping, after the thread's CPU has shut out everybody who could unpark it (own CPU, or the lock), so
+// that a change of the word followed by an unpark is never missed.
+// Bounds: park O(regions of the process, or extents of the object); unpark O(threads in the list), each woken O(log n).
+// Cross-CPU wake-ups go by mail.
+#pragma once
+
+#include "memory/memory_object.hpp"
+#include "process/thread.hpp"
+
+namespace capos::kernel {
+
+class Cpu;
+
+// "self.park" of every process: ParkSpace. One object serves all: it means the caller's process.
+[[nodiscard]] Object& park_space_service() noexcept;
+
+// The words of one memory object. Several of these on one object are the same space.
+class SharedParkSpaceObject final : public TypedObject<SharedParkSpaceObject, schema::SharedParkSpace> {
+ public:
+  static constexpr ObjectType kType = ObjectType::shared_park_space;
+  using Interface = schema::SharedParkSpace;
+  explicit SharedParkSpaceObject(MemoryObject& memory) noexcept
+      : TypedObject(kType), memory_(Ref<MemoryObject>::share(memory)) {}
+
+  Outcome park(CallContext&, const Interface::Park::Params::Value&, Interface::Park::Results::Value&) noexcept;
+  Outcome unpark(CallContext&, const Interface::Unpark::Params::Value&, Interface::Unpark::Results::Value&) noexcept;
+
+ private:
+  void destroy() noexcept override;
+  Ref<MemoryObject> memory_;
+};
+
+// A thread that is ended or stopped where it is parked leaves its list; false if its wake-up is under way already. Its
+// own CPU.
+bool leave_park(Thread& thread) noexcept;
+
+}  // namespace capos::kernel
