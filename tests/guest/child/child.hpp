@@ -55,5 +55,6 @@ int run_periodic(const Child& child) noexcept;
 int run_hog(const Child& child) noexcept;
 int run_caller_job(const Child& child) noexcept;
 int play_threads(const Child& child) noexcept;
+int supervise(const Child& child) noexcept;
 
 }  // namespace conformance

@@ -164,9 +164,15 @@ int play(const Child& child) noexcept {
       return call_as_told(child);
     case Role::threads:
       return play_threads(child);
+    case Role::supervisor:
+      return supervise(child);
     case Role::thread_waiter: {
       const auto end = child.runtime.need<schema::Thread>("thread")->wait();
       return end.has_value() ? static_cast<int>(end->code) : 90;
+    }
+    case Role::park_shared: {
+      const auto done = child.runtime.need<schema::SharedParkSpace>("space")->park(child.argument(), 0, ~std::uint64_t{0});
+      return done.has_value() ? 0 : static_cast<int>(done.error().transport);
     }
     case Role::thread_killer:
       return child.runtime.need<schema::Thread>("thread")->kill().has_value() ? 0 : 90;

@@ -74,10 +74,11 @@ Notice make_notification(Guest& guest) noexcept {
                            : Notice();
 }
 
-Service make_service(Guest& guest, std::uint64_t minimum_budget, std::uint8_t ceiling) noexcept {
+Service make_service(Guest& guest, std::uint64_t minimum_budget, std::uint8_t ceiling,
+                     std::uint64_t interface_id) noexcept {
   Service service;
   auto made = guest.objects->create_endpoint([&](auto params) {
-    params.set_interface_id(schema::Echo::kInterfaceId);
+    params.set_interface_id(interface_id);
     params.set_minimum_budget_ns(minimum_budget);
     params.set_ceiling(ceiling);
   });
@@ -116,6 +117,7 @@ runtime::Result<Process> try_spawn(Guest& guest, const Request& request) noexcep
     params.set_memory_pages(request.pages);
     params.set_passive(request.passive);
     params.set_source(static_cast<std::uint32_t>(request.role) | request.argument << kRoleBits);
+    if (!request.supervisor.is_null()) params.init_supervisor().set_capability(transfers.add(request.supervisor));
     if (!request.context.is_null()) params.set_context(transfers.add(request.context));
     const auto list = params.init_grants(static_cast<std::uint32_t>(request.grants.size()) + 2);
     std::uint32_t at = 0;

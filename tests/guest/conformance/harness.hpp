@@ -116,8 +116,8 @@ struct Service {
   OwnedCapability<schema::Endpoint> endpoint;
   OwnedCapability<schema::Echo> client;  // the interface's name does not matter: calls are made raw
 };
-[[nodiscard]] Service make_service(Guest& guest, std::uint64_t minimum_budget = 0,
-                                   std::uint8_t ceiling = 0) noexcept;
+[[nodiscard]] Service make_service(Guest& guest, std::uint64_t minimum_budget = 0, std::uint8_t ceiling = 0,
+                                   std::uint64_t interface_id = schema::Echo::kInterfaceId) noexcept;
 
 // A page that a child writes and a case reads.
 class Shared {
@@ -159,6 +159,7 @@ struct Request {
   abi::CapId context{};
   bool passive = false;
   std::string_view program = "child";
+  abi::CapId supervisor{};
 };
 using Process = OwnedCapability<schema::ProcessHandle>;
 [[nodiscard]] runtime::Result<Process> try_spawn(Guest& guest, const Request& request) noexcept;
@@ -207,5 +208,8 @@ std::span<const Case> donation_cases() noexcept;
 std::span<const Case> accounting_cases() noexcept;
 std::span<const Case> thread_cases() noexcept;
 std::span<const Case> thread_end_cases() noexcept;
+std::span<const Case> park_cases() noexcept;
+std::span<const Case> supervision_cases() noexcept;
+std::span<const Case> supervision_of_time_cases() noexcept;
 
 }  // namespace conformance

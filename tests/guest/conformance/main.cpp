@@ -11,7 +11,8 @@ int program_main(capos::runtime::Runtime& runtime) {
       process_cases(),  elf_cases(),          fault_cases(),       kill_cases(),    notification_cases(),
       endpoint_cases(), vector_state_cases(), certificate_cases(), island_cases(),  budget_cases(),
       donation_cases(), accounting_cases(),
-      thread_cases(),   thread_end_cases(),
+      thread_cases(),   thread_end_cases(),    park_cases(),
+      supervision_cases(), supervision_of_time_cases(),
   };
   for (const auto cases : subjects) {
     for (const Case& item : cases) guest.run(item);

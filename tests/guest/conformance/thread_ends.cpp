@@ -286,7 +286,7 @@ void kill_full_process(Guest& guest) noexcept {
                           .grants = grants,
                           .cpu = cpu,
                           .pages = 512});
-      if (!out.reaches(0, 6)) return guest.fail("threads", 0, "not all there");
+      if (!out.reaches(0, 7)) return guest.fail("threads", 0, "not all there");
       guest.sleep(1 * kMillisecond);
       child.kill();
       if (!child.ends(ExitReason::killed, 0)) return guest.fail("threads", 0, "not killed");

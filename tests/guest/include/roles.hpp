@@ -38,6 +38,8 @@ enum class Role : std::uint8_t {
   threads,         // has threads; argument: ThreadPlay
   thread_waiter,   // waits for "thread"; exits with its code
   thread_killer,   // kills "thread", exits with 0
+  supervisor,      // serves faults on "serve", counts them in word 0 of "out"; argument: the FaultAction, 99: none at all
+  park_shared,     // parks at offset argument of "space" while 0; exits with the negated status
 };
 // What a child with threads does.
 enum class ThreadPlay : std::uint8_t {
@@ -47,6 +49,9 @@ enum class ThreadPlay : std::uint8_t {
   every_state,     // threads in every state; word 0 of "out" counts those that are there
   fill,            // makes threads until refused: exits with 100 * KernelError + threads made
   bare_fs,         // beside a thread with an FS base, one without reads at FS:0
+  self_supervised, // serves "serve" for its own second thread's fault, and faults over that
+  park_many,       // threads park at offset 0 of "space", counted in word 1 of "out"; exits with their number when one is
+                   // refused as busy, otherwise stays
 };
 inline constexpr std::uint32_t kRoleBits = 8;
 
