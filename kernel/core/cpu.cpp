@@ -8,6 +8,7 @@
 #include "core/assert.hpp"
 #include "core/job_trace.hpp"
 #include "core/termination.hpp"
+#include "ipc/ring_state.hpp"
 #include "memory/frame_allocator.hpp"
 #include "process/process.hpp"
 #include "process/reaper.hpp"
@@ -53,7 +54,8 @@ void arm(Cpu& cpu, const sched::Dispatch& dispatch, Time now) noexcept {
 // A job that was abandoned is followed by a release whatever its thread does then. While that waits for something that
 // is not time, or works on a caller's account, the context waits on with it.
 bool still_waits(const Thread& thread, const sched::Context& context) noexcept {
-  return (thread.state != ThreadState::runnable && thread.state != ThreadState::await_release) ||
+  return (thread.state != ThreadState::runnable && thread.state != ThreadState::await_release &&
+          thread.state != ThreadState::ring_work) ||
          thread.account.context != &context;
 }
 
@@ -122,7 +124,11 @@ void leave(Cpu& cpu, Time now) noexcept {
     cpu.trace.count_switch();
     hal::switch_user(thread->user, thread->process.memory().space());
   }
-  if (thread->state == ThreadState::await_release) begin_job(*thread);
+  if (thread->state == ThreadState::await_release) {
+    begin_job(*thread);
+  } else if (thread->state == ThreadState::ring_work) [[unlikely]] {
+    thread->ring_state->continue_enter(cpu, now);
+  }
   resume();
 }
 

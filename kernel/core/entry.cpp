@@ -11,7 +11,7 @@
 #include "ipc/call_context.hpp"
 #include "ipc/endpoint.hpp"
 #include "ipc/fault_call.hpp"
-#include "ipc/ring.hpp"
+#include "ipc/ring_state.hpp"
 
 namespace capos::kernel {
 namespace {
@@ -60,17 +60,6 @@ using schema::TransportError;
   endpoint->reply_receive(cpu, thread, now);
 }
 
-[[noreturn]] void cap_enter(Cpu& cpu, Thread& thread, Time now) noexcept {
-  const std::uint32_t available = process_ring(cpu, thread, now);
-  if (cpu.thread != &thread) leave(cpu, hal::now());  // it ended itself
-  auto& words = thread.user.words();
-  for (auto& word : words) word = 0;
-  words[0] = available;
-  thread.user.set_result(0, 0, 0);
-  // An entry may have made another thread ready, or taken long: decide afresh.
-  leave(cpu, hal::now());
-}
-
 FaultRecord record_of(const hal::FaultInfo& fault) noexcept {
   constexpr std::uint8_t kInvalidInstruction = 6, kPageFault = 14;
   using schema::ThreadFault;
@@ -104,7 +93,7 @@ void on_system_call(UserState& state) noexcept {
   switch (static_cast<abi::SystemCall>(state.operation() & 0xff)) {
     case abi::SystemCall::call: system_call(cpu, thread, now);
     case abi::SystemCall::reply_receive: reply_receive(cpu, thread, now);
-    case abi::SystemCall::cap_enter: cap_enter(cpu, thread, now);
+    case abi::SystemCall::cap_enter: thread.ring_state->enter(cpu, now);
     case abi::SystemCall::exit: {
       const auto code = static_cast<std::int64_t>(state.words()[0]);
       end_process(cpu, thread.process, {schema::ExitReason::exited, code, 0}, now);

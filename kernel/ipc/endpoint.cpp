@@ -5,6 +5,7 @@
 #include "core/wake.hpp"
 #include "ipc/call_context.hpp"
 #include "ipc/fault_call.hpp"
+#include "ipc/message_call.hpp"
 #include "memory/object_heap.hpp"
 
 namespace capos::kernel {
@@ -18,6 +19,11 @@ constexpr std::int32_t status_of(TransportError error) noexcept { return -static
 
 [[noreturn]] void refuse(Thread& caller, TransportError error) noexcept {
   caller.user.set_result(static_cast<std::uint32_t>(status_of(error)), 0, 0);
+  resume();
+}
+
+[[noreturn]] void refuse(Thread& caller, const Outcome& outcome) noexcept {
+  caller.user.set_result(static_cast<std::uint32_t>(outcome.status()), outcome.exception_word(), 0);
   resume();
 }
 
@@ -43,16 +49,6 @@ bool lower_again(Cpu& cpu, Call& call, Time now) noexcept {
   return true;
 }
 
-// The caller gets its account back. True if another may be more urgent now.
-bool take_account_back(Cpu& cpu, Thread& server, Call& call, Time now) noexcept {
-  give_account(server.account, call.caller);
-  server.account = {};
-  server.incoming = nullptr;
-  call.server = nullptr;
-  call.caller.state = ThreadState::runnable;
-  return lower_again(cpu, call, now);
-}
-
 }  // namespace
 
 void Endpoint::destroy() noexcept { heap_delete(this); }
@@ -73,18 +69,28 @@ bool Endpoint::budget_suffices(Thread& caller, Time now) const noexcept {
   return minimum_budget_ == Duration{} || context == nullptr || context->remaining(now) >= minimum_budget_;
 }
 
-void Endpoint::deliver(Cpu& cpu, Call& call, Thread& server, Time now) noexcept {
-  if (call.kind == CallKind::fault) return deliver_fault(cpu, call, server, now);
+Outcome Endpoint::deliver(Cpu& cpu, Call& call, Thread& server, Time now) noexcept {
+  if (call.kind == CallKind::fault) {
+    deliver_fault(cpu, call, server, now);
+    return Outcome::done();
+  }
   Thread& caller = call.caller;
-  copy_words(caller.user, server.user);
-  server.user.set_result((caller.user.operation() & 0xffff'0000u) << 16, caller.process.number(), caller.user.interface_id());
+  if (call.kind == CallKind::registers && server.state == ThreadState::await_call) [[likely]] {
+    copy_words(caller.user, server.user);
+    server.user.set_result((caller.user.operation() & 0xffff'0000u) << 16, caller.process.number(),
+                           caller.user.interface_id());
+  } else {
+    const Outcome outcome = hand_over_request(call, server, now);
+    if (outcome.kind() != Outcome::Kind::done) return outcome;
+  }
   give_account(caller.account, server);
   raise_to(cpu, call, ceiling_, now);
   server.incoming = &call;
   server.state = ThreadState::runnable;
   call.server = &server;
   call.queued_at = nullptr;
-  caller.state = ThreadState::await_reply;
+  if (call.kind == CallKind::registers) caller.state = ThreadState::await_reply;
+  return Outcome::done();
 }
 
 bool Endpoint::is_home(CpuId cpu) noexcept {
@@ -94,7 +100,10 @@ bool Endpoint::is_home(CpuId cpu) noexcept {
 }
 
 void Endpoint::join(Thread& server, Time now) noexcept {
-  if (server.serving != nullptr) server.serving->server_left(server, now);
+  if (server.serving != nullptr) {
+    server.ring_state->end_receives(now);
+    server.serving->server_left(server, now);
+  }
   server.serving_hold = Ref<Object>::share(*this);
   server.serving = this;
   ++servers_count_;
@@ -109,7 +118,11 @@ void Endpoint::call(Cpu& cpu, Thread& caller, Time now) noexcept {
     if (!budget_suffices(caller, now)) refuse(caller, TransportError::budget_too_small);
   }
   if (Thread* const server = servers_.pop_front(); server != nullptr) {
-    deliver(cpu, caller.direct_call, *server, now);
+    const Outcome outcome = deliver(cpu, caller.direct_call, *server, now);
+    if (outcome.kind() != Outcome::Kind::done) [[unlikely]] {
+      servers_.push_front(*server);
+      refuse(caller, outcome);
+    }
     switch_directly(cpu, *server);
   }
   caller.state = ThreadState::await_server;
@@ -130,49 +143,111 @@ bool Endpoint::take_fault(Cpu& cpu, Call& call, Time now) noexcept {
   return true;
 }
 
+Outcome Endpoint::start(Cpu& cpu, Call& call, Time now, Thread*& server) noexcept {
+  if (!is_home(cpu.id)) return Outcome::transport(TransportError::wrong_cpu);
+  if (closed_) return Outcome::transport(TransportError::disconnected);
+  if (minimum_budget_ != Duration{}) {
+    cpu.scheduler.charge(now);
+    if (!budget_suffices(call.caller, now)) return Outcome::transport(TransportError::budget_too_small);
+  }
+  server = servers_.pop_front();
+  if (server != nullptr) {
+    const Outcome outcome = deliver(cpu, call, *server, now);
+    if (outcome.kind() != Outcome::Kind::done) servers_.push_front(*server);
+    return outcome;
+  }
+  call.queued_at = this;
+  calls_.push_back(call);
+  block(cpu, call.caller.account, now);
+  return Outcome::done();
+}
+
+Outcome Endpoint::serve_by_ring(Cpu& cpu, Thread& server, Time now) noexcept {
+  if (served_ == schema::FaultHandler::kInterfaceId) return Outcome::unimplemented();
+  if (!is_home(cpu.id)) return Outcome::transport(TransportError::wrong_cpu);
+  if (server.serving != this) join(server, now);
+  return Outcome::done();
+}
+
+// Gives the server, which waits, the call that is next, its account ready; false if there is none. Refuses those that it
+// cannot take, one after the other.
+bool Endpoint::take_next(Cpu& cpu, Thread& server, Time now) noexcept {
+  while (Call* const next = calls_.pop_front()) {
+    next->queued_at = nullptr;
+    if (next->kind != CallKind::fault) make_ready(cpu, next->caller.account, now);
+    const Outcome outcome = deliver(cpu, *next, server, now);
+    if (outcome.kind() == Outcome::Kind::done) return true;
+    refuse_call(cpu, *next, outcome, now);
+  }
+  return false;
+}
+
+bool Endpoint::listen(Cpu& cpu, Thread& server, Time now) noexcept {
+  if (take_next(cpu, server, now)) return true;
+  servers_.push_back(server);
+  return false;
+}
+
+namespace {
+
+// The server's words to the caller, or its exception. True if the caller has its account back.
+bool answer(Cpu& cpu, Thread& server, Call& call, Time now, bool& lowered) noexcept {
+  if (call.kind != CallKind::registers) [[unlikely]] {
+    auto& operation = static_cast<Operation&>(call);
+    const abi::CapCqe completion = results_from_registers(operation, server);
+    const bool lent = give_account_back(cpu, server, call, now, lowered);
+    operation.ring.end(operation, completion, now);
+    if (!lent) operation.ring.poke(cpu, now);
+    return lent;
+  }
+  hal::UserState& user = call.caller.user;
+  const std::uint64_t exception = (server.user.operation() >> 16) & 0xffff;
+  copy_words(server.user, user);
+  if (exception == 0) {
+    user.set_result(0, 0, 0);
+  } else {
+    user.set_result(static_cast<std::uint32_t>(status_of(TransportError::exception)),
+                    (exception - 1) | (server.user.interface_id() & 0xffff) << 16, 0);
+  }
+  return give_account_back(cpu, server, call, now, lowered);
+}
+
+}  // namespace
+
 void Endpoint::reply_receive(Cpu& cpu, Thread& server, Time now) noexcept {
   if (!is_home(cpu.id)) refuse(server, TransportError::wrong_cpu);
   Call* answered = server.incoming;
-  if (answered != nullptr && answered->kind == CallKind::fault) {
+  if (answered != nullptr && answered->kind == CallKind::fault) [[unlikely]] {
     const bool exception = (server.user.operation() & 0xffff'0000u) != 0;
     if (!answer_fault(cpu, *answered, server, exception, now)) refuse(server, TransportError::invalid_message);
     if (server.has_ended()) leave(cpu, now);  // it was its own process's supervisor, and ended that
     answered = nullptr;                       // it worked on its own account: as before a first receive
   }
-  Thread* const caller = answered == nullptr ? nullptr : &answered->caller;
+  Thread* caller = nullptr;  // who has its account back
   bool lowered = false;
   if (answered != nullptr) {
-    const std::uint64_t exception = (server.user.operation() >> 16) & 0xffff;
-    copy_words(server.user, caller->user);
-    if (exception == 0) {
-      caller->user.set_result(0, 0, 0);
-    } else {
-      caller->user.set_result(static_cast<std::uint32_t>(status_of(TransportError::exception)),
-                              (exception - 1) | (server.user.interface_id() & 0xffff) << 16, 0);
-    }
-    lowered = take_account_back(cpu, server, *answered, now);
+    server.open_answer = 0;
+    if (answer(cpu, server, *answered, now, lowered)) caller = &answered->caller;
   }
   if (server.serving != this) join(server, now);
   server.has_waited = true;
-  if (Call* const next = calls_.pop_front(); next != nullptr) {
-    if (answered == nullptr) block(cpu, server.account, now);
-    if (next->kind != CallKind::fault) make_ready(cpu, next->caller.account, now);
-    deliver(cpu, *next, server, now);
+  server.state = ThreadState::await_call;
+  if (!calls_.empty()) {
+    if (caller == nullptr) block(cpu, server.account, now);
+    server.account = {};
+    if (!take_next(cpu, server, now)) servers_.push_back(server);
+    if (caller != nullptr) resume_caller_later(cpu, *caller, now);
     leave(cpu, now);
   }
-  server.state = ThreadState::await_call;
   servers_.push_back(server);
-  if (answered != nullptr) {
-    if (lowered && cpu.scheduler.must_switch(now)) leave(cpu, now);
-    switch_directly(cpu, *caller);
-  }
+  if (caller != nullptr) resume_caller(cpu, *caller, lowered, now);
   block(cpu, server.account, now);
   server.account = {};
   leave(cpu, now);
 }
 
 void Endpoint::server_left(Thread& server, Time now) noexcept {
-  if (server.state == ThreadState::await_call) List<Thread, EndpointTag>::erase(server);
+  if (static_cast<ListHook<EndpointTag>&>(server).linked()) List<Thread, EndpointTag>::erase(server);
   closed_ = --servers_count_ == 0;
   if (!closed_) return;
   while (Call* const waiting = calls_.pop_front()) {
@@ -181,7 +256,7 @@ void Endpoint::server_left(Thread& server, Time now) noexcept {
       doom(Cpu::current(), waiting->caller);
       continue;
     }
-    complete_call(waiting->caller, status_of(TransportError::disconnected), now);
+    refuse_call(Cpu::current(), *waiting, Outcome::transport(TransportError::disconnected), now);
   }
 }
 
@@ -198,7 +273,48 @@ void hand_on(Cpu& cpu, Account account, Thread& server, Time now) noexcept {
     raise_to(cpu, *worker->outgoing, worker->outgoing->server->serving->ceiling(), now);
   }
   give_account(account, *worker);
-  if (worker->state == ThreadState::runnable) make_ready(cpu, account, now);
+  if (worker->state == ThreadState::runnable || worker->state == ThreadState::ring_work) make_ready(cpu, account, now);
+}
+
+bool give_account_back(Cpu& cpu, Thread& server, Call& call, Time now, bool& lowered) noexcept {
+  Thread& caller = call.caller;
+  server.incoming = nullptr;
+  call.server = nullptr;
+  if (caller.outgoing != &call) return false;
+  give_account(server.account, caller);
+  server.account = {};
+  if (call.kind == CallKind::registers) {
+    caller.state = ThreadState::runnable;
+  } else {
+    caller.outgoing = &caller.direct_call;
+  }
+  lowered = lower_again(cpu, call, now);
+  return true;
+}
+
+void refuse_call(Cpu& cpu, Call& call, const Outcome& outcome, Time now) noexcept {
+  Thread& caller = call.caller;
+  if (call.kind == CallKind::registers) {
+    caller.user.set_result(static_cast<std::uint32_t>(outcome.status()), outcome.exception_word(), 0);
+    caller.state = ThreadState::runnable;
+  } else {
+    auto& operation = static_cast<Operation&>(call);
+    caller.outgoing = &caller.direct_call;
+    operation.ring.end(operation, outcome, now);
+  }
+  resume_caller_later(cpu, caller, now);
+}
+
+void resume_caller(Cpu& cpu, Thread& caller, bool lowered, Time now) noexcept {
+  Thread* const next =
+      caller.state == ThreadState::await_completions ? caller.ring_state->resume_with_account(cpu, now) : &caller;
+  if (next == nullptr || (lowered && cpu.scheduler.must_switch(now))) leave(cpu, now);
+  switch_directly(cpu, *next);
+}
+
+void resume_caller_later(Cpu& cpu, Thread& caller, Time now) noexcept {
+  if (caller.state == ThreadState::await_completions) return caller.ring_state->continue_later(cpu, now);
+  make_ready(cpu, caller.account, now);
 }
 
 void withdraw_calls(Cpu& cpu, Thread& thread, Time now) noexcept {
@@ -209,23 +325,31 @@ void withdraw_calls(Cpu& cpu, Thread& thread, Time now) noexcept {
   const Account lost = thread.account;
   block(cpu, lost, now);
   (void)lower_again(cpu, call, now);
-  server.incoming = nullptr;
-  call.server = nullptr;
+  if (call.kind == CallKind::registers) {
+    server.incoming = nullptr;
+    call.server = nullptr;
+  } else {
+    thread.outgoing = &thread.direct_call;  // it stays open
+  }
   hand_on(cpu, finishing_account(server), server, now);
   give_account(lost, thread);
 }
 
 void abandon_calls(Cpu& cpu, Thread& thread, Time now) noexcept {
   withdraw_calls(cpu, thread, now);
+  if (thread.ring_state != nullptr) thread.ring_state->abandon(cpu, now);
   if (Call* const call = thread.incoming; call != nullptr) {
-    Thread& caller = call->caller;
+    bool lowered = false;
+    const Outcome gone = Outcome::transport(TransportError::disconnected);
     if (call->kind == CallKind::fault) {
-      withdraw_fault(caller);
-      doom(cpu, caller);
+      withdraw_fault(call->caller);
+      doom(cpu, call->caller);
+    } else if (give_account_back(cpu, thread, *call, now, lowered)) {
+      refuse_call(cpu, *call, gone, now);  // the dead server may have been waiting on the account: it becomes ready
     } else {
-      (void)take_account_back(cpu, thread, *call, now);
-      caller.user.set_result(static_cast<std::uint32_t>(status_of(TransportError::disconnected)), 0, 0);
-      make_ready(cpu, caller.account, now);  // the dead server may have been waiting on it
+      auto& operation = static_cast<Operation&>(*call);
+      operation.ring.end(operation, gone, now);
+      operation.ring.poke(cpu, now);
     }
   }
   if (thread.serving != nullptr) thread.serving->server_left(thread, now);

@@ -2,8 +2,9 @@
 // Where a server's calls arrive: callers run their servers on their own time.
 //
 // Invariants: a call is queued or being served, and ends exactly once (reply, server's death, endpoint's death);
-// while it is served its account belongs to the server's thread. Servers and callers are on one CPU: that of whoever
-// called or received first. An endpoint is closed while the servers that it had are gone.
+// while it is served its account belongs to the server's thread, unless its caller has stopped waiting for it
+// (ipc/ring_state.hpp). Servers and callers are on one CPU: that of whoever called or received first. A server waits in
+// reply_receive or, with a RECEIVE, in its ring. An endpoint is closed while the servers that it had are gone.
 // Bounds: call and reply O(1), a direct switch without a scheduling decision when the other side waits.
 #pragma once
 
@@ -32,6 +33,16 @@ class Endpoint final : public TypedObject<Endpoint, schema::Endpoint> {
   // Answers the server's open call, if there is one, and waits for the next. Does not return.
   [[noreturn]] void reply_receive(Cpu& cpu, Thread& server, Time now) noexcept;
 
+  // The same for a call of a ring whose thread waits and whose account is ready. Done: `server` works on it, or it queues
+  // (nullptr), its account blocked. Otherwise why it was not started: disconnected, wrongCpu, budgetTooSmall, and those
+  // of hand_over_request.
+  [[nodiscard]] Outcome start(Cpu& cpu, Call& call, Time now, Thread*& server) noexcept;
+  // A thread with a RECEIVE serves here from now on. Errors: wrongCpu; unimplemented for an endpoint of faults, which a
+  // supervisor takes by registers.
+  [[nodiscard]] Outcome serve_by_ring(Cpu& cpu, Thread& server, Time now) noexcept;
+  // It waits: gets the call that is next, true; or is the next to get one. Refuses those that it cannot take.
+  [[nodiscard]] bool listen(Cpu& cpu, Thread& server, Time now) noexcept;
+
   // A fault of `call`'s thread: told to a server that waits, or queued. False if it cannot be (closed, or another CPU).
   [[nodiscard]] bool take_fault(Cpu& cpu, Call& call, Time now) noexcept;
 
@@ -44,8 +55,8 @@ class Endpoint final : public TypedObject<Endpoint, schema::Endpoint> {
  private:
   void destroy() noexcept override;
   [[nodiscard]] bool budget_suffices(Thread& caller, Time now) const noexcept;
-  // Hands the caller's account and words to the server.
-  void deliver(Cpu& cpu, Call& call, Thread& server, Time now) noexcept;
+  // Hands the caller's account and parameters to the server. Done, or why nothing happened.
+  [[nodiscard]] Outcome deliver(Cpu& cpu, Call& call, Thread& server, Time now) noexcept;
 
   const std::uint64_t served_;
   const Duration minimum_budget_;
@@ -53,6 +64,7 @@ class Endpoint final : public TypedObject<Endpoint, schema::Endpoint> {
   // Is this its CPU? Makes it so if it has none yet.
   [[nodiscard]] bool is_home(CpuId cpu) noexcept;
   void join(Thread& server, Time now) noexcept;
+  [[nodiscard]] bool take_next(Cpu& cpu, Thread& server, Time now) noexcept;
 
   static constexpr std::uint16_t kNowhere = 0xffff;
   std::atomic<std::uint16_t> home_{kNowhere};
@@ -88,8 +100,20 @@ class ClientEndpoint final : public Object {
 // `server`, or whoever works for it in turn, goes on on `account`, which none of them had. On its CPU.
 // O(servers that call one another).
 void hand_on(Cpu& cpu, Account account, Thread& server, Time now) noexcept;
+// The call has been answered, or its server is gone: the server works for it no more. If the caller's account was lent,
+// it is the caller's again, whose state then says how it goes on; `lowered`: and it may be less urgent than another now.
+// True if it was lent. The server has no account then.
+bool give_account_back(Cpu& cpu, Thread& server, Call& call, Time now, bool& lowered) noexcept;
+// The call ends with an error, its account on its caller: who goes on when it is dispatched.
+void refuse_call(Cpu& cpu, Call& call, const Outcome& outcome, Time now) noexcept;
+// A caller whose account is home, and ready: to it directly, or to whom it has its next call served by; by the scheduler
+// if it has become less urgent, or has nobody to go to.
+[[noreturn]] void resume_caller(Cpu& cpu, Thread& caller, bool lowered, Time now) noexcept;
+// The same, for the scheduler to decide.
+void resume_caller_later(Cpu& cpu, Thread& caller, Time now) noexcept;
+
 // The thread's own call, queued or being served, is called off: its account is its own again, and blocked; a server at
-// work on the call finishes on time of its own. On its CPU. O(servers that call one another).
+// work on the call finishes on time of its own (a ring's call stays open then). On its CPU. O(servers that call one another).
 void withdraw_calls(Cpu& cpu, Thread& thread, Time now) noexcept;
 // What a dying thread leaves behind in calls, as caller or as server. On its CPU.
 void abandon_calls(Cpu& cpu, Thread& thread, Time now) noexcept;

@@ -3,6 +3,7 @@
 
 #include "core/wake.hpp"
 #include "ipc/call_context.hpp"
+#include "ipc/ring_state.hpp"
 #include "memory/object_heap.hpp"
 
 namespace capos::kernel {
@@ -12,9 +13,43 @@ void Notification::destroy() noexcept { heap_delete(this); }
 bool Notification::set(std::uint64_t bits) noexcept {
   if (bits == 0) return false;
   bits_.fetch_or(bits, std::memory_order_seq_cst);
-  Thread* const waiting = waiter_.take();
-  if (waiting == nullptr) return false;
-  wake_for_signal(*waiting);
+  if (Thread* const waiting = waiter_.take(); waiting != nullptr) {
+    wake_for_signal(*waiting);
+    return true;
+  }
+  if (ring_waiter_.load(std::memory_order_seq_cst) == nullptr) [[likely]] return false;
+  Operation* const operation = ring_waiter_.exchange(nullptr, std::memory_order_seq_cst);
+  if (operation == nullptr) return false;
+  (void)post(operation->caller.cpu, operation->mail, RingState::signal_arrived, operation);
+  return true;
+}
+
+namespace {
+
+// On its own CPU, its thread not buried: nothing goes with this.
+void let_go(Operation& operation) noexcept {
+  Process& process = operation.caller.process;
+  operation.ring.holders.fetch_sub(1, std::memory_order_relaxed);
+  operation.caller.release();
+  process.release();
+}
+
+}  // namespace
+
+bool Notification::enter_ring(Operation& operation) noexcept {
+  operation.caller.process.acquire();
+  operation.caller.acquire();
+  operation.ring.holders.fetch_add(1, std::memory_order_relaxed);
+  Operation* expected = nullptr;
+  if (ring_waiter_.compare_exchange_strong(expected, &operation, std::memory_order_seq_cst)) return true;
+  let_go(operation);
+  return false;
+}
+
+bool Notification::leave_ring(Operation& operation) noexcept {
+  Operation* expected = &operation;
+  if (!ring_waiter_.compare_exchange_strong(expected, nullptr, std::memory_order_seq_cst)) return false;
+  let_go(operation);
   return true;
 }
 

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// A word of event bits: any CPU signals, one thread waits. Wait-free on both sides.
+// A word of event bits: any CPU signals, one thread waits, and one ring. The thread goes first. Wait-free on all sides.
 #pragma once
 
 #include "core/cpu.hpp"
 #include "objects/object.hpp"
 
 namespace capos::kernel {
+
+class Operation;
 
 class Notification final : public TypedObject<Notification, schema::Notification> {
  public:
@@ -15,6 +17,12 @@ class Notification final : public TypedObject<Notification, schema::Notification
 
   // Takes all bits.
   [[nodiscard]] std::uint64_t take() noexcept { return bits_.exchange(0, std::memory_order_seq_cst); }
+  [[nodiscard]] bool has_bits() const noexcept { return bits_.load(std::memory_order_seq_cst) != 0; }
+  // For a ring's NOTIFY, on its CPU: while the operation is in the slot, the next signal takes it out and completes it.
+  // It then counts among its ring's holders, and holds its thread and process. False if another is there.
+  [[nodiscard]] bool enter_ring(Operation& operation) noexcept;
+  // Takes it out; false if a signal has.
+  [[nodiscard]] bool leave_ring(Operation& operation) noexcept;
   // Sets bits and wakes the waiter. True if that may have changed what this CPU should run.
   bool set(std::uint64_t bits) noexcept;
 
@@ -28,6 +36,7 @@ class Notification final : public TypedObject<Notification, schema::Notification
   void destroy() noexcept override;
   std::atomic<std::uint64_t> bits_{0};
   WaitSlot waiter_;
+  std::atomic<Operation*> ring_waiter_{nullptr};
 };
 
 }  // namespace capos::kernel

@@ -1,152 +1,253 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "ipc/ring.hpp"
-
+// cap_enter: works off the submission queue, then waits, its account at work for its calls meanwhile.
 #include <algorithm>
-#include <cstring>
+#include <new>
 
-#include "capos/abi/ring.hpp"
-#include "ipc/call_context.hpp"
+#include "core/account.hpp"
+#include "ipc/endpoint.hpp"
+#include "ipc/fault_call.hpp"
+#include "ipc/message_call.hpp"
+#include "ipc/notification.hpp"
+#include "ipc/ring_state.hpp"
 
 namespace capos::kernel {
-namespace {
 
 using schema::TransportError;
 
-// A piece of the arena, checked.
-struct ArenaRange {
-  std::uint32_t offset = 0, size = 0;
-  [[nodiscard]] bool valid() const noexcept {
-    return offset % 8 == 0 && size % 8 == 0 && offset <= abi::kArenaBytes && size <= abi::kArenaBytes - offset;
-  }
-};
+namespace {
 
-class RingCall {
- public:
-  RingCall(Cpu& cpu, Thread& thread, std::byte* arena, const abi::CapSqe& sqe, Time now) noexcept
-      : cpu_(cpu), thread_(thread), arena_(arena), sqe_(sqe), now_(now) {}
+constexpr unsigned kOrder = 2;
+static_assert(sizeof(RingState) <= hal::kPageSize << kOrder);
 
-  [[nodiscard]] abi::CapCqe run() noexcept {
-    completion_.user_data = sqe_.user_data;
-    const Outcome outcome = execute();
-    completion_.result = outcome.status();
-    completion_.flags = outcome.exception_word();
-    return completion_;
-  }
-
- private:
-  [[nodiscard]] Outcome execute() noexcept {
-    if (sqe_.flags != 0 || sqe_.reserved != 0) return Outcome::transport(TransportError::invalid_operation);
-    switch (static_cast<abi::RingOperation>(sqe_.operation)) {
-      case abi::RingOperation::nop: return Outcome::done();
-      case abi::RingOperation::release: return release();
-      case abi::RingOperation::call: return call();
-    }
-    return Outcome::transport(TransportError::invalid_operation);
-  }
-
-  [[nodiscard]] Outcome release() noexcept {
-    return thread_.process.capabilities().remove(abi::CapId{sqe_.cap})
-               ? Outcome::done()
-               : Outcome::transport(TransportError::invalid_cap);
-  }
-
-  [[nodiscard]] Outcome call() noexcept {
-    if (sqe_.deadline_ns != 0 && now_.ns() > sqe_.deadline_ns) return Outcome::transport(TransportError::timeout);
-    CapabilityEntry* const entry = thread_.process.capabilities().find(abi::CapId{sqe_.cap});
-    if (entry == nullptr) return Outcome::transport(TransportError::invalid_cap);
-    if (!entry->permits(sqe_.interface_id)) return Outcome::unimplemented();
-    const ArenaRange params{sqe_.params_offset, sqe_.params_size};
-    const ArenaRange results{sqe_.results_offset, sqe_.results_capacity};
-    const ArenaRange transfers{sqe_.transfers_offset, sqe_.transfers_count <= abi::kMaxTransfers
-                                   ? sqe_.transfers_count * static_cast<std::uint32_t>(sizeof(abi::TransferDescriptor))
-                                   : ~0u};
-    if (!params.valid() || !results.valid() || !transfers.valid()) {
-      return Outcome::transport(TransportError::invalid_message);
-    }
-    // Copied before it is looked at: the program may change the arena meanwhile.
-    abi::TransferDescriptor descriptors[abi::kMaxTransfers];
-    std::memcpy(descriptors, arena_ + transfers.offset, transfers.size);
-    for (std::uint32_t i = 0; i < sqe_.transfers_count; ++i) {
-      if (descriptors[i].transfer != static_cast<std::uint32_t>(abi::Transfer::copy) || descriptors[i].reserved != 0) {
-        return Outcome::transport(TransportError::invalid_message);
-      }
-    }
-    std::memcpy(cpu_.message_in, arena_ + params.offset, params.size);
-    CallContext context(cpu_, thread_, now_, *entry, {descriptors, sqe_.transfers_count});
-    const Outcome outcome = dispatch(context, *entry->object(), params.size);
-    return outcome.kind() == Outcome::Kind::done ? deliver(context, results) : outcome;
-  }
-
-  [[nodiscard]] Outcome dispatch(CallContext& context, Object& object, std::uint32_t params_size) noexcept {
-    const auto* const words = reinterpret_cast<const wire::Word*>(cpu_.message_in);
-    wire::MessageReader message({words, params_size / 8});
-    wire::MessageBuilder results({reinterpret_cast<wire::Word*>(cpu_.message_out), abi::kArenaBytes / 8});
-    const Ref<Object> held = Ref<Object>::share(object);  // the call may give up the last capability
-    const Outcome outcome =
-        object.call_message(context, sqe_.interface_id, sqe_.method, message.root_pointer().get_struct(), results);
-    if (outcome.kind() != Outcome::Kind::done) {
-      context.take_back();
-      return outcome;
-    }
-    if (message.error() != wire::Error::none) {
-      context.take_back();
-      return Outcome::transport(TransportError::invalid_message);
-    }
-    if (results.error() != wire::Error::none) {
-      context.take_back();
-      return Outcome::transport(TransportError::result_too_large);
-    }
-    result_bytes_ = static_cast<std::uint32_t>(results.words().size() * 8);
-    return outcome;
-  }
-
-  // The result message, and the capabilities it carries behind it.
-  [[nodiscard]] Outcome deliver(CallContext& context, ArenaRange results) noexcept {
-    const auto caps = context.results();
-    const auto caps_bytes = static_cast<std::uint32_t>(caps.size_bytes());
-    if (result_bytes_ > results.size || caps_bytes > results.size - result_bytes_) {
-      context.take_back();
-      return Outcome::transport(TransportError::result_too_large);
-    }
-    std::memcpy(arena_ + results.offset, cpu_.message_out, result_bytes_);
-    std::memcpy(arena_ + results.offset + result_bytes_, caps.data(), caps_bytes);
-    completion_.results_size = result_bytes_;
-    completion_.caps_count = static_cast<std::uint32_t>(caps.size());
-    return Outcome::done();
-  }
-
-  Cpu& cpu_;
-  Thread& thread_;
-  std::byte* arena_;
-  const abi::CapSqe& sqe_;
-  Time now_;
-  std::uint32_t result_bytes_ = 0;
-  abi::CapCqe completion_{};
-};
-
-template <typename T>
-T load_once(const T& shared) noexcept {
-  return __atomic_load_n(&shared, __ATOMIC_ACQUIRE);
-}
+// A direct switch does not arm the timer: it must be early enough for who has begun to wait.
+bool timer_is_late(const Cpu& cpu) noexcept { return cpu.timeouts.earliest_time() < cpu.armed; }
 
 }  // namespace
 
-std::uint32_t process_ring(Cpu& cpu, Thread& thread, Time now) noexcept {
-  auto& ring = *static_cast<abi::Ring*>(thread.ring());
-  std::byte* const arena = reinterpret_cast<std::byte*>(&ring) + abi::kArenaOffset;
-  // The kernel's own indices live in the page for the program to read; the program could spoil them, and with them
-  // only its own ring: each is used modulo the queue's size.
-  std::uint32_t head = load_once(ring.header.sq_head);
-  std::uint32_t tail = load_once(ring.header.cq_tail);
-  const std::uint32_t submitted = std::min(load_once(ring.header.sq_tail) - head, abi::kSubmissionEntries);
-  for (std::uint32_t i = 0; i < submitted; ++i) {
-    if (tail - load_once(ring.header.cq_head) >= abi::kCompletionEntries) break;
-    const abi::CapSqe sqe = ring.sq[head % abi::kSubmissionEntries];  // copied once
-    ring.cq[tail % abi::kCompletionEntries] = RingCall(cpu, thread, arena, sqe, now).run();
-    __atomic_store_n(&ring.header.cq_tail, ++tail, __ATOMIC_RELEASE);
-    __atomic_store_n(&ring.header.sq_head, ++head, __ATOMIC_RELEASE);
+RingState::RingState(Thread& of, abi::Ring& ring) noexcept : thread(of), ring_(ring) {
+  for (std::uint32_t i = 0; i < abi::kRingOperations; ++i) {
+    free_.push_back(*::new (&operation(i)) Operation(of, *this));
   }
-  return std::min(tail - load_once(ring.header.cq_head), abi::kCompletionEntries);
+}
+
+RingState* RingState::create(Thread& thread, void* ring, PageSource& pages) noexcept {
+  const FrameBlock block = pages.take(kOrder);
+  if (block.is_none()) return nullptr;
+  return ::new (hal::to_kernel(block.base)) RingState(thread, *static_cast<abi::Ring*>(ring));
+}
+
+void RingState::release(RingState& state, PageSource& pages) noexcept {
+  if (state.holders.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+  for (std::uint32_t i = 0; i < abi::kRingOperations; ++i) state.operation(i).~Operation();
+  pages.give({hal::to_physical(&state), kOrder});
+}
+
+void RingState::enter(Cpu& cpu, Time now) noexcept {
+  const auto& words = thread.user.words();
+  wanted_ = static_cast<std::uint32_t>(std::min<std::uint64_t>(words[0], abi::kCompletionEntries));
+  const std::uint64_t timeout = words[1];
+  const std::uint64_t left = ~std::uint64_t{0} - now.ns();
+  wait_until_ = timeout >= left ? Time::never() : Time::from_ns(now.ns() + timeout);
+  timed_out_ = timeout == 0;
+  must_schedule_ = false;
+  if (!overflow_.empty()) flush();
+  if (!timers_.empty()) fire_timers(now);
+  start_ready(cpu, now);
+  if (alive()) take_submissions(cpu, now);
+  settle(cpu, now);
+}
+
+void RingState::continue_enter(Cpu& cpu, Time now) noexcept {
+  thread.state = ThreadState::runnable;
+  start_ready(cpu, now);
+  if (alive() && stalled_) take_submissions(cpu, now);
+  settle(cpu, now);
+}
+
+// The program goes on, or its thread waits.
+void RingState::settle(Cpu& cpu, Time now) noexcept {
+  if (!alive()) leave(cpu, hal::now());
+  if (satisfied()) return_to_program(cpu);
+  if (now >= wait_until_) {
+    timed_out_ = true;
+    return_to_program(cpu);
+  }
+  thread.state = ThreadState::await_completions;
+  thread.has_waited = true;
+  if (!pending_.empty()) call_for_itself(cpu, now);
+  watch_time(cpu);
+  if (returned_ == nullptr) block(cpu, thread.account, now);
+  const bool called = !receives_.empty() && thread.incoming == nullptr && thread.serving->listen(cpu, thread, now);
+  if (called || returned_ == nullptr || must_schedule_ || timer_is_late(cpu)) {
+    release_caller(cpu, now);
+    leave(cpu, now);
+  }
+  resume_caller(cpu, *std::exchange(returned_, nullptr), std::exchange(lowered_, false), now);
+}
+
+// The thread waits for calls of its own: its account works for the next one.
+void RingState::call_for_itself(Cpu& cpu, Time now) noexcept {
+  const bool decide = returned_ != nullptr || must_schedule_;
+  // After a RETURN its own account has been blocked so far.
+  if (returned_ != nullptr) make_ready(cpu, thread.account, now);
+  release_caller(cpu, now);
+  Thread* const server = issue_next(cpu, now);
+  watch_time(cpu);
+  if (server == nullptr || decide || timer_is_late(cpu)) leave(cpu, now);
+  switch_directly(cpu, *server);
+}
+
+// Completions to the registers, and back, on an account that is ready.
+void RingState::return_to_program(Cpu& cpu) noexcept {
+  const Time now = hal::now();
+  finish_wait();
+  const bool returned = returned_ != nullptr;
+  if (returned) {
+    release_caller(cpu, now);
+    make_ready(cpu, thread.account, now);
+  }
+  // An entry may have made another thread ready, or taken long: decide afresh.
+  if (returned || must_schedule_ || cpu.thread != &thread) leave(cpu, now);
+  resume();
+}
+
+// The caller that this thread has answered, when this thread does not switch to it.
+void RingState::release_caller(Cpu& cpu, Time now) noexcept {
+  Thread* const caller = std::exchange(returned_, nullptr);
+  lowered_ = false;
+  if (caller != nullptr) resume_caller_later(cpu, *caller, now);
+}
+
+void RingState::continue_later(Cpu& cpu, Time now) noexcept {
+  stop_waiting(cpu);
+  thread.state = ThreadState::ring_work;
+  wake(cpu, now);
+}
+
+// Its account to the scheduler; a thread whose own context was stopped meanwhile gets no more time, and its supervisor
+// is told, as complete_call does.
+void RingState::wake(Cpu& cpu, Time now) noexcept {
+  const SchedulingContext* const context = thread.account.context;
+  if (context == nullptr || context != thread.bound || !context->stopped.load(std::memory_order_relaxed)) [[likely]] {
+    return make_ready(cpu, thread.account, now);
+  }
+  finish_wait();
+  raise_lost_time(cpu, thread, schema::ThreadFault::context_stopped, now);
+}
+
+void RingState::finish_wait() noexcept {
+  auto& words = thread.user.words();
+  const std::uint32_t count = available();
+  for (auto& word : words) word = 0;
+  words[0] = count;
+  thread.user.set_result(0, 0, 0);
+  thread.state = ThreadState::runnable;
+}
+
+// What comes first: the end of its wait, or a TIMEOUT.
+void RingState::watch_time(Cpu& cpu) noexcept {
+  if (thread.state != ThreadState::await_completions) return;
+  const Time until = std::min(wait_until_, timers_.earliest_time());
+  if (until.is_never()) return;
+  kernel::start_timeout(cpu, thread.timeout, until, [](void* ring, Cpu& on, Time when) noexcept {
+    static_cast<RingState*>(ring)->timer_due(on, when);
+  }, this);
+}
+
+// Out of the places where it waits; the state is the caller's to set.
+void RingState::stop_waiting(Cpu& cpu) noexcept {
+  cancel_timeout(cpu, thread.timeout);
+  if (static_cast<ListHook<EndpointTag>&>(thread).linked()) List<Thread, EndpointTag>::erase(thread);
+}
+
+// Makes the next call on the thread's account, which is ready: whom it works for then, nullptr if the call queues, or
+// there is none, or the wait is over; the account is blocked, or the state ring_work.
+Thread* RingState::issue_next(Cpu& cpu, Time now) noexcept {
+  while (!satisfied() && !has_work()) {
+    Operation* const call = pending_.pop_front();
+    if (call == nullptr) {
+      block(cpu, thread.account, now);
+      return nullptr;
+    }
+    call->state = OperationState::open;
+    const std::uint64_t deadline = call->sqe.deadline_ns;
+    if (deadline != 0 && now.ns() > deadline) {
+      end(*call, Outcome::transport(TransportError::timeout), now);
+      continue;
+    }
+    thread.outgoing = call;
+    Thread* server = nullptr;
+    const Outcome outcome = static_cast<Endpoint&>(*call->object).start(cpu, *call, now, server);
+    if (outcome.kind() == Outcome::Kind::done) return server;
+    thread.outgoing = &thread.direct_call;
+    end(*call, outcome, now);
+  }
+  continue_later(cpu, now);
+  return nullptr;
+}
+
+Thread* RingState::resume_with_account(Cpu& cpu, Time now) noexcept {
+  if (satisfied()) {
+    stop_waiting(cpu);
+    finish_wait();
+    return &thread;
+  }
+  return issue_next(cpu, now);
+}
+
+// Whatever is under way on its account goes on without: queued calls wait again for their caller to wait.
+void RingState::take_account_home(Cpu& cpu, Time now) noexcept {
+  Call& call = *thread.outgoing;
+  if (call.kind != CallKind::message) return;
+  if (call.queued_at != nullptr) {
+    call.queued_at->forget_call(call);
+    auto& operation = static_cast<Operation&>(call);
+    operation.state = OperationState::pending;
+    pending_.push_front(operation);
+    thread.outgoing = &thread.direct_call;
+  } else if (call.server != nullptr) {
+    withdraw_calls(cpu, thread, now);
+  }
+}
+
+void RingState::poke(Cpu& cpu, Time now) noexcept {
+  if (thread.state != ThreadState::await_completions) return;
+  const bool over = satisfied();
+  const bool lent = thread.outgoing->kind == CallKind::message;  // or queued with its call
+  if (!over && (lent || (!has_work() && pending_.empty()))) return;
+  take_account_home(cpu, now);
+  stop_waiting(cpu);
+  if (over) {
+    finish_wait();
+  } else {
+    thread.state = ThreadState::ring_work;
+  }
+  wake(cpu, now);
+}
+
+void RingState::timer_due(Cpu& cpu, Time now) noexcept {
+  fire_timers(now);
+  if (wait_until_ <= now) timed_out_ = true;
+  poke(cpu, now);
+  if (thread.state == ThreadState::await_completions) watch_time(cpu);
+}
+
+void RingState::abandon(Cpu& cpu, Time now) noexcept {
+  release_caller(cpu, now);
+  stop_waiting(cpu);
+  for (std::uint32_t i = 0; i < abi::kRingOperations; ++i) {
+    Operation& each = operation(i);
+    if (each.state == OperationState::open && each.kind_of() == abi::RingOperation::notify && each.object &&
+        !static_cast<Notification&>(*each.object).leave_ring(each)) {
+      continue;  // its mail is under way, and finds the thread dead
+    }
+    if (each.queued_at != nullptr) each.queued_at->forget_call(each);
+    if (each.server != nullptr) {
+      each.server->incoming = nullptr;
+      each.server = nullptr;
+    }
+    each.object = {};
+  }
 }
 
 }  // namespace capos::kernel

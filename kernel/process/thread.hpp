@@ -33,6 +33,7 @@ class Notification;
 class PageSource;
 class Process;
 class SchedulingContext;
+class RingState;
 
 enum class ThreadState : std::uint8_t {
   runnable,         // has an account; its account says whether it runs
@@ -44,6 +45,8 @@ enum class ThreadState : std::uint8_t {
   sleeping,         // in Timer.sleepUntil
   await_supervisor, // its fault has been told, or queues to be
   parked,           // in ParkSpace.park or SharedParkSpace.park
+  await_completions,  // in cap_enter
+  ring_work,        // the same, with something for it to do there: has an account that says when
   dead,
 };
 
@@ -115,6 +118,9 @@ class Thread final : public TypedObject<Thread, schema::Thread>,
   Call* incoming = nullptr;
   Endpoint* serving = nullptr;
   Ref<Object> serving_hold;            // keeps `serving` alive
+  std::uint64_t open_answer = 0;       // the id of `incoming`, if it was received through the ring
+
+  RingState* ring_state = nullptr;
 
   // In await_signal: what it waits for, one of the two.
   Notification* waiting_for = nullptr;

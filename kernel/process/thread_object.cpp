@@ -7,6 +7,7 @@
 #include "core/wake.hpp"
 #include "ipc/call_context.hpp"
 #include "ipc/fault_call.hpp"
+#include "ipc/ring_state.hpp"
 #include "islands/lease.hpp"
 #include "memory/object_heap.hpp"
 #include "process/process.hpp"
@@ -27,7 +28,9 @@ schema::ThreadActivity activity_of(ThreadState state) noexcept {
     case ThreadState::await_reply: return ThreadActivity::waits_for_reply;
     case ThreadState::await_server: return ThreadActivity::waits_for_server;
     case ThreadState::await_call: return ThreadActivity::waits_for_call;
-    case ThreadState::await_signal: return ThreadActivity::waits_for_event;
+    case ThreadState::await_signal:
+    case ThreadState::await_completions: return ThreadActivity::waits_for_event;
+    case ThreadState::ring_work: return ThreadActivity::ready;
     case ThreadState::sleeping: return ThreadActivity::sleeps;
     case ThreadState::await_supervisor: return ThreadActivity::waits_for_supervisor;
     case ThreadState::parked: return ThreadActivity::parked;
@@ -145,12 +148,18 @@ ResultOf<void, KernelError> Thread::equip() noexcept {
   header->sq_entries = abi::kSubmissionEntries;
   header->cq_entries = abi::kCompletionEntries;
   header->arena_bytes = abi::kArenaBytes;
+  ring_state = RingState::create(*this, header, process.pages());
+  if (ring_state == nullptr) {
+    unmap_ring();
+    return fail(KernelError::out_of_memory);
+  }
   return {};
 }
 
 void Thread::unmap_ring() noexcept { process.memory().unmap_object(ring_place(), kRingPages, *ring_); }
 
 void Thread::give_back() noexcept {
+  if (ring_state != nullptr) RingState::release(*std::exchange(ring_state, nullptr), process.pages());
   if (void* const area = user.vector_area(); area != nullptr) process.pages().give_page(area);
   user.attach_vector_area(nullptr);
   supervisor = {};

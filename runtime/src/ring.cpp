@@ -5,15 +5,48 @@
 
 namespace capos::runtime {
 
-abi::CapCqe CallRing::submit(const abi::CapSqe& entry) noexcept {
-  abi::RingHeader& header = ring_->header;
-  ring_->sq[header.sq_tail % abi::kSubmissionEntries] = entry;
-  __atomic_store_n(&header.sq_tail, header.sq_tail + 1, __ATOMIC_RELEASE);
-  while (cap_enter(1, ~std::uint64_t{0}) == 0) {
-  }
-  const abi::CapCqe completion = ring_->cq[header.cq_head % abi::kCompletionEntries];
-  __atomic_store_n(&header.cq_head, header.cq_head + 1, __ATOMIC_RELEASE);
+std::uint32_t CallRing::enter(std::uint32_t wanted, std::uint64_t timeout_ns) noexcept {
+  const std::uint32_t more = wanted > kept_count_ ? wanted - kept_count_ : 0;
+  return kept_count_ + cap_enter(more, more == 0 ? 0 : timeout_ns);
+}
+
+abi::CapCqe CallRing::take_kept() noexcept {
+  const abi::CapCqe completion = kept_[kept_first_];
+  kept_first_ = (kept_first_ + 1) % kKept;
+  --kept_count_;
   return completion;
+}
+
+// More than fit can only come of completions that the program posts itself: the oldest then go.
+void CallRing::keep(const abi::CapCqe& completion) noexcept {
+  if (kept_count_ == kKept) (void)take_kept();
+  kept_[(kept_first_ + kept_count_++) % kKept] = completion;
+}
+
+abi::CapCqe CallRing::await(std::uint64_t user_data, std::uint64_t or_this) noexcept {
+  for (std::uint32_t i = 0; i < kept_count_; ++i) {
+    const abi::CapCqe found = kept_[(kept_first_ + i) % kKept];
+    if (found.user_data != user_data && found.user_data != or_this) continue;
+    for (; i > 0; --i) kept_[(kept_first_ + i) % kKept] = kept_[(kept_first_ + i - 1) % kKept];
+    (void)take_kept();
+    return found;
+  }
+  for (;;) {
+    while (const auto completion = take()) {
+      if (completion->user_data == user_data || completion->user_data == or_this) return *completion;
+      keep(*completion);
+    }
+    (void)cap_enter(1, kNoLimit);
+  }
+}
+
+abi::CapCqe CallRing::perform(const abi::CapSqe& entry) noexcept {
+  while (!submit(entry)) (void)cap_enter(0, 0);
+  (void)cap_enter(1, kNoLimit);
+  const auto completion = take();
+  if (completion.has_value() && completion->user_data == kOwnData) [[likely]] return *completion;
+  if (completion.has_value()) keep(*completion);
+  return await(kOwnData);
 }
 
 Result<RawReply> CallRing::call(abi::CapId cap, std::uint64_t interface_id, std::uint16_t method,
@@ -23,15 +56,16 @@ Result<RawReply> CallRing::call(abi::CapId cap, std::uint64_t interface_id, std:
   entry.method = method;
   entry.cap = cap.raw;
   entry.interface_id = interface_id;
+  entry.user_data = kOwnData;
   entry.params_offset = 0;
   entry.params_size = params_words * static_cast<std::uint32_t>(sizeof(wire::Word));
-  entry.results_offset = kResultsOffset;
-  entry.results_capacity = abi::kArenaBytes - kResultsOffset;
-  entry.transfers_offset = kTransfersOffset;
+  entry.results_offset = results_offset();
+  entry.results_capacity = calls_bytes_ - results_offset();
+  entry.transfers_offset = transfers_offset();
   entry.transfers_count = transfers;
-  const abi::CapCqe completion = submit(entry);
+  const abi::CapCqe completion = perform(entry);
   if (completion.result != 0) return fail(call_error(completion.result, completion.flags));
-  const std::byte* const results = arena() + kResultsOffset;
+  const std::byte* const results = arena() + results_offset();
   return RawReply{{reinterpret_cast<const wire::Word*>(results), completion.results_size / sizeof(wire::Word)},
                   {reinterpret_cast<const abi::ResultCap*>(results + completion.results_size), completion.caps_count}};
 }
@@ -40,7 +74,8 @@ Result<void> CallRing::release(abi::CapId cap) noexcept {
   abi::CapSqe entry{};
   entry.operation = static_cast<std::uint8_t>(abi::RingOperation::release);
   entry.cap = cap.raw;
-  const abi::CapCqe completion = submit(entry);
+  entry.user_data = kOwnData;
+  const abi::CapCqe completion = perform(entry);
   if (completion.result != 0) return fail(call_error(completion.result, completion.flags));
   return {};
 }

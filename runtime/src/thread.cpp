@@ -31,8 +31,13 @@ constexpr std::uint64_t kStackArea = abi::kStackTop + 0x1000'0000;
 constexpr std::uint64_t kStackStride = 0x100'0000;
 constexpr std::size_t kMostStackPages = 4000;
 constexpr std::size_t kPage = 4096;
-static_assert(kStackArea + 64 * kStackStride < abi::kUserEnd && kMostStackPages * kPage < kStackStride);
+static_assert(kStackArea + 64 * kStackStride < abi::kUserEnd && (kMostStackPages + 2) * kPage < kStackStride);
 constinit std::uint64_t g_stacks = 0;  // bit n: place n is taken
+
+// With room for the block above it.
+constexpr std::size_t stack_bytes(std::size_t pages) noexcept {
+  return (pages + (sizeof(ThreadBlock) + kPage - 1) / kPage) * kPage;
+}
 
 // 64: none is free.
 unsigned take_slot() noexcept {
@@ -92,7 +97,7 @@ Result<Thread> Thread::start(const Runtime& runtime, Function function, void* ar
   thread.slot_ = take_slot();
   if (thread.slot_ == 64) return fail(no_slot());
   const std::uint64_t top = stack_top(thread.slot_);
-  const std::uint64_t bytes = options.stack_pages * kPage;
+  const std::uint64_t bytes = stack_bytes(options.stack_pages);
   const auto mapped = thread.memory_->map(top - bytes, bytes, static_cast<std::uint32_t>(Access::read_write));
   if (!mapped.has_value()) {
     give_slot(thread.slot_);
@@ -126,7 +131,7 @@ Result<Thread> Thread::start(const Runtime& runtime, Function function, void* ar
 Result<Thread::Exit> Thread::join() noexcept {
   const auto end = TRY(capability_->wait());
   if (stack_pages_ != 0) {
-    const std::uint64_t bytes = std::exchange(stack_pages_, 0) * kPage;
+    const std::uint64_t bytes = stack_bytes(std::exchange(stack_pages_, 0));
     (void)memory_->unmap(stack_top(slot_) - bytes, bytes);
     give_slot(slot_);
   }

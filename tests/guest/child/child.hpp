@@ -46,11 +46,18 @@ inline void publish(std::uint64_t& word, std::uint64_t value) noexcept {
 [[nodiscard]] std::uint64_t call_service(const Child& child, std::string_view name, std::uint16_t method,
                                          std::uint64_t a, std::uint64_t b) noexcept;
 
+// The same through the ring.
+[[nodiscard]] std::uint64_t call_by_ring(const Child& child, std::string_view name, std::uint16_t method,
+                                         std::uint64_t a, std::uint64_t b) noexcept;
+
 // Each returns the exit code.
 [[noreturn]] void commit(Fault fault) noexcept;
 int serve(const Child& child) noexcept;
 int check_vectors(const Child& child) noexcept;
 int abuse_ring(const Child& child) noexcept;
+int serve_by_ring(const Child& child) noexcept;
+int use_up_ring(const Child& child) noexcept;
+int serve_messages(const Child& child) noexcept;
 int run_periodic(const Child& child) noexcept;
 int run_hog(const Child& child) noexcept;
 int run_caller_job(const Child& child) noexcept;

@@ -178,6 +178,15 @@ int play(const Child& child) noexcept {
       return child.runtime.need<schema::Thread>("thread")->kill().has_value() ? 0 : 90;
     case Role::ring_abuse:
       return abuse_ring(child);
+    case Role::ring_server:
+      return serve_by_ring(child);
+    case Role::ring_caller:
+      return static_cast<int>(
+          call_by_ring(child, "service", static_cast<std::uint16_t>(child.argument()), 5, 6));
+    case Role::message_service:
+      return serve_messages(child);
+    case Role::ring_pool:
+      return use_up_ring(child);
   }
   return 99;
 }

@@ -13,6 +13,8 @@ int program_main(capos::runtime::Runtime& runtime) {
       donation_cases(), accounting_cases(),
       thread_cases(),   thread_end_cases(),    park_cases(),
       supervision_cases(), supervision_of_time_cases(),
+      ring_operation_cases(), ring_link_cases(),
+      message_call_cases(), message_service_cases(), pipelining_cases(),
   };
   for (const auto cases : subjects) {
     for (const Case& item : cases) guest.run(item);

@@ -40,6 +40,10 @@ enum class Role : std::uint8_t {
   thread_killer,   // kills "thread", exits with 0
   supervisor,      // serves faults on "serve", counts them in word 0 of "out"; argument: the FaultAction, 99: none at all
   park_shared,     // parks at offset argument of "space" while 0; exits with the negated status
+  ring_server,     // serves "serve" through its ring; RingMethod says how
+  ring_caller,     // a ring's CALL of "service" with method = argument and words 5, 6; exits with result_code
+  message_service, // serves "serve" by serve_messages; argument 0: a Console, 1: TraceRings that give "out", 2: an Echo
+  ring_pool,       // argument 0: all operations of a ring; 1: waits for two completions, of which "event" is one
 };
 // What a child with threads does.
 enum class ThreadPlay : std::uint8_t {
@@ -92,6 +96,26 @@ enum class Method : std::uint16_t {
   nested,     // calls "next" with method word 0, word 1; answers its result_code
   gate,       // waits on "event", answers the bits
   caller,     // answers the caller's number
+};
+
+// What the ring server does with a call. Its parameters are up to eight words, unless it says message.
+enum class RingMethod : std::uint16_t {
+  increment,  // answers each word + its place + 1
+  exception,  // a CapException: type word 0, detail word 1, a text of word 2 letters "x"
+  exit,       // ends during the call
+  busy,       // computes word 0 ns
+  gate,       // waits on "event", answers the bits
+  echo,       // message: returns it, and copies of its capabilities
+  give,       // answers word 0, and moves what it was given (kept) last back
+  keep,       // message: keeps its first capability; answers whether it is one to a Notification that it can signal
+  twice,      // RETURNs twice, the second time the same id; the result of that is in word 1 of the next `report`
+  forged,     // RETURNs ids that it was not given first; report word 2: how many were refused with invalidCap
+  bad_return, // RETURNs with a range outside its arena, then with a capability that it has not; report word 3: refusals
+  report,     // answers four words of what is above; word 0: answers whose caller had gone
+  large,      // a message of word 0 words
+  caller,     // answers the caller's number, and in word 1 whether the call came by registers
+  nested,     // makes a ring CALL of "next", method word 0, word 1; answers its result_code
+  give_service, // answers a client of "next" as its result capability
 };
 
 // How a client tells what it got.

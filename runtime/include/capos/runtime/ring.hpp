@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// The thread's ring and arena, used one call at a time: message in, message out.
+// The thread's ring and arena: one call at a time, or many operations at once.
 //
-// The arena is divided: parameters in the first half, transfer descriptors behind them, results in the second half.
-// A result stays valid until the next message call of the thread. Each thread has its own.
+// One at a time: call() puts a message in, waits, and gives the message that came out; what other operations complete
+// meanwhile is kept for reap(). Of the arena it uses the first part, up to limit_calls(): parameters in its first half,
+// transfer descriptors behind them, results in its second half. A result stays valid until the next call.
+// Many at once: submit() entries with user_data of their own and pieces of the arena of their own, enter(), reap().
+// Each thread has its own. Costs: submit and reap a copy of an entry each; enter a system call.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 
 #include "capos/abi/ring.hpp"
@@ -21,17 +25,18 @@ class Transfers {
  public:
   explicit Transfers(abi::TransferDescriptor* descriptors) noexcept : descriptors_(descriptors) {}
   // The receiver gets a copy. More than abi::kMaxTransfers are dropped: the index then names none.
-  std::uint32_t add(abi::CapId cap) noexcept {
-    if (count_ < abi::kMaxTransfers) {
-      descriptors_[count_] = {cap.raw, static_cast<std::uint32_t>(abi::Transfer::copy), 0};
-    }
-    return count_++;
-  }
+  std::uint32_t add(abi::CapId cap) noexcept { return add(cap, abi::Transfer::copy); }
+  // The receiver gets it, the sender has it no more. (Kernel objects take copies only.)
+  std::uint32_t move(abi::CapId cap) noexcept { return add(cap, abi::Transfer::move); }
   [[nodiscard]] std::uint32_t count() const noexcept {
     return count_ < abi::kMaxTransfers ? count_ : static_cast<std::uint32_t>(abi::kMaxTransfers);
   }
 
  private:
+  std::uint32_t add(abi::CapId cap, abi::Transfer transfer) noexcept {
+    if (count_ < abi::kMaxTransfers) descriptors_[count_] = {cap.raw, static_cast<std::uint32_t>(transfer), 0};
+    return count_++;
+  }
   abi::TransferDescriptor* descriptors_;
   std::uint32_t count_ = 0;
 };
@@ -44,29 +49,76 @@ struct RawReply {
 
 class CallRing {
  public:
+  static constexpr std::uint64_t kNoLimit = ~std::uint64_t{0};
+  // The user_data of call() and release(); not for others.
+  static constexpr std::uint64_t kOwnData = ~std::uint64_t{0};
+
   // `address` as given to _start.
   void attach(std::uint64_t address) noexcept { ring_ = reinterpret_cast<abi::Ring*>(address); }
 
+  // --- one at a time
   [[nodiscard]] std::span<wire::Word> params_area() noexcept {
-    return {reinterpret_cast<wire::Word*>(arena()), kTransfersOffset / sizeof(wire::Word)};
+    return {reinterpret_cast<wire::Word*>(arena()), transfers_offset() / sizeof(wire::Word)};
   }
   [[nodiscard]] Transfers transfers() noexcept {
-    return Transfers(reinterpret_cast<abi::TransferDescriptor*>(arena() + kTransfersOffset));
+    return Transfers(reinterpret_cast<abi::TransferDescriptor*>(arena() + transfers_offset()));
   }
   // Submits one CALL and waits for its completion.
   [[nodiscard]] Result<RawReply> call(abi::CapId cap, std::uint64_t interface_id, std::uint16_t method,
                                       std::uint32_t params_words, std::uint32_t transfers) noexcept;
   // Gives a capability back.
   Result<void> release(abi::CapId cap) noexcept;
+  // call() keeps to the arena's first `bytes` from now on: a multiple of 16, at least 4096.
+  void limit_calls(std::uint32_t bytes) noexcept { calls_bytes_ = bytes; }
+
+  // --- many at once
+  [[nodiscard]] std::byte* arena() noexcept { return reinterpret_cast<std::byte*>(ring_) + abi::kArenaOffset; }
+  // False if the queue is full: enter() makes room, unless an entry at its head must wait.
+  [[nodiscard]] bool submit(const abi::CapSqe& entry) noexcept {
+    abi::RingHeader& header = ring_->header;
+    const std::uint32_t tail = header.sq_tail;
+    if (tail - __atomic_load_n(&header.sq_head, __ATOMIC_ACQUIRE) >= abi::kSubmissionEntries) return false;
+    ring_->sq[tail % abi::kSubmissionEntries] = entry;
+    __atomic_store_n(&header.sq_tail, tail + 1, __ATOMIC_RELEASE);
+    return true;
+  }
+  // Hands what was submitted to the kernel and waits until reap() has at least `wanted` completions, or `timeout_ns` are
+  // over. Calls on endpoints are made while this waits. The number of completions there are.
+  std::uint32_t enter(std::uint32_t wanted, std::uint64_t timeout_ns) noexcept;
+  // The oldest completion that has not been taken.
+  [[nodiscard]] std::optional<abi::CapCqe> reap() noexcept {
+    if (kept_count_ != 0) [[unlikely]] return take_kept();
+    return take();
+  }
+  // Waits for the completion of the operation with that user_data; others are kept for reap().
+  [[nodiscard]] abi::CapCqe await(std::uint64_t user_data) noexcept { return await(user_data, user_data); }
+  // The same, for one of two.
+  [[nodiscard]] abi::CapCqe await(std::uint64_t user_data, std::uint64_t or_this) noexcept;
 
  private:
-  static constexpr std::uint32_t kResultsOffset = abi::kArenaBytes / 2;
-  static constexpr std::uint32_t kTransfersOffset =
-      kResultsOffset - abi::kMaxTransfers * static_cast<std::uint32_t>(sizeof(abi::TransferDescriptor));
+  // Every operation there can be, and a full queue besides.
+  static constexpr std::uint32_t kKept = abi::kRingOperations + abi::kCompletionEntries;
 
-  [[nodiscard]] std::byte* arena() noexcept { return reinterpret_cast<std::byte*>(ring_) + abi::kArenaOffset; }
-  [[nodiscard]] abi::CapCqe submit(const abi::CapSqe& entry) noexcept;
+  [[nodiscard]] std::uint32_t results_offset() const noexcept { return calls_bytes_ / 2; }
+  [[nodiscard]] std::uint32_t transfers_offset() const noexcept {
+    return results_offset() - abi::kMaxTransfers * static_cast<std::uint32_t>(sizeof(abi::TransferDescriptor));
+  }
+  [[nodiscard]] std::optional<abi::CapCqe> take() noexcept {
+    abi::RingHeader& header = ring_->header;
+    const std::uint32_t head = header.cq_head;
+    if (__atomic_load_n(&header.cq_tail, __ATOMIC_ACQUIRE) == head) return std::nullopt;
+    const abi::CapCqe completion = ring_->cq[head % abi::kCompletionEntries];
+    __atomic_store_n(&header.cq_head, head + 1, __ATOMIC_RELEASE);
+    return completion;
+  }
+  [[nodiscard]] abi::CapCqe take_kept() noexcept;
+  void keep(const abi::CapCqe& completion) noexcept;
+  [[nodiscard]] abi::CapCqe perform(const abi::CapSqe& entry) noexcept;
+
   abi::Ring* ring_ = nullptr;
+  std::uint32_t calls_bytes_ = abi::kArenaBytes;
+  std::uint32_t kept_first_ = 0, kept_count_ = 0;
+  abi::CapCqe kept_[kKept] = {};
 };
 
 // The calling thread's. One load and a branch while the program has one thread, one load more afterwards.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A server's loop on an endpoint: receive a call, answer it, on the callers' time.
+// A server's loop on an endpoint: receive a call, answer it, on the callers' time. serve() takes calls by registers,
+// serve_messages() takes both kinds, messages with capabilities included, through the thread's ring.
 //
 //   struct Echo { using Outcome = ServerOutcome; static Outcome unimplemented(); static Outcome wrong_path();
 //                 Outcome echo(CallInfo&, const schema::Echo::Echo::Params::Value&, schema::Echo::Echo::Results::Value&); };
@@ -35,6 +36,10 @@ struct Served {
 
 struct CallInfo {
   std::uint64_t caller = 0;  // number of the calling program; not an authority
+  // Of serve_messages: the capabilities that came with the call, by the index that its message says; they are the
+  // server's now, to keep or to release. And those that go with the results.
+  std::span<const abi::ResultCap> caps{};
+  Transfers* transfers = nullptr;
 };
 
 // Serves until the endpoint is gone; returns why.
@@ -54,6 +59,67 @@ CallError serve(Capability<schema::Endpoint> endpoint, Impl& impl) noexcept {
     const std::uint64_t exception = outcome.failed ? static_cast<std::uint64_t>(outcome.type) + 1 : 0;
     registers.operation = static_cast<std::uint64_t>(abi::SystemCall::reply_receive) | exception << 16;
     registers.interface_id = outcome.detail;
+  }
+}
+
+// The thread's ring as the place where calls arrive and answers leave. It takes the arena's second half; message calls
+// of the thread keep to the first from then on.
+class MessageServer {
+ public:
+  MessageServer(CallRing& ring, abi::CapId endpoint) noexcept;
+
+  struct Received {
+    abi::ReceivedCall head;
+    std::uint64_t answer = 0;
+    std::span<const wire::Word> words;
+    std::span<const abi::ResultCap> caps;
+  };
+  // Waits for the next call; the one before must have been answered, or will not be. The error ends the service.
+  [[nodiscard]] Result<Received> next() noexcept;
+  // Where the results are built, and what travels with them.
+  [[nodiscard]] std::span<wire::Word> results_area() noexcept;
+  [[nodiscard]] Transfers transfers() noexcept;
+  // The answer leaves with the next wait. A call whose caller has gone is over anyway; one whose answer the kernel refuses,
+  // for a capability that cannot travel, ends as `failed`.
+  void answer(std::uint64_t answer, std::size_t words, std::uint32_t transfers) noexcept;
+  void refuse(std::uint64_t answer, schema::ExceptionType type, std::uint16_t detail, std::string_view text = {}) noexcept;
+
+ private:
+  static constexpr std::uint32_t kArea = abi::kArenaBytes / 4 / 16 * 16;
+  static constexpr std::uint32_t kReceived = 2 * kArea, kResults = 3 * kArea;
+  static constexpr std::uint32_t kTransfersBytes = abi::kMaxTransfers * static_cast<std::uint32_t>(sizeof(abi::TransferDescriptor));
+  static constexpr std::uint64_t kReceiveData = CallRing::kOwnData - 1, kReturnData = CallRing::kOwnData - 2;
+
+  void return_call(std::uint64_t answer, std::uint8_t flags, std::size_t words, std::uint32_t transfers) noexcept;
+  void listen() noexcept;
+  CallRing& ring_;
+  abi::CapId endpoint_;
+  bool listening_ = false;
+  std::uint64_t answered_ = 0;
+};
+
+// Serves until the endpoint is gone; returns why. Impl as for serve(); its message methods find capabilities in CallInfo.
+template <typename Interface, typename Impl>
+CallError serve_messages(Capability<schema::Endpoint> endpoint, Impl& impl) noexcept {
+  MessageServer server(call_ring(), endpoint.cap());
+  for (;;) {
+    const auto received = server.next();
+    if (!received.has_value()) return received.error();
+    Transfers transfers = server.transfers();
+    CallInfo info{received->head.caller, received->caps, &transfers};
+    wire::MessageReader params(received->words);
+    wire::MessageBuilder results(server.results_area());
+    const ServerOutcome outcome =
+        Interface::dispatch_message(impl, info, received->head.interface_id, received->head.method,
+                                    params.root_pointer().get_struct(), results);
+    if (outcome.failed) {
+      server.refuse(received->answer, outcome.type, outcome.detail);
+    } else if (params.error() != wire::Error::none || results.error() != wire::Error::none) {
+      server.refuse(received->answer, params.error() != wire::Error::none ? schema::ExceptionType::invalid_argument
+                                                                          : schema::ExceptionType::overloaded, 0);
+    } else {
+      server.answer(received->answer, results.words().size(), transfers.count());
+    }
   }
 }
 

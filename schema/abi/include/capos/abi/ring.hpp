@@ -16,12 +16,36 @@ inline constexpr std::uint32_t kCompletionEntries = 32;
 inline constexpr std::uint32_t kRingMagic = 0x474e4952;  // "RING"
 inline constexpr std::size_t kArenaPages = 15;  // with the ring: one block of 16
 inline constexpr std::size_t kArenaBytes = kArenaPages * 4096;
+// Operations of one ring that have begun and not ended, answers kept included. An entry beyond stays in the queue.
+inline constexpr std::uint32_t kRingOperations = 48;
 
+// What an entry asks for. Fields that an operation does not name must be zero where it says so, else they are ignored.
+// Operations that wait (marked *) are under way once cap_enter has taken their entry; each ends in one completion.
 enum class RingOperation : std::uint8_t {
   nop = 0,
-  call = 1,     // A typed call: message in, message out.
-  release = 2,  // Gives a capability back.
+  call = 1,         // A typed call: message in, message out. * if `cap` is a client of an endpoint.
+  release = 2,      // Gives the capability `cap` back.
+  receive = 3,      // * Takes a call from the Endpoint `cap` into the results area (ReceivedCall).
+  return_call = 4,  // Answers the call `cap` (the `value` of its receive's completion) with the parameters' message,
+                    // or, with kSqeException, with the CapException that they hold.
+  finish = 5,       // Ends the call whose user_data is `cap`, or gives up the answer that is kept of it.
+  timeout = 8,      // * Until the time `cap`, in ns of the monotonic clock. `value`: when it was.
+  notify = 9,       // * Until the Notification `cap` has bits; takes them: `value`.
+  cancel = 10,      // Ends the operation whose user_data is `cap`: it completes with `cancelled`.
+  post = 11,        // A completion of the program's own: `cap` as value, params_size and transfers_count as its sizes.
 };
+
+inline constexpr std::uint8_t kSqeLink = 1;        // the next entry starts once this one has succeeded; if it has not, the
+                                                   // rest of the chain completes with `cancelled`
+inline constexpr std::uint8_t kSqeDrain = 2;       // starts when all before it have completed; not inside a chain
+inline constexpr std::uint8_t kSqeMultishot = 4;   // receive, notify: goes on after a completion that has kCqeMore
+inline constexpr std::uint8_t kSqeAnswer = 8;      // call: its result capabilities can be called before they have come, and
+                                                   // are remembered until `finish`
+inline constexpr std::uint8_t kSqePipelined = 16;  // call: `cap` is the user_data of an earlier call with kSqeAnswer,
+                                                   // pipeline_field the index of its result capability that is called
+inline constexpr std::uint8_t kSqeException = 32;  // return_call
+inline constexpr std::uint8_t kSqeQuiet = 64;      // no completion if it succeeds
+inline constexpr std::uint32_t kAnswerCaps = 4;    // result capabilities that are remembered
 
 // What a message carries besides words: capabilities, by descriptor.
 enum class Transfer : std::uint32_t { copy = 0, move = 1 };
@@ -32,13 +56,14 @@ struct TransferDescriptor {
 };
 static_assert(sizeof(TransferDescriptor) == 16);
 
-// Offsets and sizes are bytes within the arena, multiples of 8.
+// Offsets and sizes are bytes within the arena, multiples of 8. What they name is read or written while the operation is
+// under way: the program leaves it alone until the completion.
 struct CapSqe {
   std::uint8_t operation;       // RingOperation
-  std::uint8_t flags;           // none yet; must be 0
+  std::uint8_t flags;           // kSqe...
   std::uint16_t method;
-  std::uint32_t reserved;
-  std::uint64_t cap;            // CapId
+  std::uint32_t pipeline_field; // with kSqePipelined; else 0
+  std::uint64_t cap;            // CapId, or as the operation says
   std::uint64_t interface_id;
   std::uint64_t user_data;
   std::uint32_t params_offset;  // the message, one segment without framing
@@ -47,7 +72,7 @@ struct CapSqe {
   std::uint32_t results_capacity;
   std::uint32_t transfers_offset;  // TransferDescriptor array: the message's capability list
   std::uint32_t transfers_count;   // at most kMaxTransfers
-  std::uint64_t deadline_ns;    // freshness: not started after this time; 0: no limit
+  std::uint64_t deadline_ns;    // freshness of a call: not started after this time; 0: no limit
 };
 static_assert(sizeof(CapSqe) == 64);
 inline constexpr std::uint32_t kMaxTransfers = 64;
@@ -59,15 +84,25 @@ struct ResultCap {
 };
 static_assert(sizeof(ResultCap) == 16);
 
+// What a receive puts into its results area: this, the message, its capabilities as ResultCap records.
+struct ReceivedCall {
+  std::uint64_t interface_id;
+  std::uint16_t method;
+  std::uint16_t registers;      // 1: made by registers; the answer is data of at most kRegisterWords words
+  std::uint32_t caller;         // number of the calling program; not an authority
+};
+static_assert(sizeof(ReceivedCall) == 16);
+
 struct CapCqe {
   std::uint64_t user_data;
   std::int32_t result;          // 0 or a negated TransportError
-  std::uint32_t flags;          // for -exception: ExceptionType | detail << 16
-  std::uint32_t results_size;   // bytes of the result message
+  std::uint32_t flags;          // -exception, -truncated: ExceptionType | detail << 16; 0: kCqeMore, or nothing
+  std::uint32_t results_size;   // bytes of the result message; of an exception, of its CapException
   std::uint32_t caps_count;     // ResultCap records after it
-  std::uint64_t reserved;
+  std::uint64_t value;          // receive: the call's id, good for one return_call; notify, timeout, post: see there
 };
 static_assert(sizeof(CapCqe) == 32);
+inline constexpr std::uint32_t kCqeMore = 1;  // the operation goes on
 
 struct alignas(64) RingHeader {
   std::uint32_t magic;

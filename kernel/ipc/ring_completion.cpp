@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+// How ring operations end: completions, chains, calls that waited for an answer.
+#include <algorithm>
+
+#include "core/account.hpp"
+#include "ipc/message_call.hpp"
+#include "ipc/ring_state.hpp"
+
+namespace capos::kernel {
+
+using schema::TransportError;
+
+namespace {
+
+template <typename T>
+T load_once(const T& shared) noexcept {
+  return __atomic_load_n(&shared, __ATOMIC_ACQUIRE);
+}
+
+abi::CapCqe completion_of(std::uint64_t user_data, TransportError error) noexcept {
+  abi::CapCqe completion{};
+  completion.user_data = user_data;
+  completion.result = -static_cast<std::int32_t>(error);
+  return completion;
+}
+
+}  // namespace
+
+// The kernel's own indices live in the page for the program to read; the program could spoil them, and with them only
+// its own ring: each is used modulo the queue's size.
+std::uint32_t RingState::available() const noexcept {
+  return std::min(load_once(ring_.header.cq_tail) - load_once(ring_.header.cq_head), abi::kCompletionEntries);
+}
+
+void RingState::write(const abi::CapCqe& completion) noexcept {
+  const std::uint32_t tail = load_once(ring_.header.cq_tail);
+  ring_.cq[tail % abi::kCompletionEntries] = completion;
+  __atomic_store_n(&ring_.header.cq_tail, tail + 1, __ATOMIC_RELEASE);
+}
+
+void RingState::give_back(Operation& operation) noexcept {
+  operation.object = {};
+  operation.state = OperationState::free;
+  free_.push_front(operation);
+}
+
+// The operation's completion goes out, or waits for room.
+void RingState::put_out(Operation& operation) noexcept {
+  const bool quiet = operation.has(abi::kSqeQuiet) && operation.completion.result == 0;
+  if (!quiet) {
+    if (room() == 0 || !overflow_.empty()) {
+      operation.state = OperationState::ended;
+      overflow_.push_back(operation);
+      return;
+    }
+    write(operation.completion);
+  }
+  out(operation);
+}
+
+// Its completion needs nothing more.
+void RingState::out(Operation& operation) noexcept {
+  if (operation.kind_of() == abi::RingOperation::call && operation.has(abi::kSqeAnswer)) {
+    operation.state = OperationState::answered;
+  } else {
+    give_back(operation);
+  }
+}
+
+void RingState::flush() noexcept {
+  for (std::uint32_t left = room(); left > 0 && !overflow_.empty(); --left) {
+    Operation& operation = *overflow_.pop_front();
+    write(operation.completion);
+    out(operation);
+  }
+}
+
+void RingState::follow_chain(Operation& operation, bool succeeded, Time) noexcept {
+  if (chain_tail_ == &operation) {
+    chain_tail_ = nullptr;
+    chain_broken_ = !succeeded;
+  }
+  Operation* next = std::exchange(operation.linked, nullptr);
+  if (next == nullptr) return;
+  if (succeeded) {
+    next->state = OperationState::ready;
+    ready_.push_back(*next);
+    return;
+  }
+  while (next != nullptr) {
+    Operation& cancelled = *next;
+    next = std::exchange(cancelled.linked, nullptr);
+    if (chain_tail_ == &cancelled) {
+      chain_tail_ = nullptr;
+      chain_broken_ = true;
+    }
+    --open_count_;
+    cancelled.completion = completion_of(cancelled.sqe.user_data, TransportError::cancelled);
+    put_out(cancelled);
+  }
+}
+
+// Calls that were made on the operation's answer: their turn has come, whatever it is.
+void RingState::follow_dependents(Operation& operation, Time) noexcept {
+  Operation* next = std::exchange(operation.dependents, nullptr);
+  while (next != nullptr) {
+    Operation& call = *next;
+    next = std::exchange(call.next_dependent, nullptr);
+    call.state = OperationState::ready;
+    call.called_off = call.called_off || !operation.has(abi::kSqeAnswer);  // finished meanwhile
+    ready_.push_back(call);
+  }
+}
+
+void RingState::end(Operation& operation, abi::CapCqe completion, Time now) noexcept {
+  completion.user_data = operation.sqe.user_data;
+  operation.completion = completion;
+  operation.called_off = false;
+  --open_count_;
+  retry_ = stalled_;
+  const bool succeeded = completion.result == 0;
+  operation.answer_caps_count = 0;
+  if (succeeded && operation.kind_of() == abi::RingOperation::call && operation.has(abi::kSqeAnswer)) {
+    remember_answer(operation);
+  }
+  follow_chain(operation, succeeded, now);
+  follow_dependents(operation, now);
+  put_out(operation);
+}
+
+void RingState::end(Operation& operation, const Outcome& outcome, Time now) noexcept {
+  abi::CapCqe completion{};
+  completion.result = outcome.status();
+  completion.flags = outcome.exception_word();
+  if (outcome.kind() == Outcome::Kind::exception && operation.kind_of() == abi::RingOperation::call) {
+    write_exception(operation, exception_of(outcome), completion);
+  }
+  end(operation, completion, now);
+}
+
+}  // namespace capos::kernel

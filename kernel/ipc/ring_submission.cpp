@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+// Taking entries from the submission queue: each is copied once, chained, and started.
+#include <algorithm>
+
+#include "ipc/ring_state.hpp"
+#include "process/process.hpp"
+
+namespace capos::kernel {
+
+using abi::RingOperation;
+using schema::TransportError;
+
+namespace {
+
+template <typename T>
+T load_once(const T& shared) noexcept {
+  return __atomic_load_n(&shared, __ATOMIC_ACQUIRE);
+}
+
+// Plain NOPs (operation, flags, method and pipeline_field all zero) from `head` on, up to `most`: how many there were.
+std::uint32_t answer_nops(abi::Ring& ring, std::uint32_t head, std::uint32_t most) noexcept {
+  const std::uint32_t tail = load_once(ring.header.cq_tail);
+  std::uint32_t done = 0;
+  for (; done < most; ++done) {
+    const abi::CapSqe& shared = ring.sq[(head + done) % abi::kSubmissionEntries];
+    if (load_once(reinterpret_cast<const std::uint64_t&>(shared)) != 0) break;
+    ring.cq[(tail + done) % abi::kCompletionEntries] = {load_once(shared.user_data), 0, 0, 0, 0, 0};
+  }
+  if (done == 0) return 0;
+  __atomic_store_n(&ring.header.cq_tail, tail + done, __ATOMIC_RELEASE);
+  __atomic_store_n(&ring.header.sq_head, head + done, __ATOMIC_RELEASE);
+  return done;
+}
+
+// The flags that an operation knows.
+std::uint8_t known_flags(RingOperation operation) noexcept {
+  constexpr std::uint8_t kAll = abi::kSqeLink | abi::kSqeDrain | abi::kSqeQuiet;
+  switch (operation) {
+    case RingOperation::call: return kAll | abi::kSqeAnswer | abi::kSqePipelined;
+    case RingOperation::return_call: return kAll | abi::kSqeException;
+    case RingOperation::receive:
+    case RingOperation::notify: return kAll | abi::kSqeMultishot;
+    default: return kAll;
+  }
+}
+
+}  // namespace
+
+// At most kSubmissionEntries. Stops, and notes that it did, where an entry must wait for room, for an operation, or for
+// all that came before it.
+void RingState::take_submissions(Cpu& cpu, Time now) noexcept {
+  auto& header = ring_.header;
+  std::uint32_t head = load_once(header.sq_head);
+  const std::uint32_t submitted = std::min(load_once(header.sq_tail) - head, abi::kSubmissionEntries);
+  stalled_ = retry_ = false;
+  for (std::uint32_t taken = 0; taken < submitted; ++taken) {
+    if (chain_tail_ == nullptr && !chain_broken_) {
+      const std::uint32_t nops = answer_nops(ring_, head, std::min(submitted - taken, room()));
+      head += nops;
+      taken += nops;
+      if (taken == submitted) return;
+    }
+    Operation* const operation = free_.front();
+    if (operation == nullptr || room() == 0) {
+      stalled_ = true;
+      return;
+    }
+    operation->sqe = ring_.sq[head % abi::kSubmissionEntries];  // copied once
+    // Inside a chain it is refused, when its turn comes.
+    const bool waits = operation->has(abi::kSqeDrain) && chain_tail_ == nullptr && !chain_broken_;
+    if (waits && open_count_ > 0) {
+      stalled_ = true;
+      return;
+    }
+    (void)free_.pop_front();
+    __atomic_store_n(&header.sq_head, ++head, __ATOMIC_RELEASE);
+    accept(cpu, *operation, now);
+    if (!alive()) return;
+    start_ready(cpu, now);
+    if (!alive()) return;
+  }
+}
+
+void RingState::accept(Cpu& cpu, Operation& operation, Time now) noexcept {
+  operation.linked = operation.dependents = operation.next_dependent = operation.dependency = nullptr;
+  operation.called_off = false;
+  ++open_count_;
+  Operation* const before = chain_tail_;
+  const bool cancelled = std::exchange(chain_broken_, false);
+  chain_tail_ = operation.has(abi::kSqeLink) ? &operation : nullptr;
+  if (before != nullptr) {
+    before->linked = &operation;
+    operation.state = OperationState::held;
+    if (operation.has(abi::kSqeDrain)) operation.sqe.operation = 0xff;  // no operation: refused in its turn
+    return;
+  }
+  if (cancelled) return end(operation, Outcome::transport(TransportError::cancelled), now);
+  start(cpu, operation, now);
+}
+
+// What chains and answers have set free since. Each was an entry: at most kRingOperations.
+void RingState::start_ready(Cpu& cpu, Time now) noexcept {
+  while (Operation* const operation = ready_.pop_front()) {
+    start(cpu, *operation, now);
+    if (!alive()) return;
+  }
+}
+
+void RingState::start(Cpu& cpu, Operation& operation, Time now) noexcept {
+  operation.state = OperationState::open;
+  const abi::CapSqe& sqe = operation.sqe;
+  if (operation.called_off) return end(operation, Outcome::transport(TransportError::cancelled), now);
+  const RingOperation kind = operation.kind_of();
+  const bool pipelined = (sqe.flags & abi::kSqePipelined) != 0;
+  if ((sqe.flags & ~known_flags(kind)) != 0 || (sqe.pipeline_field != 0 && !pipelined)) {
+    return end(operation, Outcome::transport(TransportError::invalid_operation), now);
+  }
+  switch (kind) {
+    case RingOperation::nop: return end(operation, Outcome::done(), now);
+    case RingOperation::call: return start_call(cpu, operation, now);
+    case RingOperation::release:
+      must_schedule_ = true;  // what goes with its last capability may set others free
+      return end(operation, thread.process.capabilities().remove(abi::CapId{sqe.cap})
+                                ? Outcome::done()
+                                : Outcome::transport(TransportError::invalid_cap), now);
+    case RingOperation::receive: return start_receive(cpu, operation, now);
+    case RingOperation::return_call: return start_return(cpu, operation, now);
+    case RingOperation::finish: return start_finish(operation, now);
+    case RingOperation::timeout: return start_timeout(operation, now);
+    case RingOperation::notify: return start_notify(operation, now);
+    case RingOperation::cancel: return start_cancel(operation, now);
+    case RingOperation::post: {
+      abi::CapCqe completion{};
+      completion.value = sqe.cap;
+      completion.results_size = sqe.params_size;
+      completion.caps_count = sqe.transfers_count;
+      return end(operation, completion, now);
+    }
+  }
+  end(operation, Outcome::transport(TransportError::invalid_operation), now);
+}
+
+}  // namespace capos::kernel
