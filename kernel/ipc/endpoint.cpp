@@ -126,8 +126,7 @@ void Endpoint::call(Cpu& cpu, Thread& caller, Time now) noexcept {
     switch_directly(cpu, *server);
   }
   caller.state = ThreadState::await_server;
-  caller.direct_call.queued_at = this;
-  calls_.push_back(caller.direct_call);
+  enqueue(caller.direct_call);
   block(cpu, caller.account, now);
   leave(cpu, now);
 }
@@ -137,8 +136,7 @@ bool Endpoint::take_fault(Cpu& cpu, Call& call, Time now) noexcept {
   if (Thread* const server = servers_.pop_front(); server != nullptr) {
     deliver_fault(cpu, call, *server, now);
   } else {
-    call.queued_at = this;
-    calls_.push_back(call);
+    enqueue(call);
   }
   return true;
 }
@@ -156,8 +154,7 @@ Outcome Endpoint::start(Cpu& cpu, Call& call, Time now, Thread*& server) noexcep
     if (outcome.kind() != Outcome::Kind::done) servers_.push_front(*server);
     return outcome;
   }
-  call.queued_at = this;
-  calls_.push_back(call);
+  enqueue(call);
   block(cpu, call.caller.account, now);
   return Outcome::done();
 }
@@ -172,8 +169,8 @@ Outcome Endpoint::serve_by_ring(Cpu& cpu, Thread& server, Time now) noexcept {
 // Gives the server, which waits, the call that is next, its account ready; false if there is none. Refuses those that it
 // cannot take, one after the other.
 bool Endpoint::take_next(Cpu& cpu, Thread& server, Time now) noexcept {
-  while (Call* const next = calls_.pop_front()) {
-    next->queued_at = nullptr;
+  while (Call* const next = calls_.front()) {
+    forget_call(*next);  // the server holds the endpoint
     if (next->kind != CallKind::fault) make_ready(cpu, next->caller.account, now);
     const Outcome outcome = deliver(cpu, *next, server, now);
     if (outcome.kind() == Outcome::Kind::done) return true;
@@ -250,8 +247,8 @@ void Endpoint::server_left(Thread& server, Time now) noexcept {
   if (static_cast<ListHook<EndpointTag>&>(server).linked()) List<Thread, EndpointTag>::erase(server);
   closed_ = --servers_count_ == 0;
   if (!closed_) return;
-  while (Call* const waiting = calls_.pop_front()) {
-    waiting->queued_at = nullptr;
+  while (Call* const waiting = calls_.front()) {
+    forget_call(*waiting);  // the server still holds the endpoint
     if (waiting->kind == CallKind::fault) {
       doom(Cpu::current(), waiting->caller);
       continue;
@@ -260,9 +257,17 @@ void Endpoint::server_left(Thread& server, Time now) noexcept {
   }
 }
 
+// A call that queues holds the endpoint: another thread of its program may give up the last capability meanwhile.
+void Endpoint::enqueue(Call& call) noexcept {
+  acquire();
+  call.queued_at = this;
+  calls_.push_back(call);
+}
+
 void Endpoint::forget_call(Call& call) noexcept {
   List<Call, CallTag>::erase(call);
   call.queued_at = nullptr;
+  release();  // last of all: this may have been the last hold
 }
 
 void hand_on(Cpu& cpu, Account account, Thread& server, Time now) noexcept {

@@ -49,11 +49,12 @@ class Endpoint final : public TypedObject<Endpoint, schema::Endpoint> {
   // The server's thread dies or serves another endpoint; after the last one, all who queue get `disconnected`,
   // and those whose fault is queued are doomed.
   void server_left(Thread& server, Time now) noexcept;
-  // A queued call is called off.
+  // A queued call leaves the queue. The endpoint may be gone afterwards, unless the caller of this holds it.
   void forget_call(Call& call) noexcept;
 
  private:
   void destroy() noexcept override;
+  void enqueue(Call& call) noexcept;
   [[nodiscard]] bool budget_suffices(Thread& caller, Time now) const noexcept;
   // Hands the caller's account and parameters to the server. Done, or why nothing happened.
   [[nodiscard]] Outcome deliver(Cpu& cpu, Call& call, Thread& server, Time now) noexcept;

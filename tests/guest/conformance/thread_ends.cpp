@@ -187,6 +187,23 @@ void waiting_for_what_is_gone(Guest& guest) noexcept {
   CHECK(is_end(worker->join(), ExitReason::killed, 0));
 }
 
+// The same for a call that queues: the endpoint stays until the call is gone, and no longer.
+void queued_where_nobody_serves(Guest& guest) noexcept {
+  const auto work = [&] {
+    auto service = make_service(guest);
+    Stage stage{.guest = &guest, .service = service.client.cap()};
+    auto worker = Thread::start(guest.runtime, call_gate, &stage);
+    if (!worker.has_value()) return guest.fail("thread", 0, "not started");
+    if (!comes_to(guest, *worker, ThreadActivity::waits_for_server)) return guest.fail("thread", 0, "not queued");
+    service = {};
+    guest.sleep(100 * kMicrosecond);
+    (void)worker->capability()->kill();
+    if (!is_end(worker->join(), ExitReason::killed, 0)) return guest.fail("thread", 0, "not killed");
+  };
+  work();
+  takes_nothing(guest, work);
+}
+
 void wait_for_process_that_is_gone(Guest& guest) noexcept {
   Stage stage{.guest = &guest};
   auto made = try_spawn(guest, {.role = Role::sleeper, .argument = 3});
@@ -328,6 +345,7 @@ constexpr Case kCases[] = {
     {"thread killed while calling and while queued", calling},
     {"thread killed while serving", serving},
     {"thread waits for a notification that is gone", waiting_for_what_is_gone},
+    {"thread queued at an endpoint that is gone", queued_where_nobody_serves},
     {"thread waits for a process whose handle is gone", wait_for_process_that_is_gone},
     {"thread wait errors", wait_errors},
     {"thread waits for itself", wait_for_itself},
