@@ -56,7 +56,7 @@ int sleep_beside(Thread::Function function) noexcept {
 
 // One serves what two others call, and sleeps over the first call.
 int be_in_every_state() noexcept {
-  for (const Thread::Function function : {stay_parked, stay_asleep, stay_busy, stay_waiting, stay_serving, stay_called, stay_called}) {
+  for (const Thread::Function function : {fail_all, stay_parked, stay_asleep, stay_busy, stay_waiting, stay_serving, stay_called, stay_called}) {
     auto worker = Thread::start(g_child->runtime, function, nullptr);
     if (!worker.has_value()) return 80;
     count_one();
@@ -104,6 +104,13 @@ int supervise_oneself() noexcept {
   return 85;
 }
 
+// On a leased CPU without slack.
+int try_both_kinds() noexcept {
+  const auto plain = Thread::start(g_child->runtime, stay_asleep, nullptr);
+  if (plain.has_value() || plain.error().kernel() != schema::KernelError::bad_cpu) return 86;
+  return Thread::start(g_child->runtime, stay_asleep, nullptr, {.passive = true}).has_value() ? 0 : 87;
+}
+
 int fill() noexcept {
   for (int made = 0;; ++made) {
     auto worker = Thread::start(g_child->runtime, stay_asleep, nullptr, {.stack_pages = 1});
@@ -139,6 +146,7 @@ int play_threads(const Child& child) noexcept {
     case ThreadPlay::every_state: return be_in_every_state();
     case ThreadPlay::fill: return fill();
     case ThreadPlay::self_supervised: return supervise_oneself();
+    case ThreadPlay::passive: return try_both_kinds();
     case ThreadPlay::park_many: return park_many();
     case ThreadPlay::bare_fs: return sleep_beside(drop_and_read_fs);
   }

@@ -293,6 +293,7 @@ void kill_full_process(Guest& guest) noexcept {
     for (std::uint16_t cpu = 0; cpu < guest.cpus; ++cpu) {
       Shared out(guest);
       auto service = make_service(guest);
+      const auto nobody = make_service(guest, 0, 0, schema::FaultHandler::kInterfaceId);
       const Notice event = make_notification(guest);
       const Grant grants[] = {{"out", out.cap()},
                               {"event", event.cap()},
@@ -302,8 +303,9 @@ void kill_full_process(Guest& guest) noexcept {
                           .argument = static_cast<std::uint32_t>(ThreadPlay::every_state),
                           .grants = grants,
                           .cpu = cpu,
-                          .pages = 512});
-      if (!out.reaches(0, 7)) return guest.fail("threads", 0, "not all there");
+                          .pages = 512,
+                          .supervisor = nobody.client.cap()});
+      if (!out.reaches(0, 8)) return guest.fail("threads", 0, "not all there");
       guest.sleep(1 * kMillisecond);
       child.kill();
       if (!child.ends(ExitReason::killed, 0)) return guest.fail("threads", 0, "not killed");

@@ -204,6 +204,31 @@ void periodic_thread(Guest& guest) noexcept {
   for (std::uint64_t i = 0; i < 5; ++i) CHECK(jobs.scheduled[i] == start + i * kMillisecond);
 }
 
+void killed_before_its_release(Guest& guest) noexcept {
+  Island island(guest, on_boot_cpu(guest));
+  CHECK(island.admitted());
+  Jobs jobs{.context = island.context(0)};
+  auto worker = Thread::start(guest.runtime, five_jobs, &jobs, {.context = island.context(0)});
+  CHECK(worker.has_value());
+  guest.sleep(300 * kMicrosecond);
+  CHECK(worker->capability()->kill().has_value());
+  const auto end = worker->join();
+  CHECK(end.has_value() && end->reason == schema::ExitReason::killed);
+  CHECK(island.activate() == 0);  // no thread waits any more
+}
+
+// No best effort where an island has the CPU to itself; a passive thread may be made there.
+void passive_on_a_leased_cpu(Guest& guest) noexcept {
+  if (guest.cpus < 2) return;
+  Island island(guest, honest(guest, kOneTask));
+  CHECK(island.admitted() && island.cpu() == 1);
+  Child child(guest, {.role = Role::threads,
+                      .argument = static_cast<std::uint32_t>(ThreadPlay::passive),
+                      .cpu = 1,
+                      .passive = true});
+  CHECK(child.exits(0));
+}
+
 // Each reads its own object again and again, the reply still in its arena when the other has run.
 struct Reading {
   Guest* guest;
@@ -315,6 +340,8 @@ constexpr Case kCases[] = {
     {"thread context of a retired island", context_of_a_retired_island},
     {"thread context bound once", context_bound_once},
     {"thread on a context", periodic_thread},
+    {"thread killed before its release", killed_before_its_release},
+    {"thread passive on a leased CPU", passive_on_a_leased_cpu},
     {"thread rings are apart", own_rings},
     {"thread FS bases are apart", fs_bases},
     {"thread without FS base", fs_base_of_a_bare_thread},

@@ -50,10 +50,11 @@ enum class ThreadPlay : std::uint8_t {
   main_leaves,     // its first thread ends with 3, its second 2 ms later with 9
   worker_exits,    // its second thread ends the process with 12
   worker_faults,   // its second thread has an invalid instruction
-  every_state,     // threads in every state; word 0 of "out" counts those that are there
+  every_state,     // threads in every state, one with a fault; word 0 of "out" counts those that are there
   fill,            // makes threads until refused: exits with 100 * KernelError + threads made
   bare_fs,         // beside a thread with an FS base, one without reads at FS:0
   self_supervised, // serves "serve" for its own second thread's fault, and faults over that
+  passive,         // tries a best-effort thread and a passive one; exits with 0 if only the second is allowed
   park_many,       // threads park at offset 0 of "space", counted in word 1 of "out"; exits with their number when one is
                    // refused as busy, otherwise stays
 };
