@@ -11,6 +11,7 @@
 #include "core/text.hpp"
 #include "islands/island.hpp"
 #include "objects/services.hpp"
+#include "objects/session.hpp"
 #include "process/spawner.hpp"
 
 namespace capos::kernel {
@@ -19,7 +20,6 @@ namespace {
 using schema::BootMilestone;
 using schema::EventKind;
 
-constexpr std::uint64_t kInitQuotaPages = 8192;
 constexpr std::uint32_t kInitNumber = 0xffff;  // its trace events; services count from 0
 
 // The boot pack, read in place: it is ours alone.
@@ -108,9 +108,10 @@ Process& make_init(schema::BootPack::Reader pack) noexcept {
       grant("frames", frame_allocator_service()), grant("objects", object_factory_service()),
       grant("bootPackage", boot_package_service()), grant("spawner", process_spawner_service()),
       grant("islands", island_authority_service()),
+      grant("sessions", session_authority_service()),
   };
   const SpawnRequest request{
-      .name = name, .image = image, .number = kInitNumber, .cpu = CpuId(0), .quota_pages = kInitQuotaPages};
+      .name = name, .image = image, .number = kInitNumber, .cpu = CpuId(0), .ledger = Ref<Ledger>::share(machine_ledger())};
   const auto process = build_process(request, grants);
   if (!process.has_value()) refuse_boot(schema::name_of(process.error()), "check the init program and the memory");
   (*process)->acquire();  // the kernel's own: init is for ever
@@ -151,6 +152,7 @@ void kernel_main(const BootInfo& boot) noexcept {
   start_other_cpus(pack.manifest().kernel_params().cpus(), boot.cpus);
   set_machine_overheads(overheads_of(pack.machine(), static_cast<std::uint16_t>(Cpu::count())));
   emit_milestones(boot, cpus_starting);
+  open_machine_ledger();
 
   Process& init = make_init(pack);
   if (message.error() != wire::Error::none) refuse_boot("the boot pack is malformed", "make it with ./capos");

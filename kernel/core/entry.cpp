@@ -50,7 +50,10 @@ using schema::TransportError;
   CapabilityEntry* const entry = thread.process.capabilities().find(abi::CapId{thread.user.cap()});
   if (entry == nullptr) answer(thread, TransportError::invalid_cap);
   if (!entry->permits(thread.user.interface_id())) [[unlikely]] answer_unimplemented(thread);
-  if (auto* const client = object_cast<ClientEndpoint>(entry->object())) client->endpoint().call(cpu, thread, now);
+  if (auto* const client = object_cast<ClientEndpoint>(entry->object())) {
+    thread.direct_call.disclosed = thread.process.disclosed(entry->disclosure());
+    client->endpoint().call(cpu, thread, now);
+  }
   call_object(cpu, thread, *entry->object(), now);
 }
 

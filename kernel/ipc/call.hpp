@@ -33,6 +33,7 @@ class Call : public ListHook<CallTag> {
   Thread& caller;
   Thread* server = nullptr;        // who works on it
   Endpoint* queued_at = nullptr;   // where it waits for a server
+  std::uint64_t disclosed = 0;     // what the server is told of who calls
   Priority priority_at_call{};     // the caller's context's, while the call is served
   const CallKind kind;
 };

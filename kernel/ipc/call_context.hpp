@@ -29,6 +29,10 @@ class CallContext {
   bool reschedule = false;  // set by a call after which another thread may have to run
 
   [[nodiscard]] Process& process() noexcept { return thread.process; }
+  // Whoever calls pays for what the call makes.
+  [[nodiscard]] Ledger& ledger() noexcept { return thread.process.ledger(); }
+  // How the caller holds the capability that it calls by message.
+  [[nodiscard]] const HoldEdge& edge() const noexcept { return edge_; }
 
   // The entry behind a capability pointer of the message; nullptr if it is null, out of range, stale or revoked.
   [[nodiscard]] CapabilityEntry* argument_entry(std::optional<std::uint32_t> index) noexcept {
@@ -43,9 +47,9 @@ class CallContext {
     return entry == nullptr || !entry->permits(interface_id) ? nullptr : object_cast<T>(entry->object());
   }
 
-  // A capability that the results carry: its index for the result message. It has the scopes of the capability that the
-  // call came by, or those given.
-  // Errors: out_of_capabilities, out_of_memory.
+  // A capability that the results carry: its index for the result message. It has the lease and the scopes of the
+  // capability that the call came by, or those given.
+  // Errors: out_of_capabilities, quota_exceeded, out_of_memory.
   [[nodiscard]] ResultOf<std::uint32_t, schema::KernelError> give(Ref<Object> object, std::uint64_t interface_id) noexcept {
     return give(std::move(object), interface_id, edge_);
   }
@@ -69,7 +73,7 @@ class CallContext {
  private:
   HoldEdge edge_{};  // of the capability that was called
   std::span<const abi::TransferDescriptor> transfers_;
-  std::array<abi::ResultCap, abi::kMaxTransfers> results_{};
+  std::array<abi::ResultCap, abi::kMaxTransfers> results_;  // those below the count; not cleared, for it is 1 KiB
   std::uint32_t results_count_ = 0;
 };
 

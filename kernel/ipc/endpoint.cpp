@@ -6,7 +6,7 @@
 #include "ipc/call_context.hpp"
 #include "ipc/fault_call.hpp"
 #include "ipc/message_call.hpp"
-#include "memory/object_heap.hpp"
+#include "resources/charged.hpp"
 
 namespace capos::kernel {
 
@@ -51,14 +51,14 @@ bool lower_again(Cpu& cpu, Call& call, Time now) noexcept {
 
 }  // namespace
 
-void Endpoint::destroy() noexcept { heap_delete(this); }
-void ClientEndpoint::destroy() noexcept { heap_delete(this); }
+void Endpoint::destroy() noexcept { delete_object(this); }
+void ClientEndpoint::destroy() noexcept { delete_object(this); }
 
 Outcome Endpoint::connect(CallContext& call, schema::Endpoint::Connect::Params::Reader,
                           schema::Endpoint::Connect::Results::Builder results) noexcept {
-  ClientEndpoint* const client = heap_new<ClientEndpoint>(*this);
-  if (client == nullptr) return Outcome::overloaded(KernelError::out_of_memory);
-  const auto index = call.give(Ref<Object>::adopt(client));
+  auto client = new_object<ClientEndpoint>(call.ledger(), *this);
+  if (!client.has_value()) return Outcome::overloaded(client.error());
+  const auto index = call.give(*std::move(client));
   if (!index.has_value()) return Outcome::overloaded(index.error());
   results.init_client().set_capability(*index);
   return Outcome::done();
@@ -77,8 +77,7 @@ Outcome Endpoint::deliver(Cpu& cpu, Call& call, Thread& server, Time now) noexce
   Thread& caller = call.caller;
   if (call.kind == CallKind::registers && server.state == ThreadState::await_call) [[likely]] {
     copy_words(caller.user, server.user);
-    server.user.set_result((caller.user.operation() & 0xffff'0000u) << 16, caller.process.number(),
-                           caller.user.interface_id());
+    server.user.set_result((caller.user.operation() & 0xffff'0000u) << 16, call.disclosed, caller.user.interface_id());
   } else {
     const Outcome outcome = hand_over_request(call, server, now);
     if (outcome.kind() != Outcome::Kind::done) return outcome;
@@ -106,7 +105,7 @@ void Endpoint::join(Thread& server, Time now) noexcept {
   }
   server.serving_hold = Ref<Object>::share(*this);
   server.serving = this;
-  ++servers_count_;
+  serving_.push_back(server);
   closed_ = false;
 }
 
@@ -245,10 +244,14 @@ void Endpoint::reply_receive(Cpu& cpu, Thread& server, Time now) noexcept {
 
 void Endpoint::server_left(Thread& server, Time now) noexcept {
   if (static_cast<ListHook<EndpointTag>&>(server).linked()) List<Thread, EndpointTag>::erase(server);
-  closed_ = --servers_count_ == 0;
-  if (!closed_) return;
+  List<Thread, ServingTag>::erase(server);
+  closed_ = serving_.empty();
+  if (closed_) disconnect_queue(now);
+}
+
+void Endpoint::disconnect_queue(Time now) noexcept {
   while (Call* const waiting = calls_.front()) {
-    forget_call(*waiting);  // the server still holds the endpoint
+    forget_call(*waiting);  // the server, or whoever revokes, still holds the endpoint
     if (waiting->kind == CallKind::fault) {
       doom(Cpu::current(), waiting->caller);
       continue;

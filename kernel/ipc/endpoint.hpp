@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Where a server's calls arrive: callers run their servers on their own time.
 //
-// Invariants: a call is queued or being served, and ends exactly once (reply, server's death, endpoint's death);
+// Invariants: a call is queued or being served, and ends exactly once (reply, server's death, endpoint's revocation);
 // while it is served its account belongs to the server's thread, unless its caller has stopped waiting for it
 // (ipc/ring_state.hpp). Servers and callers are on one CPU: that of whoever called or received first. A server waits in
 // reply_receive or, with a RECEIVE, in its ring. An endpoint is closed while the servers that it had are gone.
@@ -19,6 +19,7 @@ class Endpoint final : public TypedObject<Endpoint, schema::Endpoint> {
  public:
   static constexpr ObjectType kType = ObjectType::endpoint;
   using Interface = schema::Endpoint;
+  static constexpr schema::Resource kResource = schema::Resource::endpoints;
   Endpoint(std::uint64_t served, Duration minimum_budget, Priority ceiling) noexcept
       : TypedObject(kType), served_(served), minimum_budget_(minimum_budget), ceiling_(ceiling) {}
 
@@ -27,6 +28,8 @@ class Endpoint final : public TypedObject<Endpoint, schema::Endpoint> {
 
   Outcome connect(CallContext&, schema::Endpoint::Connect::Params::Reader,
                   schema::Endpoint::Connect::Results::Builder) noexcept;
+
+  Outcome revoke(CallContext&, const Interface::Revoke::Params::Value&, Interface::Revoke::Results::Value&) noexcept;
 
   // The calling thread's call; its words are in its registers. Does not return.
   [[noreturn]] void call(Cpu& cpu, Thread& caller, Time now) noexcept;
@@ -66,11 +69,16 @@ class Endpoint final : public TypedObject<Endpoint, schema::Endpoint> {
   [[nodiscard]] bool is_home(CpuId cpu) noexcept;
   void join(Thread& server, Time now) noexcept;
   [[nodiscard]] bool take_next(Cpu& cpu, Thread& server, Time now) noexcept;
+  // After a revocation, on its CPU: every call and every server gets `disconnected`. O(calls and servers).
+  void end_all(Cpu& cpu, Time now) noexcept;
+  static void end_here(void* subject) noexcept;
+  void disconnect_queue(Time now) noexcept;
 
   static constexpr std::uint16_t kNowhere = 0xffff;
   std::atomic<std::uint16_t> home_{kNowhere};
   bool closed_ = false;
-  std::uint32_t servers_count_ = 0;     // threads that serve here, busy ones included
+  List<Thread, ServingTag> serving_;    // threads that serve here, busy ones included
+  Mail revoke_mail_;
   List<Call, CallTag> calls_;           // waiting to be served
   List<Thread, EndpointTag> servers_;   // waiting for calls
 };

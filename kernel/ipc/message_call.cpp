@@ -114,7 +114,7 @@ Outcome hand_over_request(Call& call, Thread& server, Time now) noexcept {
     if (outcome.kind() != Outcome::Kind::done) return outcome;
     if (sqe.transfers_count != 0) return Outcome::unimplemented();
     for (unsigned i = 0; i < abi::kRegisterWords; ++i) server.user.words()[i] = words[i];
-    server.user.set_result(std::uint64_t{sqe.method} << 32, caller.process.number(), sqe.interface_id);
+    server.user.set_result(std::uint64_t{sqe.method} << 32, call.disclosed, sqe.interface_id);
     return Outcome::done();
   }
   RingState& ring = *server.ring_state;
@@ -122,7 +122,7 @@ Outcome hand_over_request(Call& call, Thread& server, Time now) noexcept {
   const ArenaRange area = results_of(receive.sqe);
   std::byte* const to = ring.arena() + area.offset;
   abi::ReceivedCall header{};
-  header.caller = caller.process.number();
+  header.caller = static_cast<std::uint32_t>(call.disclosed);
   std::uint32_t bytes = 0, caps = 0;
   if (message == nullptr) {
     std::uint64_t words[1 + abi::kRegisterWords];

@@ -4,11 +4,11 @@
 #include "core/wake.hpp"
 #include "ipc/call_context.hpp"
 #include "ipc/ring_state.hpp"
-#include "memory/object_heap.hpp"
+#include "resources/charged.hpp"
 
 namespace capos::kernel {
 
-void Notification::destroy() noexcept { heap_delete(this); }
+void Notification::destroy() noexcept { delete_object(this); }
 
 bool Notification::set(std::uint64_t bits) noexcept {
   if (bits == 0) return false;

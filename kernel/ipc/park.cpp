@@ -5,7 +5,7 @@
 #include "core/timeouts.hpp"
 #include "core/wake.hpp"
 #include "ipc/call_context.hpp"
-#include "memory/object_heap.hpp"
+#include "resources/charged.hpp"
 
 namespace capos::kernel {
 namespace {
@@ -103,9 +103,9 @@ class ParkSpaceService final : public SingletonObject<ParkSpaceService, schema::
     MemoryObject* const memory = call.argument<MemoryObject>(params.memory());
     if (memory == nullptr) return Outcome::invalid(KernelError::bad_capability);
     if (!memory->is_ram()) return Outcome::failed(KernelError::bad_state);
-    auto* const space = heap_new<SharedParkSpaceObject>(*memory);
-    if (space == nullptr) return Outcome::overloaded(KernelError::out_of_memory);
-    const auto index = call.give(Ref<Object>::adopt(space));
+    auto space = new_object<SharedParkSpaceObject>(call.ledger(), *memory);
+    if (!space.has_value()) return Outcome::overloaded(space.error());
+    const auto index = call.give(*std::move(space));
     if (!index.has_value()) return Outcome::overloaded(index.error());
     results.set_space(*index);
     return Outcome::done();
@@ -133,7 +133,7 @@ bool leave_park(Thread& thread) noexcept {
   return true;
 }
 
-void SharedParkSpaceObject::destroy() noexcept { heap_delete(this); }
+void SharedParkSpaceObject::destroy() noexcept { delete_object(this); }
 
 Outcome SharedParkSpaceObject::park(CallContext& call, const Interface::Park::Params::Value& params,
                                     Interface::Park::Results::Value&) noexcept {

@@ -30,9 +30,9 @@ RingState::RingState(Thread& of, abi::Ring& ring) noexcept : thread(of), ring_(r
   }
 }
 
-RingState* RingState::create(Thread& thread, void* ring, PageSource& pages) noexcept {
+ResultOf<RingState*, schema::KernelError> RingState::create(Thread& thread, void* ring, PageSource& pages) noexcept {
   const FrameBlock block = pages.take(kOrder);
-  if (block.is_none()) return nullptr;
+  if (block.is_none()) return fail(pages.shortage(std::uint64_t{1} << kOrder));
   return ::new (hal::to_kernel(block.base)) RingState(thread, *static_cast<abi::Ring*>(ring));
 }
 

@@ -75,6 +75,7 @@ void RingState::start_call(Cpu& cpu, Operation& operation, Time now) noexcept {
   }
   if (auto* const client = object_cast<ClientEndpoint>(entry->object()); client != nullptr) {
     operation.object = Ref<Object>::share(client->endpoint());
+    operation.disclosed = thread.process.disclosed(entry->disclosure());
     operation.state = OperationState::pending;
     pending_.push_back(operation);
     return;

@@ -75,7 +75,9 @@ class Operation final : public Call, public sched::TimedNode, public ListHook<Op
 class RingState {
  public:
   // `ring`: the ring's page and arena in kernel memory, which lives as long as this. nullptr: out of memory.
-  [[nodiscard]] static RingState* create(Thread& thread, void* ring, PageSource& pages) noexcept;
+  // Errors: quota_exceeded, out_of_memory.
+  [[nodiscard]] static ResultOf<RingState*, schema::KernelError> create(Thread& thread, void* ring,
+                                                                        PageSource& pages) noexcept;
   // By its thread, once that is dead, and by whoever had an operation outside: the last one gives the memory back.
   static void release(RingState& state, PageSource& pages) noexcept;
 

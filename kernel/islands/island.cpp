@@ -6,7 +6,7 @@
 #include "core/text.hpp"
 #include "ipc/call_context.hpp"
 #include "islands/lease.hpp"
-#include "memory/object_heap.hpp"
+#include "resources/charged.hpp"
 
 namespace capos::kernel {
 namespace {
@@ -39,6 +39,16 @@ Line explain(const sched::Certificate& certificate, const sched::Refusal& refusa
     line.text(" ns, required ").decimal(static_cast<std::uint64_t>(refusal.required.ns())).text(" ns");
   }
   return line;
+}
+
+// What the tasks are promised, in millionths of a CPU, each rounded up.
+std::uint64_t bandwidth_of(const sched::Certificate& certificate) noexcept {
+  std::uint64_t sum = 0;
+  for (const sched::TaskClaim& claim : certificate.tasks) {
+    const auto period = static_cast<std::uint64_t>(claim.period.floor().ns());
+    sum += (static_cast<std::uint64_t>(claim.budget.ns()) * 1'000'000 + period - 1) / period;
+  }
+  return sum;
 }
 
 void arm_here(void* subject) noexcept {
@@ -94,7 +104,7 @@ class IslandAuthorityService final : public SingletonObject<IslandAuthorityServi
   static Outcome make_island(CallContext& call, const sched::Certificate& certificate, std::uint32_t index, bool slack,
                              schema::AdmitResult::Builder results) noexcept {
     if (certificate.tasks.size() + 1 > abi::kMaxTransfers) return Outcome::overloaded(KernelError::out_of_capabilities);
-    auto island = Island::create(certificate, index, slack, call.now);
+    auto island = Island::create(call.ledger(), certificate, index, slack, call.now);
     if (!island.has_value()) return Outcome::overloaded(island.error());
     Island& made = **island;
     const auto admitted = results.init_admitted();
@@ -118,16 +128,16 @@ constinit IslandAuthorityService g_authority;
 Object& island_authority_service() noexcept { return g_authority; }
 void set_machine_overheads(const sched::Overheads& overheads) noexcept { g_overheads = overheads; }
 
-ResultOf<Ref<Island>, KernelError> Island::create(const sched::Certificate& certificate, std::uint32_t index, bool slack,
+ResultOf<Ref<Island>, KernelError> Island::create(Ledger& payer, const sched::Certificate& certificate, std::uint32_t index, bool slack,
                                                   Time now) noexcept {
-  Island* const raw = heap_new<Island>(index, certificate.cpus);
-  if (raw == nullptr) return fail(KernelError::out_of_memory);
-  Ref<Island> island = Ref<Island>::adopt(raw);
+  const std::uint64_t bandwidth = bandwidth_of(certificate);
+  Ref<Island> island = TRY(new_object<Island>(payer, index, certificate.cpus));
+  if (!payer.charge(Resource::cpu_ppm, bandwidth)) return fail(KernelError::quota_exceeded);
+  island->bandwidth_ = bandwidth;
   for (const sched::TaskClaim& claim : certificate.tasks) {
-    SchedulingContext* const context = heap_new<SchedulingContext>();
-    if (context == nullptr) return fail(KernelError::out_of_memory);
+    Ref<SchedulingContext> context = TRY(new_object<SchedulingContext>(payer));
     context->source = index << 16 | island->count_;
-    island->contexts_[island->count_++] = Ref<SchedulingContext>::adopt(context);
+    island->contexts_[island->count_++] = context;
     if (!context->configure(parameters_of(claim, index), now).has_value()) return fail(KernelError::bad_certificate);
   }
   lease_cpus(certificate.cpus, slack);
@@ -142,11 +152,12 @@ void Island::end() noexcept {
     mail_to(*contexts_[task], contexts_[task]->remove_mail, remove_here);
   }
   if (leased_) release_cpus(cpus_);
+  payer()->give_back(Resource::cpu_ppm, bandwidth_);
 }
 
 void Island::destroy() noexcept {
   if (state_ != State::retired) end();
-  heap_delete(this);
+  delete_object(this);
 }
 
 Outcome Island::activate(CallContext& call, const Interface::Activate::Params::Value& params,

@@ -17,8 +17,9 @@ class Island final : public TypedObject<Island, schema::RealtimeIsland> {
   static constexpr ObjectType kType = ObjectType::island;
   using Interface = schema::RealtimeIsland;
 
-  // Takes the leases and makes the contexts. The certificate has been checked. Errors: out_of_memory.
-  [[nodiscard]] static ResultOf<Ref<Island>, schema::KernelError> create(const sched::Certificate& certificate,
+  // Takes the leases and makes the contexts, charged to `payer`. The certificate has been checked.
+  // Errors: quota_exceeded, out_of_memory.
+  [[nodiscard]] static ResultOf<Ref<Island>, schema::KernelError> create(Ledger& payer, const sched::Certificate& certificate,
                                                                          std::uint32_t index, bool slack,
                                                                          Time now) noexcept;
 
@@ -47,6 +48,7 @@ class Island final : public TypedObject<Island, schema::RealtimeIsland> {
   State state_ = State::admitted;
   unsigned count_ = 0;
   bool leased_ = false;
+  std::uint64_t bandwidth_ = 0;  // charged, until the end, in ppm
   std::array<Ref<SchedulingContext>, kMaxCertificateTasks> contexts_;
 };
 

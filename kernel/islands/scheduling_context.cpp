@@ -3,13 +3,13 @@
 
 #include "core/job_trace.hpp"
 #include "ipc/call_context.hpp"
-#include "memory/object_heap.hpp"
+#include "resources/charged.hpp"
 
 namespace capos::kernel {
 
 void SchedulingContext::destroy() noexcept {
   if (thread != nullptr) thread->release();
-  heap_delete(this);
+  delete_object(this);
 }
 
 Outcome SchedulingContext::wait_next_release(CallContext& call, const Interface::WaitNextRelease::Params::Value&,

@@ -16,6 +16,7 @@ class SchedulingContext final : public TypedObject<SchedulingContext, schema::Sc
  public:
   static constexpr ObjectType kType = ObjectType::scheduling_context;
   using Interface = schema::SchedulingContext;
+  static constexpr schema::Resource kResource = schema::Resource::contexts;
 
   SchedulingContext() noexcept : TypedObject(kType) {}
 

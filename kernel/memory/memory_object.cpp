@@ -6,8 +6,8 @@
 #include <cstring>
 
 #include "ipc/call_context.hpp"
-#include "memory/object_heap.hpp"
 #include "process/process.hpp"
+#include "resources/charged.hpp"
 
 namespace capos::kernel {
 
@@ -16,71 +16,88 @@ using schema::KernelError;
 MemoryObject::MemoryObject() noexcept : TypedObject(ObjectType::memory_object) {}
 MemoryObject::~MemoryObject() = default;
 
-ResultOf<Ref<MemoryObject>, KernelError> MemoryObject::create(Process& owner, std::uint64_t pages) noexcept {
-  MemoryObject* const object = heap_new<MemoryObject>();
-  if (object == nullptr) return fail(KernelError::out_of_memory);
-  Ref<MemoryObject> ref = Ref<MemoryObject>::adopt(object);
-  object->owner_ = Ref<Process>::share(owner);
+ResultOf<Ref<MemoryObject>, KernelError> MemoryObject::create(Ledger& payer, std::uint64_t pages) noexcept {
+  if (pages > payer.left(Resource::frames)) return fail(KernelError::quota_exceeded);
+  Ref<MemoryObject> object = TRY(new_object<MemoryObject>(payer));
+  object->owned_ = true;
   unsigned order = kMaxOrder;
   while (object->pages_ < pages) {
     const std::uint64_t left = pages - object->pages_;
     order = std::min(order, static_cast<unsigned>(std::bit_width(left)) - 1);
     if (object->add_block(order)) continue;
-    if (order == 0) return fail(KernelError::out_of_memory);
+    if (order == 0) return fail(payer.pages().shortage());
     --order;
   }
-  return ref;
+  return object;
+}
+
+ResultOf<Ref<MemoryObject>, KernelError> MemoryObject::create_contiguous(Ledger& payer, std::uint64_t pages) noexcept {
+  const auto order = static_cast<unsigned>(std::bit_width(pages - 1));
+  if (pages == 0 || order > kMaxOrder) return fail(KernelError::bad_range);
+  Ref<MemoryObject> object = TRY(new_object<MemoryObject>(payer));
+  object->owned_ = true;
+  if (!object->add_block(order)) return fail(payer.pages().shortage(std::uint64_t{1} << order));
+  return object;
+}
+
+ResultOf<Ref<MemoryObject>, KernelError> MemoryObject::create(Process& owner, std::uint64_t pages) noexcept {
+  return create(owner.ledger(), pages);
 }
 
 ResultOf<Ref<MemoryObject>, KernelError> MemoryObject::create_contiguous(Process& owner,
                                                                          std::uint64_t pages) noexcept {
-  const auto order = static_cast<unsigned>(std::bit_width(pages - 1));
-  if (pages == 0 || order > kMaxOrder) return fail(KernelError::bad_range);
-  MemoryObject* const object = heap_new<MemoryObject>();
-  if (object == nullptr) return fail(KernelError::out_of_memory);
-  Ref<MemoryObject> ref = Ref<MemoryObject>::adopt(object);
-  object->owner_ = Ref<Process>::share(owner);
-  if (!object->add_block(order)) return fail(KernelError::out_of_memory);
-  return ref;
+  return create_contiguous(owner.ledger(), pages);
 }
 
-ResultOf<Ref<MemoryObject>, KernelError> MemoryObject::wrap(hal::MemoryRange range, bool writable) noexcept {
-  MemoryObject* const object = heap_new<MemoryObject>();
-  if (object == nullptr) return fail(KernelError::out_of_memory);
+ResultOf<Ref<MemoryObject>, KernelError> MemoryObject::wrap(Ledger& payer, hal::MemoryRange range,
+                                                            bool writable) noexcept {
+  Ref<MemoryObject> object = TRY(new_object<MemoryObject>(payer));
   object->pages_ = range.size / hal::kPageSize;
-  object->extents_[0] = {range.base, object->pages_};
+  object->first_extents_[0] = {range.base, 0};
   object->extents_count_ = 1;
   object->writable_ = writable;
-  return Ref<MemoryObject>::adopt(object);
+  return object;
 }
 
-// One block more at the end; joins the extent before it if they touch.
+// One block more at the end.
 bool MemoryObject::add_block(unsigned order) noexcept {
   if (extents_count_ == kMaxExtents) return false;
-  const FrameBlock block = owner_->pages().take(order);
+  if (extents_count_ == kFirstExtents && more_extents_ == nullptr) {
+    const auto more = charged_new<ExtentPage>(*payer());
+    if (!more.has_value()) return false;
+    more_extents_ = *more;
+  }
+  const FrameBlock block = payer()->pages().take(order);
   if (block.is_none()) return false;
-  extents_[extents_count_++] = {block.base, block.pages()};
+  const Extent made{block.base, pages_};
+  if (extents_count_ < kFirstExtents) {
+    first_extents_[extents_count_] = made;
+  } else {
+    more_extents_->extents[extents_count_ - kFirstExtents] = made;
+  }
+  ++extents_count_;
   pages_ += block.pages();
   return true;
 }
 
 void MemoryObject::destroy() noexcept {
-  if (owner_) {
-    for (unsigned i = 0; i < extents_count_; ++i) {
-      owner_->pages().give({extents_[i].base, static_cast<unsigned>(std::countr_zero(extents_[i].pages))});
-    }
+  for (unsigned i = 0; owned_ && i < extents_count_; ++i) {
+    payer()->pages().give({extent(i).base, static_cast<unsigned>(std::countr_zero(extent_pages(i)))});
   }
-  heap_delete(this);
+  if (more_extents_ != nullptr) charged_delete(*payer(), more_extents_);
+  if (life_) life_->end();
+  delete_object(this);
 }
 
 hal::PhysicalAddress MemoryObject::frame_at(std::uint64_t page) const noexcept {
-  for (unsigned i = 0; i < extents_count_; ++i) {
-    if (page < extents_[i].pages) {
-      return hal::PhysicalAddress(extents_[i].base.value() + page * hal::kPageSize);
-    }
-    page -= extents_[i].pages;
+  if (parent_) return parent_->frame_at(window_first_ + page);
+  unsigned low = 0;
+  for (unsigned high = extents_count_; high - low > 1;) {
+    const unsigned middle = (low + high) / 2;
+    (extent(middle).first <= page ? low : high) = middle;
   }
-  return {};
+  const Extent& found = extent(low);
+  return hal::PhysicalAddress(found.base.value() + (page - found.first) * hal::kPageSize);
 }
 
 void MemoryObject::copy_in(std::uint64_t offset, std::span<const std::byte> bytes) noexcept {
@@ -129,6 +146,38 @@ Outcome MemoryObject::write(CallContext&, schema::MemoryObject::Write::Params::R
   if (!writable_) return Outcome::invalid(KernelError::bad_protection);
   if (!range_ok(offset, data.size())) return Outcome::invalid(KernelError::bad_range);
   copy_in(offset, data);
+  return Outcome::done();
+}
+
+Outcome MemoryObject::create_child(CallContext& call, schema::MemoryObject::CreateChild::Params::Reader params,
+                                   schema::MemoryObject::CreateChild::Results::Builder results) noexcept {
+  const std::uint64_t offset = params.offset(), size = params.size();
+  if (offset % hal::kPageSize != 0 || size % hal::kPageSize != 0 || size == 0 || !range_ok(offset, size)) {
+    return Outcome::invalid(KernelError::bad_range);
+  }
+  Ledger& ledger = call.ledger();
+  // Within the lease that the caller holds this by: who loses his capability loses what he made of it.
+  auto life = Liveness::create(ledger, call.edge().lease, Liveness::kForEver);
+  if (!life.has_value()) return Outcome::overloaded(life.error());
+  auto window = new_object<MemoryObject>(ledger);
+  if (!window.has_value()) return Outcome::overloaded(window.error());
+  MemoryObject& made = **window;
+  made.parent_ = parent_ ? parent_ : Ref<MemoryObject>::share(*this);
+  made.window_first_ = window_first_ + offset / hal::kPageSize;
+  made.pages_ = size / hal::kPageSize;
+  made.writable_ = writable_;
+  made.life_ = *life;
+  HoldEdge edge = call.edge();
+  edge.lease = life->get();
+  const auto index = call.give(*std::move(window), schema::MemoryOwner::kInterfaceId, edge);
+  if (!index.has_value()) return Outcome::overloaded(index.error());
+  results.set_child(*index);
+  return Outcome::done();
+}
+
+Outcome MemoryObject::revoke(CallContext&, const schema::MemoryOwner::Revoke::Params::Value&,
+                             schema::MemoryOwner::Revoke::Results::Value&) noexcept {
+  life_->end();  // only windows have capabilities to this interface
   return Outcome::done();
 }
 

@@ -5,6 +5,7 @@
 // Any CPU, under its own lock; never on a path that an admitted job takes.
 #pragma once
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <new>
@@ -15,6 +16,9 @@ namespace capos::kernel {
 // 64-byte aligned, or nullptr. size: at most 4096.
 [[nodiscard]] void* heap_allocate(std::size_t size) noexcept;
 void heap_release(void* memory, std::size_t size) noexcept;
+
+// What an object of that size takes: its whole place.
+[[nodiscard]] constexpr std::uint64_t heap_size(std::size_t size) noexcept { return std::bit_ceil(size < 64 ? 64 : size); }
 
 // Frames ever cut up, and bytes of them in use, each object with its whole place. O(1).
 struct HeapUse {

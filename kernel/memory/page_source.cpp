@@ -1,22 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "memory/page_source.hpp"
 
-namespace capos::kernel {
+#include "resources/ledger.hpp"
 
-bool PageSource::charge(std::uint64_t pages) noexcept {
-  std::uint64_t used = used_.load(std::memory_order_relaxed);
-  do {
-    if (pages > limit_ - used) return false;
-  } while (!used_.compare_exchange_weak(used, used + pages, std::memory_order_relaxed));
-  return true;
-}
+namespace capos::kernel {
 
 FrameBlock PageSource::take(unsigned order) noexcept {
   const std::uint64_t pages = std::uint64_t{1} << order;
-  if (!charge(pages)) return {};
+  if (!ledger_.charge(Resource::frames, pages)) return {};
   const FrameBlock block = frames().lock()->allocate(order);
   if (block.is_none()) {
-    used_.fetch_sub(pages, std::memory_order_relaxed);
+    ledger_.give_back(Resource::frames, pages);
     return {};
   }
   zero(block);
@@ -25,7 +19,11 @@ FrameBlock PageSource::take(unsigned order) noexcept {
 
 void PageSource::give(FrameBlock block) noexcept {
   frames().lock()->release(block);
-  used_.fetch_sub(block.pages(), std::memory_order_relaxed);
+  ledger_.give_back(Resource::frames, block.pages());
+}
+
+schema::KernelError PageSource::shortage(std::uint64_t pages) const noexcept {
+  return ledger_.left(Resource::frames) < pages ? schema::KernelError::quota_exceeded : schema::KernelError::out_of_memory;
 }
 
 void* PageSource::take_page() noexcept {

@@ -1,21 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
-// A process's account of memory: every frame taken for it is charged here, and given back here.
+// The frames of a ledger: every one taken here is charged there, and given back there.
 //
-// Invariants: used <= limit; when all that a process made is gone, used is 0. Any CPU (atomic counters);
-// taking and giving go through the frame allocator's lock: not for admitted jobs.
+// Any CPU; taking and giving go through the frame allocator's lock: not for admitted jobs.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 
 #include "capos/hal/address_space.hpp"
+#include "capos/schema/kernel.hpp"
 #include "memory/frame_allocator.hpp"
 
 namespace capos::kernel {
 
+class Ledger;
+
 class PageSource final : public hal::FrameSource {
  public:
-  explicit constexpr PageSource(std::uint64_t limit_pages) noexcept : limit_(limit_pages) {}
+  explicit constexpr PageSource(Ledger& ledger) noexcept : ledger_(ledger) {}
+  [[nodiscard]] Ledger& ledger() const noexcept { return ledger_; }
 
   // A block of 2^order zeroed frames, or none.
   [[nodiscard]] FrameBlock take(unsigned order) noexcept;
@@ -27,13 +29,11 @@ class PageSource final : public hal::FrameSource {
   hal::PhysicalAddress allocate() noexcept override { return take(0).base; }
   void release(hal::PhysicalAddress frame) noexcept override { give({frame, 0}); }
 
-  [[nodiscard]] std::uint64_t used() const noexcept { return used_.load(std::memory_order_relaxed); }
-  [[nodiscard]] std::uint64_t limit() const noexcept { return limit_; }
+  // Why `pages` could not be had: the ledger's limit (quota_exceeded), or the machine's (out_of_memory).
+  [[nodiscard]] schema::KernelError shortage(std::uint64_t pages = 1) const noexcept;
 
  private:
-  [[nodiscard]] bool charge(std::uint64_t pages) noexcept;
-  std::uint64_t limit_;
-  std::atomic<std::uint64_t> used_{0};
+  Ledger& ledger_;
 };
 
 }  // namespace capos::kernel

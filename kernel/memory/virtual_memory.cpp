@@ -2,8 +2,8 @@
 #include "memory/virtual_memory.hpp"
 
 #include "ipc/call_context.hpp"
-#include "memory/object_heap.hpp"
 #include "process/process.hpp"
+#include "resources/charged.hpp"
 
 namespace capos::kernel {
 
@@ -28,9 +28,9 @@ ResultOf<hal::Protection, KernelError> decode_protection(std::uint32_t bits) noe
   return hal::Protection{write, execute};
 }
 
-KernelError translate(hal::MapError error) noexcept {
+KernelError translate(hal::MapError error, const PageSource& source) noexcept {
   switch (error) {
-    case hal::MapError::out_of_memory: return KernelError::out_of_memory;
+    case hal::MapError::out_of_memory: return source.shortage();
     case hal::MapError::already_mapped: return KernelError::overlap;
     case hal::MapError::write_and_execute: return KernelError::bad_protection;
     default: return KernelError::bad_address;
@@ -53,15 +53,14 @@ ResultOf<void, KernelError> AddressMap::map(std::uint64_t start, Ref<MemoryObjec
   if (read_only && (protection.write || protection.execute)) return fail(KernelError::bad_protection);
   Region* const next = region_after(start);
   if (next != nullptr && next->start < start + pages * hal::kPageSize) return fail(KernelError::overlap);
-  Region* const region = heap_new<Region>();
-  if (region == nullptr) return fail(KernelError::out_of_memory);
+  Region* const region = TRY(charged_new<Region>(source_->ledger()));
   for (std::uint64_t page = 0; page < pages; ++page) {
     const auto mapped = space_.map(hal::UserAddress(start + page * hal::kPageSize),
                                    object->frame_at(first_page + page), protection);
     if (!mapped.has_value()) {
       unmap_pages(start, page);
-      heap_delete(region);
-      return fail(translate(mapped.error()));
+      charged_delete(source_->ledger(), region);
+      return fail(translate(mapped.error(), *source_));
     }
   }
   region->start = start;
@@ -95,11 +94,12 @@ std::uint64_t AddressMap::find_room(std::uint64_t pages) noexcept {
   return in_user_space(candidate, pages) ? candidate : 0;
 }
 
-bool AddressMap::split_at(std::uint64_t address) noexcept {
+ResultOf<void, KernelError> AddressMap::split_at(std::uint64_t address) noexcept {
   Region* const region = region_after(address);
-  if (region == nullptr || region->start >= address) return true;
-  Region* const head = heap_new<Region>();
-  if (head == nullptr) return false;
+  if (region == nullptr || region->start >= address) return {};
+  const auto made = charged_new<Region>(source_->ledger());
+  if (!made.has_value()) return fail(made.error());
+  Region* const head = *made;
   head->start = region->start;
   head->pages = (address - region->start) / hal::kPageSize;
   head->first_page = region->first_page;
@@ -110,8 +110,10 @@ bool AddressMap::split_at(std::uint64_t address) noexcept {
   region->start = address;
   region->pages -= head->pages;
   region->first_page += head->pages;
-  return true;
+  return {};
 }
+
+void AddressMap::forget(Region& region) noexcept { charged_delete(source_->ledger(), &region); }
 
 // Makes the range consist of whole regions.
 ResultOf<void, KernelError> AddressMap::isolate(std::uint64_t start, std::uint64_t pages) noexcept {
@@ -122,8 +124,8 @@ ResultOf<void, KernelError> AddressMap::isolate(std::uint64_t start, std::uint64
     if (region == nullptr || region->start > covered) return fail(KernelError::bad_address);
     covered = region->end();
   }
-  if (!split_at(start) || !split_at(end)) return fail(KernelError::out_of_memory);
-  return {};
+  TRY_VOID(split_at(start));
+  return split_at(end);
 }
 
 ResultOf<void, KernelError> AddressMap::unmap(std::uint64_t start, std::uint64_t pages) noexcept {
@@ -133,7 +135,7 @@ ResultOf<void, KernelError> AddressMap::unmap(std::uint64_t start, std::uint64_t
     Region* const next = regions_.next(*region);
     unmap_pages(region->start, region->pages);
     List<Region, RegionTag>::erase(*region);
-    heap_delete(region);
+    forget(*region);
     region = next;
   }
   return {};
@@ -152,7 +154,7 @@ void AddressMap::unmap_object(std::uint64_t start, std::uint64_t pages, const Me
     if (region->object.get() == &object) {
       unmap_pages(region->start, region->pages);
       List<Region, RegionTag>::erase(*region);
-      heap_delete(region);
+      forget(*region);
     }
     region = next;
   }
@@ -171,7 +173,7 @@ ResultOf<void, KernelError> AddressMap::protect(std::uint64_t start, std::uint64
     for (std::uint64_t page = 0; page < region->pages; ++page) {
       const hal::UserAddress address(region->start + page * hal::kPageSize);
       const auto changed = space_.protect(address, protection);
-      if (!changed.has_value()) return fail(translate(changed.error()));
+      if (!changed.has_value()) return fail(translate(changed.error(), *source_));
       space_.invalidate(address);
     }
     region->protection = protection;
@@ -183,7 +185,7 @@ bool AddressMap::destroy_step(hal::FrameSource& source, unsigned limit) noexcept
   for (; limit > 0; --limit) {
     Region* const region = regions_.pop_front();
     if (region == nullptr) return space_.destroy_step(source, limit);
-    heap_delete(region);
+    forget(*region);
   }
   return false;
 }
@@ -191,7 +193,7 @@ bool AddressMap::destroy_step(hal::FrameSource& source, unsigned limit) noexcept
 VirtualMemoryObject::VirtualMemoryObject(Process& process) noexcept
     : TypedObject(ObjectType::virtual_memory), process_(Ref<Process>::share(process)) {}
 
-void VirtualMemoryObject::destroy() noexcept { heap_delete(this); }
+void VirtualMemoryObject::destroy() noexcept { delete_object(this); }
 
 ResultOf<std::uint64_t, KernelError> VirtualMemoryObject::place(std::uint64_t hint, Ref<MemoryObject> object,
                                                                 std::uint64_t first_page, std::uint64_t pages,
@@ -213,7 +215,7 @@ Outcome VirtualMemoryObject::map(CallContext& call, const Interface::Map::Params
     return Outcome::invalid(KernelError::bad_address);
   }
   const std::uint64_t pages = params.size / hal::kPageSize;
-  auto object = MemoryObject::create(*process_, pages);
+  auto object = MemoryObject::create(process_->ledger(), pages);
   if (!object.has_value()) return Outcome::overloaded(object.error());
   const auto address = place(params.hint, *std::move(object), 0, pages, params.prot, false);
   if (!address.has_value()) return Outcome::invalid(address.error());

@@ -28,11 +28,15 @@ struct Region : ListHook<RegionTag> {
 // The regions and the page tables of one process.
 class AddressMap {
  public:
-  [[nodiscard]] bool create(hal::FrameSource& source) noexcept { return space_.create(source); }
+  // Page tables and the records of regions are charged to the source's ledger.
+  [[nodiscard]] bool create(PageSource& source) noexcept {
+    source_ = &source;
+    return space_.create(source);
+  }
   [[nodiscard]] hal::AddressSpace& space() noexcept { return space_; }
 
   // Maps pages of an object at `start`; `read_only`: for good. On error nothing is mapped.
-  // Errors: bad_address, bad_range, bad_protection, overlap, out_of_memory.
+  // Errors: bad_address, bad_range, bad_protection, overlap, quota_exceeded, out_of_memory.
   [[nodiscard]] ResultOf<void, schema::KernelError> map(std::uint64_t start, Ref<MemoryObject> object,
                                                         std::uint64_t first_page, std::uint64_t pages,
                                                         hal::Protection protection, bool read_only = false) noexcept;
@@ -53,11 +57,14 @@ class AddressMap {
 
  private:
   [[nodiscard]] Region* region_after(std::uint64_t address) noexcept;
-  [[nodiscard]] bool split_at(std::uint64_t address) noexcept;
+  [[nodiscard]] ResultOf<void, schema::KernelError> split_at(std::uint64_t address) noexcept;
   [[nodiscard]] ResultOf<void, schema::KernelError> isolate(std::uint64_t start, std::uint64_t pages) noexcept;
   void unmap_pages(std::uint64_t start, std::uint64_t pages) noexcept;
 
+  void forget(Region& region) noexcept;
+
   hal::AddressSpace space_;
+  PageSource* source_ = nullptr;
   List<Region, RegionTag> regions_;
 };
 

@@ -4,17 +4,29 @@
 #include <limits>
 
 #include "memory/page_source.hpp"
+#include "objects/liveness.hpp"
+#include "resources/ledger.hpp"
 
 namespace capos::kernel {
+
+Liveness* CapabilityEntry::lease() const noexcept {
+  const std::uint64_t place = obstacle_ >> kLeaseShift;
+  return place == 0 ? nullptr
+                    : static_cast<Liveness*>(hal::to_kernel(hal::PhysicalAddress(place << kLeaseUnit)));
+}
+
+bool CapabilityTable::is_usable(const CapabilityEntry& entry) noexcept {
+  return (entry.obstacle_ & CapabilityEntry::kFlags) == 0 && entry.lease()->holds();
+}
 
 ResultOf<void, schema::KernelError> CapabilityTable::grow() noexcept {
   if (slots_ == kMaxSlots) return fail(schema::KernelError::out_of_capabilities);
   if (directory_ == nullptr) {
     directory_ = static_cast<CapabilityEntry**>(source_.take_page());
-    if (directory_ == nullptr) return fail(schema::KernelError::out_of_memory);
+    if (directory_ == nullptr) return fail(source_.shortage());
   }
   auto* const chunk = static_cast<CapabilityEntry*>(source_.take_page());
-  if (chunk == nullptr) return fail(schema::KernelError::out_of_memory);
+  if (chunk == nullptr) return fail(source_.shortage());
   directory_[slots_ / kSlotsPerChunk] = chunk;
   const std::uint32_t first = slots_;
   slots_ += kSlotsPerChunk;
@@ -29,14 +41,19 @@ ResultOf<void, schema::KernelError> CapabilityTable::grow() noexcept {
 
 ResultOf<abi::CapId, schema::KernelError> CapabilityTable::insert(Ref<Object> object, std::uint64_t interface_id,
                                                                   HoldEdge edge) noexcept {
+  constexpr std::uint64_t kHighest = std::uint64_t{1} << (32 - CapabilityEntry::kLeaseShift + CapabilityEntry::kLeaseUnit);
+  const std::uint64_t place = edge.lease == nullptr ? 0 : hal::to_physical(edge.lease).value();
+  if (place >= kHighest) return fail(schema::KernelError::out_of_memory);
   if (first_free_ == 0) TRY_VOID(grow());
+  if (!source_.ledger().charge(Resource::table_slots, 1)) return fail(schema::KernelError::quota_exceeded);
+  if (edge.lease != nullptr) edge.lease->acquire();
   const std::uint32_t slot = first_free_;
   CapabilityEntry& entry = at(slot);
   first_free_ = entry.epoch_;
   entry.epoch_ = object->epoch();
   entry.object_ = object.leak();
   entry.interface_id_ = interface_id;
-  entry.obstacle_ = 0;
+  entry.obstacle_ = static_cast<std::uint32_t>(place >> CapabilityEntry::kLeaseUnit) << CapabilityEntry::kLeaseShift;
   entry.transfer_ = edge.transfer;
   entry.disclosure_ = edge.disclosure;
   ++in_use_;
@@ -46,6 +63,7 @@ ResultOf<abi::CapId, schema::KernelError> CapabilityTable::insert(Ref<Object> ob
 void CapabilityTable::free_slot(std::uint32_t slot) noexcept {
   CapabilityEntry& entry = at(slot);
   Object* const object = entry.object_;
+  Liveness* const lease = entry.lease();
   entry.object_ = nullptr;
   entry.obstacle_ = CapabilityEntry::kFree;
   --in_use_;
@@ -54,14 +72,15 @@ void CapabilityTable::free_slot(std::uint32_t slot) noexcept {
     entry.epoch_ = first_free_;
     first_free_ = slot;
   }
+  source_.ledger().give_back(Resource::table_slots, 1);
+  if (lease != nullptr) lease->release();
   object->release();
 }
 
 bool CapabilityTable::remove(abi::CapId id) noexcept {
   if (id.slot() >= slots_) return false;
   const CapabilityEntry& entry = at(id.slot());
-  constexpr std::uint32_t kNotRemovable = CapabilityEntry::kFree | CapabilityEntry::kInTransit;
-  if (entry.generation_ != id.generation() || (entry.obstacle_ & kNotRemovable) != 0) return false;
+  if (entry.generation_ != id.generation() || (entry.obstacle_ & CapabilityEntry::kFlags) != 0) return false;
   free_slot(id.slot());
   return true;
 }
@@ -91,7 +110,9 @@ void CapabilityTable::take_out(abi::CapId id) noexcept {
 
 CapabilityEntry* CapabilityTable::find_in_transit(abi::CapId id) noexcept {
   CapabilityEntry* const entry = in_transit(id);
-  return entry != nullptr && entry->epoch_ == entry->object_->epoch() ? entry : nullptr;
+  if (entry == nullptr || entry->epoch_ != entry->object_->epoch()) return nullptr;
+  const Liveness* const lease = entry->lease();
+  return lease == nullptr || lease->holds() ? entry : nullptr;
 }
 
 bool CapabilityTable::clear_step(unsigned limit) noexcept {

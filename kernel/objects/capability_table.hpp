@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // A process's capabilities: a flat table of generation-tagged slots.
 //
-// Invariants: a CapId resolves only while its slot's generation is its own, the slot is not in transit, and the object's
-// epoch is the one it was granted under; a slot's generation changes each time it is freed, and a slot whose
+// Invariants: a CapId resolves only while its slot's generation is its own, the slot is not in transit, its lease (if it
+// has one) holds, and the object's epoch is the one it was granted under; a slot's generation changes each time it is freed, and a slot whose
 // generation would wrap is retired. Slot 0 is never used.
-// Bounds: lookup, insert and remove O(1); chunks of 128 slots come from `source`, up to 65 536 slots.
+// Bounds: lookup, insert and remove O(1), and the lease's depth for what is under one; chunks of 128 slots come from
+// `source`, up to 65 536 slots, each slot in use charged to the source's ledger.
 // Used by one CPU at a time: the process's own, or whoever builds or destroys the process.
 #pragma once
 
@@ -24,7 +25,8 @@ class CapabilityEntry {
  public:
   [[nodiscard]] Object* object() const noexcept { return object_; }
   [[nodiscard]] std::uint64_t interface_id() const noexcept { return interface_id_; }
-  [[nodiscard]] HoldEdge edge() const noexcept { return {transfer_, disclosure_}; }
+  [[nodiscard]] HoldEdge edge() const noexcept { return {lease(), transfer_, disclosure_}; }
+  [[nodiscard]] Liveness* lease() const noexcept;
   [[nodiscard]] DisclosureScope disclosure() const noexcept { return disclosure_; }
 
   // May a call through this name that interface? Its own, or an ancestor of it.
@@ -34,8 +36,10 @@ class CapabilityEntry {
 
  private:
   friend class CapabilityTable;
-  // What keeps a slot from being found: not zero, tested by one compare.
-  static constexpr std::uint32_t kFree = 1, kInTransit = 2;
+  // What keeps a slot from being found, or wants to be asked first: zero for most, tested by one compare. Bits 2 to 31:
+  // the lease by its place in memory, in units of 64 bytes (its alignment), so that an entry stays half a cache line.
+  static constexpr std::uint32_t kFree = 1, kInTransit = 2, kFlags = kFree | kInTransit;
+  static constexpr unsigned kLeaseShift = 2, kLeaseUnit = 6;
 
   Object* object_ = nullptr;       // counted; nullptr: free
   std::uint64_t interface_id_ = 0;
@@ -55,12 +59,13 @@ class CapabilityTable {
   CapabilityTable(const CapabilityTable&) = delete;
   CapabilityTable& operator=(const CapabilityTable&) = delete;
 
-  // The entry, or nullptr if the id is empty, stale, revoked, or on its way to somebody else.
+  // The entry, or nullptr if the id is empty, stale, revoked, on its way to somebody else, or its lease has ended.
   [[nodiscard]] CapabilityEntry* find(abi::CapId id) noexcept {
     const std::uint32_t slot = id.slot();
     if (slot >= slots_) [[unlikely]] return nullptr;
     CapabilityEntry& entry = at(slot);
-    if (entry.generation_ != id.generation() || entry.obstacle_ != 0) [[unlikely]] return nullptr;
+    if (entry.generation_ != id.generation()) [[unlikely]] return nullptr;
+    if (entry.obstacle_ != 0 && !is_usable(entry)) [[unlikely]] return nullptr;
     if (entry.epoch_ != entry.object_->epoch()) [[unlikely]] return nullptr;
     return &entry;
   }
@@ -78,7 +83,8 @@ class CapabilityTable {
     return object_cast<T>(entry->object());
   }
 
-  // Errors: out_of_capabilities (table full), out_of_memory (no page for a chunk).
+  // Keeps the edge's lease. Errors: out_of_capabilities (table full), quota_exceeded (no slot or page left),
+  // out_of_memory (no page for a chunk).
   [[nodiscard]] ResultOf<abi::CapId, schema::KernelError> insert(Ref<Object> object, std::uint64_t interface_id,
                                                                  HoldEdge edge = {}) noexcept;
   [[nodiscard]] ResultOf<abi::CapId, schema::KernelError> insert(Ref<Object> object) noexcept {
@@ -109,6 +115,8 @@ class CapabilityTable {
   [[nodiscard]] CapabilityEntry& at(std::uint32_t slot) noexcept {
     return directory_[slot / kSlotsPerChunk][slot % kSlotsPerChunk];
   }
+  // Neither free nor in transit, and under a lease that holds.
+  [[nodiscard]] static bool is_usable(const CapabilityEntry& entry) noexcept;
   [[nodiscard]] CapabilityEntry* in_transit(abi::CapId id) noexcept;
   [[nodiscard]] ResultOf<void, schema::KernelError> grow() noexcept;
   void free_slot(std::uint32_t slot) noexcept;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// How a holder holds a capability: how far it may travel, and what a call through it tells the server.
+// How a holder holds a capability: how far it may travel, what a call through it tells the server, until when it holds.
 #pragma once
 
 #include "capos/schema/authority.hpp"
@@ -9,7 +9,10 @@ namespace capos::kernel {
 using schema::DisclosureScope;
 using schema::TransferScope;
 
+class Liveness;
+
 struct HoldEdge {
+  Liveness* lease = nullptr;  // kept by the entry that this comes from, and by every entry made with it
   TransferScope transfer = TransferScope::any;
   DisclosureScope disclosure = DisclosureScope::process;
 };

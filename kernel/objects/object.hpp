@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // A kernel object: counted, typed, called through its Cap'n Proto interface.
 //
-// Invariants: an object lives while a Ref or a capability holds it; `epoch` only grows, and a capability made under
-// an older epoch is dead (revocation in O(1)). Calls arrive on any CPU; each object says what it allows.
+// Invariants: an object lives while a Ref or a capability holds it, and keeps the ledger alive that it is charged to;
+// `epoch` only grows, and a capability made under an older epoch is dead (revocation in O(1)). Calls arrive on any CPU; each object says what it allows.
 #pragma once
 
 #include <atomic>
+#include <concepts>
 #include <cstdint>
 #include <utility>
 
@@ -16,6 +17,7 @@
 namespace capos::kernel {
 
 class CallContext;
+class Ledger;
 
 enum class ObjectType : std::uint8_t {
   singleton,
@@ -29,6 +31,10 @@ enum class ObjectType : std::uint8_t {
   island,
   thread,
   shared_park_space,
+  ledger,
+  session,
+  session_context,
+  grant_lease,
 };
 
 class Object {
@@ -39,6 +45,10 @@ class Object {
   [[nodiscard]] ObjectType type() const noexcept { return type_; }
   [[nodiscard]] std::uint32_t epoch() const noexcept { return epoch_.load(std::memory_order_acquire); }
   void revoke() noexcept { epoch_.fetch_add(1, std::memory_order_acq_rel); }
+
+  // Whom it is charged to; nullptr: nobody (what exists once and for ever). Once, when it is made: keeps the payer.
+  [[nodiscard]] Ledger* payer() const noexcept { return payer_; }
+  void bill_to(Ledger& payer) noexcept;
 
   void acquire() noexcept { references_.fetch_add(1, std::memory_order_relaxed); }
   void release() noexcept {
@@ -64,6 +74,7 @@ class Object {
   std::atomic<std::uint32_t> references_{1};
   std::atomic<std::uint32_t> epoch_{1};
   ObjectType type_;
+  Ledger* payer_ = nullptr;
 };
 
 // One counted reference.
@@ -85,6 +96,9 @@ class Ref {
     if (object_ != nullptr) object_->acquire();
   }
   Ref(Ref&& other) noexcept : object_(std::exchange(other.object_, nullptr)) {}
+  template <typename Derived>
+    requires std::convertible_to<Derived*, T*>
+  Ref(Ref<Derived>&& other) noexcept : object_(other.leak()) {}
   Ref& operator=(Ref other) noexcept {
     std::swap(object_, other.object_);
     return *this;

@@ -8,7 +8,7 @@
 #include "ipc/endpoint.hpp"
 #include "ipc/notification.hpp"
 #include "memory/memory_object.hpp"
-#include "memory/object_heap.hpp"
+#include "resources/charged.hpp"
 
 namespace capos::kernel {
 namespace {
@@ -31,11 +31,12 @@ Outcome give_result(CallContext& call, ResultOf<Ref<MemoryObject>, KernelError> 
 
 class ConsoleService final : public SingletonObject<ConsoleService, schema::Console> {
  public:
-  Outcome write(CallContext&, schema::Console::Write::Params::Reader params,
+  Outcome write(CallContext& call, schema::Console::Write::Params::Reader params,
                 schema::Console::Write::Results::Builder) noexcept {
     constexpr std::size_t kLongest = 1024;
     const std::string_view text = params.text();
     if (text.size() > kLongest) return Outcome::invalid(KernelError::bad_range);
+    if (!call.ledger().charge(Resource::log_bytes, text.size())) return Outcome::overloaded(KernelError::quota_exceeded);
     hal::console_write(text);
     return Outcome::done();
   }
@@ -106,7 +107,7 @@ class HostChannelService final : public SingletonObject<HostChannelService, sche
   Outcome open(CallContext& call, schema::HostChannel::Open::Params::Reader,
                schema::HostChannel::Open::Results::Builder results) noexcept {
     if (g_host_channel.size == 0) return Outcome::failed(KernelError::not_found);
-    return give_result(call, MemoryObject::wrap(g_host_channel, true),
+    return give_result(call, MemoryObject::wrap(call.ledger(), g_host_channel, true),
                        [&](std::uint32_t index) { results.set_memory(index); });
   }
 };
@@ -126,7 +127,7 @@ class FrameAllocatorService final : public SingletonObject<FrameAllocatorService
     constexpr std::uint64_t kMostPages = 65'536;
     const std::uint64_t pages = params.pages();
     if (pages == 0 || pages > kMostPages) return Outcome::invalid(KernelError::bad_range);
-    return give_result(call, MemoryObject::create(call.process(), pages),
+    return give_result(call, MemoryObject::create(call.ledger(), pages),
                        [&](std::uint32_t index) { results.set_object(index); });
   }
   Outcome available(CallContext&, const schema::FrameAllocator::Available::Params::Value&,
@@ -143,23 +144,24 @@ class ObjectFactoryService final : public SingletonObject<ObjectFactoryService, 
  public:
   Outcome create_notification(CallContext& call, schema::ObjectFactory::CreateNotification::Params::Reader,
                               schema::ObjectFactory::CreateNotification::Results::Builder results) noexcept {
-    return give_new(call, heap_new<Notification>(), [&](std::uint32_t index) { results.set_notification(index); });
+    return give_new(call, new_object<Notification>(call.ledger()),
+                    [&](std::uint32_t index) { results.set_notification(index); });
   }
   Outcome create_endpoint(CallContext& call, schema::ObjectFactory::CreateEndpoint::Params::Reader params,
                           schema::ObjectFactory::CreateEndpoint::Results::Builder results) noexcept {
     const std::uint64_t minimum = params.minimum_budget_ns();
     if (minimum > static_cast<std::uint64_t>(sched::kMaxPeriod.ns())) return Outcome::invalid(KernelError::bad_range);
     return give_new(call,
-                    heap_new<Endpoint>(params.interface_id(), Duration::ns(static_cast<std::int64_t>(minimum)),
-                                       Priority(params.ceiling())),
+                    new_object<Endpoint>(call.ledger(), params.interface_id(),
+                                         Duration::ns(static_cast<std::int64_t>(minimum)), Priority(params.ceiling())),
                     [&](std::uint32_t index) { results.set_endpoint(index); });
   }
 
  private:
   template <typename T, typename Set>
-  Outcome give_new(CallContext& call, T* object, Set&& set) noexcept {
-    if (object == nullptr) return Outcome::overloaded(KernelError::out_of_memory);
-    const auto index = call.give(Ref<Object>::adopt(object));
+  Outcome give_new(CallContext& call, ResultOf<Ref<T>, KernelError> object, Set&& set) noexcept {
+    if (!object.has_value()) return Outcome::overloaded(object.error());
+    const auto index = call.give(Ref<Object>::adopt(object->leak()));
     if (!index.has_value()) return Outcome::overloaded(index.error());
     set(*index);
     return Outcome::done();
@@ -176,7 +178,7 @@ class BootPackageService final : public SingletonObject<BootPackageService, sche
     const std::uint64_t size = (offset + g_boot_pack.size + hal::kPageSize - 1) & ~(hal::kPageSize - 1);
     results.set_offset(offset);
     results.set_size(g_boot_pack.size);
-    return give_result(call, MemoryObject::wrap({hal::PhysicalAddress(base), size}, false),
+    return give_result(call, MemoryObject::wrap(call.ledger(), {hal::PhysicalAddress(base), size}, false),
                        [&](std::uint32_t index) { results.set_pack(index); });
   }
 };

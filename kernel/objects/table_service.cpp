@@ -24,7 +24,7 @@ class CapabilityTableService final : public SingletonObject<CapabilityTableServi
     const std::uint64_t interface_id = params.interface_id();
     if (!entry->permits(interface_id)) return Outcome::invalid(KernelError::mismatch);
     HoldEdge edge = entry->edge();
-    const HoldEdge wanted{params.transfer(), params.disclosure()};
+    const HoldEdge wanted{nullptr, params.transfer(), params.disclosure()};
     if (!is_stricter_or_same(wanted, edge)) return Outcome::invalid(KernelError::bad_range);
     edge.transfer = wanted.transfer;
     edge.disclosure = wanted.disclosure;
@@ -41,6 +41,7 @@ class CapabilityTableService final : public SingletonObject<CapabilityTableServi
     results.interface_id = entry->interface_id();
     results.transfer = entry->edge().transfer;
     results.disclosure = entry->edge().disclosure;
+    results.leased = entry->lease() != nullptr;
     return Outcome::done();
   }
 

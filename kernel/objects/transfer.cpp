@@ -32,12 +32,19 @@ KernelError obstacle_to(Process& from, const abi::TransferDescriptor& descriptor
   if (!is_valid(descriptor)) return KernelError::bad_range;
   const CapabilityEntry* const entry = from.capabilities().find(abi::CapId{descriptor.cap});
   if (entry == nullptr) return KernelError::bad_capability;
-  return may_travel(*entry) ? KernelError::none : KernelError::not_transferable;
+  return entry->edge().transfer != TransferScope::none ? KernelError::none : KernelError::not_transferable;
 }
 
 }  // namespace
 
-bool may_travel(const CapabilityEntry& entry) noexcept { return entry.edge().transfer != TransferScope::none; }
+bool may_travel(const CapabilityEntry& entry, std::uint64_t from_session, std::uint64_t to_session) noexcept {
+  switch (entry.edge().transfer) {
+    case TransferScope::any: return true;
+    case TransferScope::same_session: return from_session == to_session;
+    case TransferScope::none: return false;
+  }
+  return false;
+}
 
 ResultOf<void, TransferError> send(Process& from, Descriptors descriptors) noexcept {
   for (std::size_t i = 0; i < descriptors.size(); ++i) {
@@ -66,6 +73,10 @@ ResultOf<void, TransferError> deliver(Process& from, Process& to, Descriptors de
     const CapabilityEntry* const entry = entry_of(from, descriptors[arrived]);
     if (entry == nullptr) {
       error = {KernelError::bad_capability, false};
+      break;
+    }
+    if (!may_travel(*entry, from.session_number(), to.session_number())) {
+      error = {KernelError::not_transferable, false};
       break;
     }
     const auto id = to.capabilities().insert(Ref<Object>::share(*entry->object()), entry->interface_id(), entry->edge());

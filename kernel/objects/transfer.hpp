@@ -25,19 +25,19 @@ struct TransferError {
   bool receivers_fault = false;  // its table or its ledger is short; otherwise the sender named what it must not
 };
 
-// May the capability leave its holder at all?
-[[nodiscard]] bool may_travel(const CapabilityEntry& entry) noexcept;
+// May the capability go from a process of one session to one of the other? 0: of none.
+[[nodiscard]] bool may_travel(const CapabilityEntry& entry, std::uint64_t from_session, std::uint64_t to_session) noexcept;
 
 // At once. `received`: at least as long as the descriptors; filled in their order.
 // Errors: bad_capability (empty, stale, revoked, in transit, named for a move and once more), bad_range (a descriptor of
-// unknown kind), not_transferable; and of the receiver, out_of_capabilities, out_of_memory.
+// unknown kind), not_transferable; and of the receiver, out_of_capabilities, quota_exceeded, out_of_memory.
 [[nodiscard]] ResultOf<void, TransferError> transfer(Process& from, Process& to, Descriptors descriptors,
                                                      std::span<abi::ResultCap> received) noexcept;
 
-// Checks what is sent, and takes moved capabilities on their way. Errors: those of transfer().
+// Checks what is sent, and takes moved capabilities on their way. Errors: the sender's of transfer().
 [[nodiscard]] ResultOf<void, TransferError> send(Process& from, Descriptors descriptors) noexcept;
 // The other half. On error the message stays sent. Copies are looked up now: what has been released or revoked since is
-// bad_capability.
+// bad_capability, and the receiver's session may be one that they must not go to.
 [[nodiscard]] ResultOf<void, TransferError> deliver(Process& from, Process& to, Descriptors descriptors,
                                                     std::span<abi::ResultCap> received) noexcept;
 // Moved capabilities are their sender's again. No effect on a table that has been cleared.

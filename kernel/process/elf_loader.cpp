@@ -66,7 +66,9 @@ ResultOf<void, KernelError> load_segment(Process& process, const ProgramHeader& 
   const hal::Protection protection{.write = (segment.flags & kWrite) != 0, .execute = (segment.flags & kExecute) != 0};
   const auto mapped = process.memory().map(start, std::move(memory), 0, pages, protection);
   if (mapped.has_value()) return {};
-  return fail(mapped.error() == KernelError::out_of_memory ? mapped.error() : KernelError::bad_elf);
+  const bool short_of_memory =
+      mapped.error() == KernelError::out_of_memory || mapped.error() == KernelError::quota_exceeded;
+  return fail(short_of_memory ? mapped.error() : KernelError::bad_elf);
 }
 
 }  // namespace

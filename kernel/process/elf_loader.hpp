@@ -19,7 +19,7 @@ inline constexpr unsigned kMaxSegments = 16;
 
 // Maps every PT_LOAD segment; returns the entry address. Errors: bad_elf (malformed, wrong machine, dynamic, writable and
 // executable, overlapping, outside [abi::kProgramBase, abi::kDynamicBase), entry not in an executable segment),
-// out_of_memory. On error the process is as good as new only for being ended.
+// quota_exceeded, out_of_memory. On error the process is as good as new only for being ended.
 [[nodiscard]] ResultOf<std::uint64_t, schema::KernelError> load_elf(Process& process,
                                                                     std::span<const std::byte> image) noexcept;
 

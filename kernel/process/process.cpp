@@ -8,24 +8,27 @@
 #include "capos/abi/ring.hpp"
 #include "core/assert.hpp"
 #include "core/wake.hpp"
-#include "memory/object_heap.hpp"
+#include "resources/charged.hpp"
 
 namespace capos::kernel {
 
 using schema::KernelError;
 
-Process::Process(std::string_view name, std::uint32_t number, std::uint64_t quota_pages, CpuId cpu) noexcept
-    : number_(number), cpu_(cpu), name_length_(std::min(name.size(), kMaxName)), pages_(quota_pages), capabilities_(pages_) {
+Process::Process(std::string_view name, std::uint32_t number, Ledger& ledger, Liveness* session, CpuId cpu) noexcept
+    : number_(number),
+      cpu_(cpu),
+      name_length_(std::min(name.size(), kMaxName)),
+      ledger_(Ref<Ledger>::share(ledger)),
+      session_(session == nullptr ? Ref<Liveness>() : Ref<Liveness>::share(*session)),
+      capabilities_(ledger.pages()) {
   std::memcpy(name_, name.data(), name_length_);
 }
 
 ResultOf<Ref<Process>, KernelError> Process::create(std::string_view name, std::uint32_t number,
-                                                    std::uint64_t quota_pages, CpuId cpu) noexcept {
-  Process* const process = heap_new<Process>(name, number, quota_pages, cpu);
-  if (process == nullptr) return fail(KernelError::out_of_memory);
-  Ref<Process> ref = Ref<Process>::adopt(process);
-  if (process->memory_.create(process->pages_)) return ref;
-  return fail(KernelError::out_of_memory);
+                                                    Ledger& ledger, Liveness* session, CpuId cpu) noexcept {
+  Ref<Process> process = Ref<Process>::adopt(TRY(charged_new<Process>(ledger, name, number, ledger, session, cpu)));
+  if (process->memory_.create(process->pages())) return process;
+  return fail(process->pages().shortage());
 }
 
 ResultOf<void, KernelError> Process::prepare(std::uint64_t stack_pages) noexcept {
@@ -39,9 +42,7 @@ ResultOf<void, KernelError> Process::prepare(std::uint64_t stack_pages) noexcept
 ResultOf<Thread*, KernelError> Process::add_thread() noexcept {
   const auto number = static_cast<std::uint32_t>(std::countr_one(numbers_));
   if (number >= kMaxThreads) return fail(KernelError::quota_exceeded);
-  Thread* const made = heap_new<Thread>(*this, cpu_, number);
-  if (made == nullptr) return fail(KernelError::out_of_memory);
-  Ref<Thread> thread = Ref<Thread>::adopt(made);
+  Ref<Thread> thread = TRY(new_object<Thread>(*ledger_, *this, cpu_, number));
   const auto equipped = thread->equip();
   if (!equipped.has_value()) {
     thread->give_back();
@@ -92,11 +93,13 @@ bool Process::reap_step() noexcept {
     thread->release();
     return false;
   }
-  return memory_.destroy_step(pages_, kStep);
+  return memory_.destroy_step(pages(), kStep);
 }
 
 void Process::release() noexcept {
-  if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) heap_delete(this);
+  if (references_.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+  const Ref<Ledger> ledger = ledger_;
+  charged_delete(*ledger, this);
 }
 
 }  // namespace capos::kernel

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A process: an address map, a capability table, an account of memory, and threads, all on one CPU (decision 0005).
+// A process: an address map, a capability table, the ledger it runs on, and threads, all on one CPU (decision 0005).
 //
 // Life: created -> started -> ended (its threads are dead, its exit recorded) -> reaped in steps by a housekeeping CPU ->
 // freed with the last Ref. Whoever builds it, its own CPU, and the reaper use it one after another, never together.
@@ -14,7 +14,9 @@
 #include "capos/base/list.hpp"
 #include "memory/virtual_memory.hpp"
 #include "objects/capability_table.hpp"
+#include "objects/liveness.hpp"
 #include "process/thread.hpp"
+#include "resources/ledger.hpp"
 
 namespace capos::kernel {
 
@@ -23,9 +25,11 @@ class Process {
   static constexpr std::size_t kMaxName = 31;
   static constexpr std::uint32_t kMaxThreads = 64;
 
-  // One reference, the creator's. Errors: out_of_memory. The quota covers everything the process takes.
+  // One reference, the creator's. All that the process takes and makes is charged to the ledger; `session`, which may be
+  // null, is its context for life. Errors: quota_exceeded, out_of_memory.
   [[nodiscard]] static ResultOf<Ref<Process>, schema::KernelError> create(std::string_view name, std::uint32_t number,
-                                                                          std::uint64_t quota_pages, CpuId cpu) noexcept;
+                                                                          Ledger& ledger, Liveness* session,
+                                                                          CpuId cpu) noexcept;
 
   [[nodiscard]] std::string_view name() const noexcept { return {name_, name_length_}; }
   // The number its trace events carry.
@@ -37,14 +41,24 @@ class Process {
   [[nodiscard]] List<Thread, ProcessTag>& threads() noexcept { return threads_; }
   // Those in ParkSpace.park, in the order in which they came. Own CPU.
   [[nodiscard]] List<Thread, ParkTag>& parked() noexcept { return parked_; }
-  [[nodiscard]] PageSource& pages() noexcept { return pages_; }
+  [[nodiscard]] Ledger& ledger() noexcept { return *ledger_; }
+  // nullptr: none.
+  [[nodiscard]] Liveness* session() noexcept { return session_.get(); }
+  // Its session's number; 0: none.
+  [[nodiscard]] std::uint64_t session_number() const noexcept { return session_ ? session_->session() : 0; }
+  // What a server is told of this process by a capability of that scope.
+  [[nodiscard]] std::uint64_t disclosed(DisclosureScope scope) const noexcept {
+    if (scope == DisclosureScope::process) [[likely]] return number_;
+    return scope == DisclosureScope::session ? session_number() : 0;
+  }
+  [[nodiscard]] PageSource& pages() noexcept { return ledger_->pages(); }
   [[nodiscard]] AddressMap& memory() noexcept { return memory_; }
   [[nodiscard]] CapabilityTable& capabilities() noexcept { return capabilities_; }
 
   // Maps the first thread's stack and makes that thread. Errors: out_of_memory.
   [[nodiscard]] ResultOf<void, schema::KernelError> prepare(std::uint64_t stack_pages) noexcept;
   // A thread with its ring, arena and vector state, that does not run yet. Own CPU, or whoever builds the process.
-  // Errors: quota_exceeded (kMaxThreads), out_of_memory, bad_address (something is mapped in its ring's place).
+  // Errors: quota_exceeded (kMaxThreads, or the ledger), out_of_memory, bad_address (something is mapped in its ring's place).
   [[nodiscard]] ResultOf<Thread*, schema::KernelError> add_thread() noexcept;
   // Takes back a thread that was added and never ran.
   void withdraw(Thread& thread) noexcept;
@@ -79,7 +93,7 @@ class Process {
   template <typename T>
   friend void heap_delete(T*) noexcept;
 
-  Process(std::string_view name, std::uint32_t number, std::uint64_t quota_pages, CpuId cpu) noexcept;
+  Process(std::string_view name, std::uint32_t number, Ledger& ledger, Liveness* session, CpuId cpu) noexcept;
   ~Process() = default;
 
   std::atomic<std::uint32_t> references_{1};
@@ -88,7 +102,8 @@ class Process {
   CpuId cpu_;
   std::size_t name_length_ = 0;
   char name_[kMaxName + 1] = {};
-  PageSource pages_;
+  Ref<Ledger> ledger_;
+  const Ref<Liveness> session_;
   AddressMap memory_;
   CapabilityTable capabilities_;
   List<Thread, ProcessTag> threads_;   // one reference each

@@ -11,11 +11,12 @@
 #include "ipc/fault_call.hpp"
 #include "ipc/park.hpp"
 #include "islands/lease.hpp"
-#include "memory/object_heap.hpp"
+#include "objects/session.hpp"
 #include "objects/table_service.hpp"
 #include "objects/transfer.hpp"
 #include "process/elf_loader.hpp"
 #include "process/thread_object.hpp"
+#include "resources/charged.hpp"
 
 namespace capos::kernel {
 namespace {
@@ -48,15 +49,17 @@ ResultOf<void, KernelError> fill_process(Process& process, const SpawnRequest& r
   process.set_supervisor(request.supervisor);
   TRY_VOID(process.prepare(kStackPages));
   process.set_entry(entry);
-  VirtualMemoryObject* const memory = heap_new<VirtualMemoryObject>(process);
-  if (memory == nullptr) return fail(KernelError::out_of_memory);
-  const Ref<Object> held = Ref<Object>::adopt(memory);
+  const Ref<VirtualMemoryObject> memory = TRY(new_object<VirtualMemoryObject>(process.ledger(), process));
+  Ref<SessionContext> session;
+  if (request.session != nullptr) session = TRY(new_object<SessionContext>(process.ledger(), *request.session));
   std::array<GrantedCapability, abi::kCapSetCapacity> all;
-  if (grants.size() + 6 > all.size()) return fail(KernelError::out_of_capabilities);
+  if (grants.size() + 8 > all.size()) return fail(KernelError::out_of_capabilities);
   std::size_t count = 0;
   for (const GrantedCapability& grant : grants) all[count++] = grant;
   all[count++] = {"self.capabilities", &capability_table_service(), capability_table_service().interface_id()};
-  all[count++] = {"self.memory", memory, memory->interface_id()};
+  all[count++] = {"self.ledger", &process.ledger(), process.ledger().interface_id()};
+  if (session) all[count++] = {"self.session", session.get(), session->interface_id()};
+  all[count++] = {"self.memory", memory.get(), memory->interface_id()};
   all[count++] = {"self.threads", &thread_factory_service(), thread_factory_service().interface_id()};
   all[count++] = {"self.park", &park_space_service(), park_space_service().interface_id()};
   all[count++] = {"self.thread", &thread_control_service(), thread_control_service().interface_id()};
@@ -70,6 +73,20 @@ ResultOf<void, KernelError> fill_process(Process& process, const SpawnRequest& r
   return {};
 }
 
+// What the process is granted under its session ends with the session. False if a lease that the capability is under
+// already may outlive it.
+bool lease_within(HoldEdge& edge, Liveness& session) noexcept {
+  if (edge.lease != nullptr && edge.lease->is_within(session)) return true;
+  if (edge.lease != nullptr && !session.is_within(*edge.lease)) return false;
+  edge.lease = &session;
+  return true;
+}
+
+// The spawner pays for its handle.
+ResultOf<std::uint32_t, KernelError> give_handle(CallContext& call, Process& process) noexcept {
+  return call.give(TRY(new_object<ProcessHandle>(call.ledger(), process)));
+}
+
 void start_here(void* subject) noexcept {
   Process& process = *static_cast<Process*>(subject);
   if (process.alive()) make_ready(Cpu::current(), process.main_thread().account, hal::now());
@@ -80,20 +97,30 @@ class ProcessSpawnerService final : public SingletonObject<ProcessSpawnerService
  public:
   Outcome spawn(CallContext& call, schema::ProcessSpawner::Spawn::Params::Reader params,
                 schema::ProcessSpawner::Spawn::Results::Builder results) noexcept {
+    Session* const given = params.has_session() ? call.argument<Session>(params.session()) : nullptr;
+    if (params.has_session() && given == nullptr) return Outcome::invalid(KernelError::bad_capability);
+    if (given != nullptr && !given->life().holds()) return Outcome::failed(KernelError::expired);
+    Liveness* const session = given != nullptr ? &given->life() : call.process().session();
+    const std::uint64_t session_number = session != nullptr ? session->session() : 0;
     std::array<GrantedCapability, abi::kCapSetCapacity> grants;
     const auto list = params.grants();
     if (list.size() > grants.size()) return Outcome::overloaded(KernelError::out_of_capabilities);
     for (std::uint32_t i = 0; i < list.size(); ++i) {
       CapabilityEntry* const entry = call.argument_entry(list[i].capability().get_capability());
       if (entry == nullptr) return Outcome::invalid(KernelError::bad_capability);
-      if (!may_travel(*entry)) return Outcome::invalid(KernelError::not_transferable);
+      if (!may_travel(*entry, call.process().session_number(), session_number)) {
+        return Outcome::invalid(KernelError::not_transferable);
+      }
       grants[i] = {list[i].name(), entry->object(), entry->interface_id(), entry->edge()};
+      if (given != nullptr && !lease_within(grants[i].edge, given->life())) return Outcome::invalid(KernelError::mismatch);
     }
     SpawnRequest request{.name = params.name(),
                          .image = find_program(params.program()),
                          .number = params.source(),
                          .cpu = CpuId(params.cpu()),
-                         .quota_pages = params.memory_pages()};
+                         .ledger = {},
+                         .session = session,
+                         .supervisor = {}};
     auto supervisor = supervisor_of(call, params.has_supervisor(), params.supervisor().get_capability());
     if (!supervisor.has_value()) return Outcome::invalid(supervisor.error());
     request.supervisor = *std::move(supervisor);
@@ -106,6 +133,8 @@ class ProcessSpawnerService final : public SingletonObject<ProcessSpawnerService
     } else if (!best_effort_allowed(request.cpu, params.passive())) {
       return Outcome::invalid(KernelError::bad_cpu);
     }
+    const Outcome account = find_ledger(call, params, request);
+    if (account.kind() != Outcome::Kind::done) return account;
     if (request.context != nullptr && request.context->claimed.exchange(true)) return Outcome::overloaded(KernelError::busy);
     const Outcome outcome = build_and_start(call, request, {grants.data(), list.size()}, results);
     if (request.context != nullptr && outcome.kind() != Outcome::Kind::done) request.context->claimed = false;
@@ -113,14 +142,28 @@ class ProcessSpawnerService final : public SingletonObject<ProcessSpawnerService
   }
 
  private:
+  // What the process is to run on: the ledger given, or a child of the spawner's own.
+  static Outcome find_ledger(CallContext& call, schema::ProcessSpawner::Spawn::Params::Reader params,
+                             SpawnRequest& request) noexcept {
+    if (params.has_ledger()) {
+      Ledger* const given = call.argument<Ledger>(params.ledger());
+      if (given == nullptr) return Outcome::invalid(KernelError::bad_capability);
+      if (params.memory_pages() != 0) return Outcome::invalid(KernelError::bad_range);
+      request.ledger = Ref<Ledger>::share(*given);
+      return Outcome::done();
+    }
+    auto child = call.ledger().create_child(amounts_for(params.memory_pages(), call.ledger()));
+    if (!child.has_value()) return Outcome::overloaded(child.error());
+    request.ledger = *std::move(child);
+    return Outcome::done();
+  }
+
   static Outcome build_and_start(CallContext& call, const SpawnRequest& request,
                                  std::span<const GrantedCapability> grants,
                                  schema::ProcessSpawner::Spawn::Results::Builder results) noexcept {
     auto process = build_process(request, grants);
     if (!process.has_value()) return Outcome::failed(process.error());
-    ProcessHandle* const handle = heap_new<ProcessHandle>(**process);
-    const auto index = handle == nullptr ? ResultOf<std::uint32_t, KernelError>(fail(KernelError::out_of_memory))
-                                         : call.give(Ref<Object>::adopt(handle));
+    const auto index = give_handle(call, **process);
     if (!index.has_value()) {
       discard_process(call.cpu, **process);
       return Outcome::overloaded(index.error());
@@ -140,7 +183,8 @@ Object& process_spawner_service() noexcept { return g_spawner; }
 
 ResultOf<Ref<Process>, KernelError> build_process(const SpawnRequest& request,
                                                   std::span<const GrantedCapability> grants) noexcept {
-  Ref<Process> process = TRY(Process::create(request.name, request.number, request.quota_pages, request.cpu));
+  Ref<Process> process =
+      TRY(Process::create(request.name, request.number, *request.ledger, request.session, request.cpu));
   const auto filled = fill_process(*process, request, grants);
   if (filled.has_value()) return process;
   discard_process(Cpu::current(), *process);
@@ -152,7 +196,7 @@ void start_process(Process& process) noexcept {
   if (!post(process.cpu(), process.start_mail, start_here, &process)) process.release();
 }
 
-void ProcessHandle::destroy() noexcept { heap_delete(this); }
+void ProcessHandle::destroy() noexcept { delete_object(this); }
 
 Outcome ProcessHandle::wait(CallContext& call, const Interface::Wait::Params::Value&,
                             Interface::Wait::Results::Value& results) noexcept {

@@ -21,12 +21,14 @@ struct SpawnRequest {
   std::span<const std::byte> image;
   std::uint32_t number = 0;
   CpuId cpu;
-  std::uint64_t quota_pages = 0;
+  Ref<Ledger> ledger;           // what it runs on
+  Liveness* session = nullptr;  // kept by whoever asks
   SchedulingContext* context = nullptr;  // claimed by the caller
   Ref<Object> supervisor{};              // of its faults; null: none
 };
 
-// Builds a process that is ready to start; every process has "self.memory", its VirtualMemory.
+// Builds a process that is ready to start; every process has "self.memory", its VirtualMemory,
+// "self.capabilities", "self.ledger" and, in a session, "self.session".
 // Errors: those of ProcessSpawner.spawn.
 [[nodiscard]] ResultOf<Ref<Process>, schema::KernelError> build_process(const SpawnRequest& request,
                                                                         std::span<const GrantedCapability> grants) noexcept;

@@ -86,14 +86,17 @@ struct ParkKey {
 struct EndpointTag;
 struct ParkTag;
 struct ProcessTag;
+struct ServingTag;
 
 class Thread final : public TypedObject<Thread, schema::Thread>,
                      public ListHook<EndpointTag>,
                      public ListHook<ParkTag>,
+                     public ListHook<ServingTag>,
                      public ListHook<ProcessTag> {
  public:
   static constexpr ObjectType kType = ObjectType::thread;
   using Interface = schema::Thread;
+  static constexpr schema::Resource kResource = schema::Resource::threads;
 
   // Its ring's page, arena behind it, as the kernel sees them. Not of a buried thread.
   [[nodiscard]] void* ring() const noexcept { return ring_address_; }
@@ -173,6 +176,7 @@ class Thread final : public TypedObject<Thread, schema::Thread>,
 
   std::atomic<bool> ended_{false};
   Ref<Process> hold_;                  // until it is buried
+  bool has_arena_ = false;             // charged
   Ref<MemoryObject> ring_;
   void* ring_address_ = nullptr;
 };

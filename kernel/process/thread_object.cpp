@@ -9,8 +9,8 @@
 #include "ipc/fault_call.hpp"
 #include "ipc/ring_state.hpp"
 #include "islands/lease.hpp"
-#include "memory/object_heap.hpp"
 #include "process/process.hpp"
+#include "resources/charged.hpp"
 
 namespace capos::kernel {
 
@@ -130,12 +130,14 @@ Thread::Thread(Process& owner, CpuId home, std::uint32_t own_number) noexcept
 }
 Thread::~Thread() = default;
 
-void Thread::destroy() noexcept { heap_delete(this); }
+void Thread::destroy() noexcept { delete_object(this); }
 
 ResultOf<void, KernelError> Thread::equip() noexcept {
   void* const area = process.pages().take_page();
-  if (area == nullptr) return fail(KernelError::out_of_memory);
+  if (area == nullptr) return fail(process.pages().shortage());
   user.attach_vector_area(area);
+  has_arena_ = payer()->charge(Resource::ring_arenas, 1);
+  if (!has_arena_) return fail(KernelError::quota_exceeded);
   ring_ = TRY(MemoryObject::create_contiguous(process, kRingPages));
   ring_address_ = ring_->kernel_address();
   const auto mapped =
@@ -148,11 +150,12 @@ ResultOf<void, KernelError> Thread::equip() noexcept {
   header->sq_entries = abi::kSubmissionEntries;
   header->cq_entries = abi::kCompletionEntries;
   header->arena_bytes = abi::kArenaBytes;
-  ring_state = RingState::create(*this, header, process.pages());
-  if (ring_state == nullptr) {
+  const auto state = RingState::create(*this, header, process.pages());
+  if (!state.has_value()) {
     unmap_ring();
-    return fail(KernelError::out_of_memory);
+    return fail(state.error());
   }
+  ring_state = *state;
   return {};
 }
 
@@ -165,6 +168,8 @@ void Thread::give_back() noexcept {
   supervisor = {};
   ring_ = {};
   ring_address_ = nullptr;
+  if (has_arena_) payer()->give_back(Resource::ring_arenas, 1);
+  has_arena_ = false;
   hold_ = {};
 }
 

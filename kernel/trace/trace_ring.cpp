@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "memory/frame_allocator.hpp"
+#include "resources/ledger.hpp"
 
 namespace capos::kernel {
 
@@ -14,7 +15,7 @@ bool TraceRing::create(CpuId cpu, std::uint64_t events) noexcept {
   if (events == 0 || (events & (events - 1)) != 0 || order > kMaxOrder) return false;
   const FrameBlock block = frames().lock()->allocate(order);
   if (block.is_none()) return false;
-  auto memory = MemoryObject::wrap({block.base, (bytes + hal::kPageSize - 1) / hal::kPageSize * hal::kPageSize}, false);
+  auto memory = MemoryObject::wrap(machine_ledger(), {block.base, (bytes + hal::kPageSize - 1) / hal::kPageSize * hal::kPageSize}, false);
   if (!memory.has_value()) return false;
   memory_ = *std::move(memory);
   // Events need no zeroing: none is read before `head` has passed it.

@@ -95,7 +95,8 @@ enum KernelError {
 interface Console @0xf0a1b6c8d2e34711 {
   # The machine's text console, for people.
   write @0 (text :Text) -> ();
-  # At most 1024 bytes; cut lines are not joined. Errors: none. Cost: linear; not for realtime work.
+  # At most 1024 bytes; cut lines are not joined. Errors: badRange for more, quotaExceeded when the caller's ledger has no
+  # logBytes left. Cost: linear; not for realtime work.
 }
 
 interface Timer @0xf0a1b6c8d2e34712 {
@@ -129,12 +130,25 @@ interface MemoryObject @0xf0a1b6c8d2e34714 extends(Authority.MemoryReader) {
   write @1 (offset :UInt64, data :Data) -> ();
   # Errors: badRange, badProtection for memory that only the kernel writes.
   getSize @2 () -> (size :UInt64);
+  createChild @3 (offset :UInt64, size :UInt64) -> (child :MemoryOwner);
+  # A window on that range (multiples of 4096, not empty): the same memory, from offset 0 on. Made through a capability
+  # under a lease, it ends with the lease. Errors: badRange, tooDeep (more than 8 leases, sessions and windows one within
+  # another), quotaExceeded, outOfMemory, outOfCapabilities.
+}
+
+interface MemoryOwner @0xf0a1b6c8d2e3473a extends(MemoryObject) {
+  # A window, held by whoever made it. Others are given a MemoryObject or a MemoryReader, made of it by
+  # CapabilityTable.narrow.
+  revoke @0 () -> ();
+  # Every capability to the window, and to windows made of it, is dead at once, this one too; so are those narrowed,
+  # copied and leased of it. What has been mapped of it stays mapped, and the memory in use, until it is unmapped or its
+  # process ends. Cost: one store.
 }
 
 interface FrameAllocator @0xf0a1b6c8d2e34715 {
   allocate @0 (pages :UInt64) -> (object :MemoryObject);
-  # Zeroed memory of pages * 4096 bytes, charged to the caller. Errors: outOfMemory, outOfCapabilities, badRange
-  # for zero or more than 65536 pages.
+  # Zeroed memory of pages * 4096 bytes, charged to the caller's ledger. Errors: quotaExceeded, outOfMemory (the machine's
+  # memory is too fragmented), outOfCapabilities, badRange for zero or more than 65536 pages.
   available @1 () -> (freePages :UInt64, poolPages :UInt64, poolBytes :UInt64);
   # Frames of the machine that nobody has; frames in the pools of the kernel's objects, which only grow; and how much of
   # them is in use.
@@ -146,7 +160,7 @@ interface VirtualMemory @0xf0a1b6c8d2e34716 {
   # every other that holds the capability.
   map @0 (hint :UInt64, size :UInt64, prot :UInt32) -> (addr :UInt64);
   # Fresh zeroed memory at `hint`, or where there is room when it is 0. Errors: badAddress, overlap, badProtection,
-  # outOfMemory.
+  # quotaExceeded, outOfMemory.
   unmap @1 (addr :UInt64, size :UInt64) -> ();
   # Errors: badAddress if a page of the range is not mapped; then nothing is unmapped.
   protect @2 (addr :UInt64, size :UInt64, prot :UInt32) -> ();
@@ -165,12 +179,18 @@ struct CapabilityGrant {
 
 interface ProcessSpawner @0xf0a1b6c8d2e34717 {
   spawn @0 (name :Text, program :Text, grants :List(CapabilityGrant), cpu :UInt16, memoryPages :UInt64,
-            context :SchedulingContext, passive :Bool, source :UInt32, supervisor :AnyPointer)
-        -> (process :ProcessHandle);
+            context :SchedulingContext, passive :Bool, source :UInt32, supervisor :AnyPointer,
+            ledger :Authority.ResourceLedger, session :Authority.Session) -> (process :ProcessHandle);
   # Starts `program` of the boot pack. `context` null: best effort on `cpu`. `passive`: no time of its own; it runs
   # once, on the spawner's account, up to its first receive. `source` is the number its trace events carry.
   # `supervisor`: a FaultHandler that is told of its threads' faults; null: a fault ends the process.
-  # Errors: notFound, badElf, outOfMemory, outOfCapabilities, badCapability, badCpu, busy (the context is bound),
+  # `ledger`: what the process runs on, together with whoever else does; null: a child of the spawner's ledger with
+  # `memoryPages` frames, 64 KiB and 256 bytes a frame of kernel memory, room for 65536 capabilities, 64 threads and rings,
+  # 1024 endpoints and 16 MiB of log (or half of what the spawner has left, if that is less), no contexts and no CPU bandwidth. `session`: its session for life, and the lease of
+  # all grants that have none within it; null: the spawner's.
+  # Errors: quotaExceeded (failed: the process's ledger is too small; overloaded: the spawner's is), badRange (both a ledger
+  # and memoryPages; a grant's name), expired (the session has ended), mismatch (a grant's lease may outlive the session),
+  # notFound, badElf, outOfMemory, outOfCapabilities, badCapability, badCpu, busy (the context is bound),
   # badState (its island has been retired), notTransferable (a grant's transfer scope forbids it).
 }
 
@@ -208,21 +228,27 @@ interface Notification @0xf0a1b6c8d2e3471a extends(Authority.NotificationSignal)
 interface Endpoint @0xf0a1b6c8d2e3471b {
   # The serving side of an interface: `reply_receive` takes it. The calling side carries the served interface.
   connect @0 () -> (client :AnyPointer);
-  # A call-only capability on this endpoint.
+  # A call-only capability on this endpoint. Errors: quotaExceeded, outOfMemory, outOfCapabilities.
+  revoke @1 () -> ();
+  # Ends the endpoint for good: every capability to it, this one too, is dead at once; calls through clients answer
+  # `disconnected`, and so do the calls that queue here or are being served, and the threads that wait for calls. A server at
+  # work on one finishes on time of its own. Cost: one store, and so much for each call and server that it ends.
 }
 
 interface ObjectFactory @0xf0a1b6c8d2e3471c {
+  # What it makes is charged to the caller's ledger. Errors: quotaExceeded, outOfMemory, outOfCapabilities.
   createNotification @0 () -> (notification :Notification);
   createEndpoint @1 (interfaceId :UInt64, minimumBudgetNs :UInt64, ceiling :UInt8) -> (endpoint :Endpoint);
   # `interfaceId`: what is served. A call whose context has less than minimumBudgetNs left is refused. `ceiling`: the
-  # priority at which calls made on scheduling contexts are served, if it is above the caller's.
+  # priority at which calls made on scheduling contexts are served, if it is above the caller's. Errors: badRange.
 }
 
 interface IslandAuthority @0xf0a1b6c8d2e3471d {
   # The right to have islands admitted.
   admit @0 (certificate :Certificate.IslandCertificate) -> AdmitResult;
-  # The kernel re-verifies each inequality; then the CPUs are leased and the contexts made. A refusal is an
-  # answer, not an error. Errors: outOfMemory, outOfCapabilities, badCapability.
+  # The kernel re-verifies each inequality; then the CPUs are leased and the contexts made, charged to the caller's ledger
+  # with the bandwidth they are promised. A refusal is an answer, not an error. Errors: quotaExceeded, outOfMemory,
+  # outOfCapabilities, badCapability.
 }
 
 struct AdmitResult {

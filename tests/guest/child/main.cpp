@@ -58,7 +58,7 @@ int exhaust_quota(const Child& child) noexcept {
   for (;; ++pages) {
     const auto got = frames->allocate([](auto params) { params.set_pages(1); });
     if (got.has_value()) continue;
-    return got.error().kernel() == schema::KernelError::out_of_memory ? pages : -1;
+    return got.error().kernel() == schema::KernelError::quota_exceeded ? pages : -1;
   }
 }
 
@@ -126,6 +126,14 @@ int play(const Child& child) noexcept {
       const auto done = child.runtime.need<schema::Notification>("event")->signal(child.argument());
       return done.has_value() ? 0 : 90;
     }
+    case Role::spender:
+      return spend(child);
+    case Role::until_refused:
+      return signal_until_refused(child);
+    case Role::session_number:
+      return session_number(child);
+    case Role::spawn_in_turn:
+      return spawn_in_turn(child);
     case Role::narrow_signaller:
       return signal_narrowly(child);
     case Role::wait_loop:

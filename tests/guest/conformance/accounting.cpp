@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What comes back: after everything that a case made is gone, exactly as many frames are free as before.
 #include "accounting.hpp"
+#include "authority.hpp"
 #include "island_harness.hpp"
 
 namespace conformance {
@@ -39,7 +40,7 @@ void memory(Guest& guest) noexcept {
   takes_nothing(guest, [&] {
     const Memory small = make_memory(guest, 1), odd = make_memory(guest, 777);
     Shared shared(guest, 33);
-    (void)guest.frames->allocate([](auto params) { params.set_pages(50'000); });
+    (void)guest.frames->allocate([](auto params) { params.set_pages(65'000); });
   });
 }
 
@@ -55,7 +56,9 @@ void capabilities(Guest& guest) noexcept {
   auto service = make_service(guest);
   const Grant grants[] = {{"serve", service.endpoint.cap()}};
   takes_nothing(guest, [&] {
-    Child child(guest, {.role = Role::fill_table, .grants = grants, .pages = 1024});
+    // Capabilities enough need more kernel memory than what comes with pages.
+  const Account account = make_ledger(guest, {.frames = 1024, .kernel_bytes = 8u << 20});
+  Child child(guest, {.role = Role::fill_table, .grants = grants, .ledger = account.cap()});
     (void)child.exits(0);
   });
 }

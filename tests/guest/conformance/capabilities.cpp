@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Capabilities: what names nothing, what is stale, forged, or called by another interface than its own.
 #include "capos/runtime/system_call.hpp"
-#include "harness.hpp"
+#include "authority.hpp"
 
 namespace conformance {
 namespace {
@@ -106,7 +106,9 @@ void receive_on_what_is_no_endpoint(Guest& guest) noexcept {
 void table_full(Guest& guest) noexcept {
   const auto service = make_service(guest);
   const Grant grants[] = {{"serve", service.endpoint.cap()}};
-  Child child(guest, {.role = Role::fill_table, .grants = grants, .pages = 1024});
+  // Capabilities enough need more kernel memory than what comes with pages.
+  const Account account = make_ledger(guest, {.frames = 1024, .kernel_bytes = 8u << 20});
+  Child child(guest, {.role = Role::fill_table, .grants = grants, .ledger = account.cap()});
   CHECK(child.exits(0));
 }
 

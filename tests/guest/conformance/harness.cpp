@@ -114,7 +114,9 @@ runtime::Result<Process> try_spawn(Guest& guest, const Request& request) noexcep
     params.set_name("child");
     params.set_program(request.program);
     params.set_cpu(request.cpu);
-    params.set_memory_pages(request.pages);
+    if (request.ledger.is_null()) params.set_memory_pages(request.pages);
+    if (!request.ledger.is_null()) params.set_ledger(transfers.add(request.ledger));
+    if (!request.session.is_null()) params.set_session(transfers.add(request.session));
     params.set_passive(request.passive);
     params.set_source(static_cast<std::uint32_t>(request.role) | request.argument << kRoleBits);
     if (!request.supervisor.is_null()) params.init_supervisor().set_capability(transfers.add(request.supervisor));

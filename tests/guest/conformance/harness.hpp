@@ -160,6 +160,8 @@ struct Request {
   bool passive = false;
   std::string_view program = "child";
   abi::CapId supervisor{};
+  abi::CapId ledger{};   // what it runs on; then `pages` does not count
+  abi::CapId session{};
 };
 using Process = OwnedCapability<schema::ProcessHandle>;
 [[nodiscard]] runtime::Result<Process> try_spawn(Guest& guest, const Request& request) noexcept;
@@ -202,7 +204,11 @@ std::span<const Case> process_cases() noexcept;
 std::span<const Case> elf_cases() noexcept;
 std::span<const Case> fault_cases() noexcept;
 std::span<const Case> kill_cases() noexcept;
+std::span<const Case> ledger_cases() noexcept;
 std::span<const Case> narrowing_cases() noexcept;
+std::span<const Case> revocation_cases() noexcept;
+std::span<const Case> session_cases() noexcept;
+std::span<const Case> window_cases() noexcept;
 std::span<const Case> notification_cases() noexcept;
 std::span<const Case> endpoint_cases() noexcept;
 std::span<const Case> vector_state_cases() noexcept;

@@ -137,7 +137,7 @@ void contexts_bind_once(Guest& guest) noexcept {
 void failed_spawn_frees_the_context(Guest& guest) noexcept {
   Island island(guest, honest(guest, kTask));
   CHECK(refused(try_spawn(guest, {.role = Role::exit_with, .pages = 20, .context = island.context(0)}),
-                ExceptionType::failed, KernelError::out_of_memory));
+                ExceptionType::failed, KernelError::quota_exceeded));
   CHECK(
       refused(try_spawn(guest, {.role = Role::exit_with, .context = island.context(0), .program = "overlap"}),
               ExceptionType::failed, KernelError::bad_elf));

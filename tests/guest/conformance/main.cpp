@@ -6,7 +6,7 @@ int program_main(capos::runtime::Runtime& runtime) {
   using namespace conformance;
   Guest guest(runtime);
   const std::span<const Case> subjects[] = {
-      narrowing_cases(),
+      narrowing_cases(), window_cases(), revocation_cases(), session_cases(), ledger_cases(),
       service_cases(),  capability_cases(),   memory_cases(),      mapping_cases(), ring_cases(),
       process_cases(),  elf_cases(),          fault_cases(),       kill_cases(),    notification_cases(),
       endpoint_cases(), vector_state_cases(), certificate_cases(), island_cases(),  budget_cases(),

@@ -74,7 +74,7 @@ void map_bad_sizes(Guest& guest) noexcept {
     CHECK(invalid(map(guest, 0, size, kRead | kWrite), KernelError::bad_address));
   }
   CHECK(refused(map(guest, 0, abi::kUserEnd - kPage, kRead), ExceptionType::overloaded,
-                KernelError::out_of_memory));
+                KernelError::quota_exceeded));
 }
 
 void last_page(Guest& guest) noexcept {

@@ -91,8 +91,8 @@ void allocate_bounds(Guest& guest) noexcept {
 
 void allocate_beyond_quota(Guest& guest) noexcept {
   const auto before = guest.frames->available();
-  CHECK(refused(guest.frames->allocate([](auto params) { params.set_pages(60'000); }),
-                ExceptionType::overloaded, KernelError::out_of_memory));
+  CHECK(refused(guest.frames->allocate([](auto params) { params.set_pages(65'000); }),
+                ExceptionType::overloaded, KernelError::quota_exceeded));
   const auto after = guest.frames->available();
   CHECK(before.has_value() && after.has_value() && before->free_pages == after->free_pages);
 }

@@ -1,22 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // Less authority: ancestors of an interface, scopes, and the table that a process has of its own.
-#include "harness.hpp"
+#include "authority.hpp"
 
 namespace conformance {
 namespace {
-
-using schema::DisclosureScope;
-using schema::TransferScope;
 
 struct Wanted {
   std::uint64_t interface_id = 0;
   TransferScope transfer = TransferScope::any;
   DisclosureScope disclosure = DisclosureScope::process;
 };
-
-Capability<schema::CapabilityTable> own_table(Guest& guest) noexcept {
-  return guest.runtime.need<schema::CapabilityTable>("self.capabilities");
-}
 
 auto narrow(Guest& guest, abi::CapId cap, Wanted wanted) noexcept {
   return own_table(guest)->narrow([&](auto params, Transfers& transfers) {
@@ -25,14 +18,6 @@ auto narrow(Guest& guest, abi::CapId cap, Wanted wanted) noexcept {
     params.set_transfer(wanted.transfer);
     params.set_disclosure(wanted.disclosure);
   });
-}
-
-template <typename Interface>
-OwnedCapability<Interface> narrowed(Guest& guest, abi::CapId cap, TransferScope transfer = TransferScope::any,
-                                    DisclosureScope disclosure = DisclosureScope::process) noexcept {
-  auto made = narrow(guest, cap, {Interface::kInterfaceId, transfer, disclosure});
-  if (!made.has_value()) return {};
-  return made->template capability<Interface>(made->reader().narrowed().get_capability());
 }
 
 bool is_unimplemented(const RawCall& call) noexcept {

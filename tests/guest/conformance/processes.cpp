@@ -79,7 +79,7 @@ void tiny_quotas(Guest& guest) noexcept {
   for (std::uint64_t pages = 0; pages <= 128 && !started; ++pages) {
     auto made = try_spawn(guest, {.role = Role::exit_with, .argument = 1, .pages = pages});
     started = made.has_value();
-    CHECK(started || refused(made, ExceptionType::failed, KernelError::out_of_memory));
+    CHECK(started || refused(made, ExceptionType::failed, KernelError::quota_exceeded));
     if (started) CHECK((*made)->wait().has_value());
   }
   CHECK(started);
@@ -132,7 +132,7 @@ void broken_programs(Guest& guest) noexcept {
 
 void huge_program(Guest& guest) noexcept {
   CHECK(refused(try_spawn(guest, {.role = Role::exit_with, .program = "huge-memory"}), ExceptionType::failed,
-                KernelError::out_of_memory));
+                KernelError::quota_exceeded));
 }
 
 constexpr Case kElfCases[] = {

@@ -325,7 +325,7 @@ void quota_of_memory(Guest& guest) noexcept {
   Child child(guest, {.role = Role::threads, .argument = static_cast<std::uint32_t>(ThreadPlay::fill), .pages = 256});
   const auto end = child.process()->wait();
   CHECK(end.has_value() && end->reason == schema::ExitReason::exited);
-  CHECK(end->code / 100 == static_cast<std::int64_t>(KernelError::out_of_memory));
+  CHECK(end->code / 100 == static_cast<std::int64_t>(KernelError::quota_exceeded));
   CHECK(end->code % 100 > 4 && end->code % 100 < 14);  // 18 pages a thread, of 256
 }
 

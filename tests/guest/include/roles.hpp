@@ -8,6 +8,10 @@ namespace conformance {
 
 enum class Role : std::uint8_t {
   exit_with,       // argument: exit code
+  spender,         // takes what argument (Spending) says until refused; exits with how often it got it
+  until_refused,   // signals "event" until that is refused; exits with the transport error
+  session_number,  // exits with the number of its session; 0: none, 200: it has ended
+  spawn_in_turn,   // has "spawner" start a session_number; exits with its exit code
   narrow_signaller,  // signals argument's bits on "event", which it may only signal; exits with 0
   fault,           // argument: Fault
   compute,         // for ever; counts in word 0 of "out"
@@ -59,6 +63,9 @@ enum class ThreadPlay : std::uint8_t {
                    // refused as busy, otherwise stays
 };
 inline constexpr std::uint32_t kRoleBits = 8;
+
+enum class Spending : std::uint8_t { notifications, endpoints, copies, log_lines };
+inline constexpr std::uint64_t kLogLine = 16;  // bytes
 
 enum class Fault : std::uint8_t {
   read_unmapped,

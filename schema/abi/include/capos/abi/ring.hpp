@@ -89,7 +89,7 @@ struct ReceivedCall {
   std::uint64_t interface_id;
   std::uint16_t method;
   std::uint16_t registers;      // 1: made by registers; the answer is data of at most kRegisterWords words
-  std::uint32_t caller;         // number of the calling program; not an authority
+  std::uint32_t caller;         // number of the calling program, or what its capability discloses instead; not an authority
 };
 static_assert(sizeof(ReceivedCall) == 16);
 

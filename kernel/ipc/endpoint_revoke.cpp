@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+// The end of an endpoint by its owner: calls in every state end, servers are set free.
+#include "core/account.hpp"
+#include "core/wake.hpp"
+#include "ipc/call_context.hpp"
+#include "ipc/endpoint.hpp"
+#include "ipc/fault_call.hpp"
+#include "ipc/ring_state.hpp"
+
+namespace capos::kernel {
+namespace {
+
+constexpr std::int32_t kDisconnected = -static_cast<std::int32_t>(schema::TransportError::disconnected);
+
+// The call that the server is at work on ends; the server goes on, on its own time.
+void end_call_in_service(Cpu& cpu, Thread& server, Time now) noexcept {
+  Call* const call = server.incoming;
+  if (call == nullptr) return;
+  Thread& caller = call->caller;
+  server.open_answer = 0;
+  if (call->kind == CallKind::fault) {
+    withdraw_fault(caller);
+    return doom(cpu, caller);
+  }
+  const Outcome gone = Outcome::transport(schema::TransportError::disconnected);
+  const bool lent = caller.outgoing == call;
+  if (lent) withdraw_calls(cpu, caller, now);
+  server.incoming = nullptr;
+  call->server = nullptr;
+  if (lent) return refuse_call(cpu, *call, gone, now);
+  auto& operation = static_cast<Operation&>(*call);
+  operation.ring.end(operation, gone, now);
+  operation.ring.poke(cpu, now);
+}
+
+}  // namespace
+
+void Endpoint::end_all(Cpu& cpu, Time now) noexcept {
+  while (Thread* const server = serving_.front()) {
+    end_call_in_service(cpu, *server, now);
+    const bool waits = server->state == ThreadState::await_call;
+    server->ring_state->end_receives(now);
+    server_left(*server, now);
+    server->serving = nullptr;
+    server->serving_hold = {};
+    if (!waits) {
+      server->ring_state->poke(cpu, now);
+      continue;
+    }
+    give_account(finishing_account(*server), *server);
+    complete_call(*server, kDisconnected, now);
+  }
+  closed_ = true;
+  disconnect_queue(now);
+}
+
+void Endpoint::end_here(void* subject) noexcept {
+  Endpoint& endpoint = *static_cast<Endpoint*>(subject);
+  endpoint.end_all(Cpu::current(), hal::now());
+  endpoint.release();
+}
+
+Outcome Endpoint::revoke(CallContext& call, const Interface::Revoke::Params::Value&,
+                         Interface::Revoke::Results::Value&) noexcept {
+  Object::revoke();
+  if (!is_home(call.cpu.id)) {
+    acquire();
+    if (!post(CpuId(home_.load(std::memory_order_relaxed)), revoke_mail_, end_here, this)) release();
+  } else if (serving_.empty() && calls_.empty()) {
+    closed_ = true;
+  } else {
+    end_all(call.cpu, call.now);
+    call.reschedule = true;
+  }
+  return Outcome::done();
+}
+
+}  // namespace capos::kernel
