@@ -2,6 +2,7 @@
 // Programs with several threads.
 #include "capos/runtime/thread.hpp"
 
+#include "capos/runtime/server.hpp"
 #include "capos/runtime/system_call.hpp"
 #include "child.hpp"
 
@@ -104,6 +105,25 @@ int supervise_oneself() noexcept {
   return 85;
 }
 
+// A stranger gets hold of one of its threads.
+struct Lender : runtime::Served {
+  explicit Lender(abi::CapId given) noexcept : thread(given) {}
+  runtime::ServerOutcome open(runtime::CallInfo& call, schema::TraceRings::Open::Params::Reader,
+                              schema::TraceRings::Open::Results::Builder results) noexcept {
+    results.set_ring(call.transfers->add(thread));
+    return runtime::ServerOutcome::done();
+  }
+  abi::CapId thread;
+};
+
+int lend_thread() noexcept {
+  auto worker = Thread::start(g_child->runtime, stay_asleep, nullptr);
+  if (!worker.has_value()) return 80;
+  Lender lender(worker->capability().cap());
+  const auto endpoint = g_child->runtime.need<schema::Endpoint>("serve");
+  return static_cast<int>(runtime::serve_messages<schema::TraceRings>(endpoint, lender).transport);
+}
+
 // On a leased CPU without slack.
 int try_both_kinds() noexcept {
   const auto plain = Thread::start(g_child->runtime, stay_asleep, nullptr);
@@ -146,6 +166,7 @@ int play_threads(const Child& child) noexcept {
     case ThreadPlay::every_state: return be_in_every_state();
     case ThreadPlay::fill: return fill();
     case ThreadPlay::self_supervised: return supervise_oneself();
+    case ThreadPlay::lend_thread: return lend_thread();
     case ThreadPlay::passive: return try_both_kinds();
     case ThreadPlay::park_many: return park_many();
     case ThreadPlay::bare_fs: return sleep_beside(drop_and_read_fs);

@@ -287,6 +287,33 @@ void across_processes(Guest& guest) noexcept {
   }
 }
 
+// A capability on another program's thread outlives the thread, its process, and the last handle on that.
+void outlives_its_process(Guest& guest) noexcept {
+  takes_nothing(guest, [&] {
+    OwnedCapability<schema::Thread> thread;
+    {
+      auto service = make_service(guest, 0, 0, schema::TraceRings::kInterfaceId);
+      const Grant grants[] = {{"serve", service.endpoint.cap()}};
+      Child child(guest, {.role = Role::threads,
+                          .argument = static_cast<std::uint32_t>(ThreadPlay::lend_thread),
+                          .grants = grants});
+      if (!child.becomes_ready()) return guest.fail("child", 0, "not ready");
+      auto lent = Capability<schema::TraceRings>(service.client.cap())->open([](auto) {});
+      if (!lent.has_value()) return guest.fail("thread", 0, lent.error().text());
+      thread = lent->capability<schema::Thread>(lent->reader().ring());
+      const auto before = thread->describe();
+      if (!before.has_value() || !before->alive || before->number != 1) return guest.fail("thread", 0, "not alive");
+      child.kill();
+      if (!is_end(thread->wait(), ExitReason::killed, 0)) return guest.fail("thread", 0, "not killed");
+    }
+    guest.sleep(5 * kMillisecond);  // reaped
+    const auto after = thread->describe();
+    if (!after.has_value() || after->activity != ThreadActivity::ended) return guest.fail("thread", 0, "not ended");
+    if (!thread->kill().has_value()) return guest.fail("thread", 0, "kill refused");
+    if (!is_end(thread->wait(), ExitReason::killed, 0)) return guest.fail("thread", 0, "another end");
+  });
+}
+
 // Everything of a process with threads in every state goes with it.
 void kill_full_process(Guest& guest) noexcept {
   takes_nothing(guest, [&] {
@@ -356,6 +383,7 @@ constexpr Case kCases[] = {
     {"thread exits its process", any_thread_exits_process},
     {"thread faults its process", any_fault_ends_process},
     {"thread across processes", across_processes},
+    {"thread outlives its process", outlives_its_process},
     {"kill a process with threads in every state", kill_full_process},
     {"accounting of processes with threads", accounting_of_ended_processes},
     {"accounting of threads", accounting_of_threads},

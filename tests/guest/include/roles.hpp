@@ -58,6 +58,7 @@ enum class ThreadPlay : std::uint8_t {
   fill,            // makes threads until refused: exits with 100 * KernelError + threads made
   bare_fs,         // beside a thread with an FS base, one without reads at FS:0
   self_supervised, // serves "serve" for its own second thread's fault, and faults over that
+  lend_thread,     // serves TraceRings on "serve": what open() gives is its second thread, asleep
   passive,         // tries a best-effort thread and a passive one; exits with 0 if only the second is allowed
   park_many,       // threads park at offset 0 of "space", counted in word 1 of "out"; exits with their number when one is
                    // refused as busy, otherwise stays
