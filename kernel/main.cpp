@@ -25,7 +25,9 @@ constexpr std::uint32_t kInitNumber = 0xffff;  // its trace events; services cou
 // The boot pack, read in place: it is ours alone.
 constinit std::span<const wire::Word> g_pack;
 
-constexpr wire::Limits kPackLimits{.traversal_words = 1u << 28, .depth = 64};
+// Nothing in a pack is read twice, so a walk over it takes at most its size: a list of a million elements of no size, which
+// a pack may claim, ends at once.
+wire::Limits pack_limits() noexcept { return {.traversal_words = g_pack.size() + 64, .depth = 64}; }
 
 [[noreturn]] void refuse_boot(std::string_view why, std::string_view remedy) noexcept {
   hal::console_write("boot refused: ");
@@ -121,7 +123,7 @@ Process& make_init(schema::BootPack::Reader pack) noexcept {
 }  // namespace
 
 std::span<const std::byte> find_program(std::string_view name) noexcept {
-  wire::MessageReader message(g_pack, kPackLimits);
+  wire::MessageReader message(g_pack, pack_limits());
   for (const auto program : message.root<schema::BootPack>().programs()) {
     if (program.name() == name) return program.image();
   }
@@ -138,7 +140,7 @@ void kernel_main(const BootInfo& boot) noexcept {
   hal::console_write("capOS " CAPOS_VERSION "\n");
   frames().lock()->add_ram(boot.ram);
   g_pack = pack_words(boot.module);
-  wire::MessageReader message(g_pack, kPackLimits);
+  wire::MessageReader message(g_pack, pack_limits());
   const auto pack = message.root<schema::BootPack>();
   if (pack.magic() != schema::kBootPackMagic) refuse_boot("the module is not a boot pack", "make it with ./capos");
   if (pack.machine().tsc_hz() != 0 && !hal::set_tsc_hz(pack.machine().tsc_hz())) {
