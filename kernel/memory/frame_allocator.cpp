@@ -7,7 +7,7 @@
 namespace capos::kernel {
 namespace {
 
-constinit Locked<FrameAllocator> g_frames;
+constinit Locked<FrameAllocator, LockRank::frames> g_frames;
 
 std::uint64_t frame_of(hal::PhysicalAddress address) noexcept { return address.value() / hal::kPageSize; }
 hal::PhysicalAddress address_of(std::uint64_t frame) noexcept {
@@ -16,7 +16,7 @@ hal::PhysicalAddress address_of(std::uint64_t frame) noexcept {
 
 }  // namespace
 
-Locked<FrameAllocator>& frames() noexcept { return g_frames; }
+Locked<FrameAllocator, LockRank::frames>& frames() noexcept { return g_frames; }
 
 void zero(FrameBlock block) noexcept {
   std::memset(hal::to_kernel(block.base), 0, block.pages() * hal::kPageSize);

@@ -52,7 +52,7 @@ class FrameAllocator {
   std::uint64_t free_frames_ = 0;
 };
 
-[[nodiscard]] Locked<FrameAllocator>& frames() noexcept;
+[[nodiscard]] Locked<FrameAllocator, LockRank::frames>& frames() noexcept;
 
 // Fills 2^order frames with zero. Cost: 512 words a frame.
 void zero(FrameBlock block) noexcept;

@@ -50,7 +50,7 @@ class MemoryObject final : public TypedObject<MemoryObject, schema::MemoryOwner>
   [[nodiscard]] bool writable() const noexcept { return writable_; }
   // Memory that processes were charged for; not a device's, nor the kernel's own.
   [[nodiscard]] bool is_ram() const noexcept { return owned_ || (parent_ && parent_->is_ram()); }
-  Locked<ParkList> parked;  // threads in SharedParkSpace.park on it
+  Locked<ParkList, LockRank::parked_threads> parked;  // threads in SharedParkSpace.park on it
   // Range: page < pages().
   [[nodiscard]] hal::PhysicalAddress frame_at(std::uint64_t page) const noexcept;
   // Kernel address of a contiguous object's first byte.

@@ -19,7 +19,7 @@ struct Lists {
   std::array<FreeObject*, kLargest - kSmallest + 1> heads{};
   HeapUse use{};
 };
-constinit Locked<Lists> g_lists;
+constinit Locked<Lists, LockRank::object_heap> g_lists;
 
 std::uint64_t size_of_class(unsigned size_class) noexcept { return std::uint64_t{1} << (size_class + kSmallest); }
 

@@ -1,0 +1,34 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# thread_safety.sh SOURCE_DIR GENERATED_DIR: clang's thread-safety analysis over the kernel, sched and what of the HAL is
+# compiled for the host, twice: as it is (no finding), and with a mistake (a lock taken twice: found).
+set -eu
+root=$1
+generated=$2
+check() {  # file
+  clang++-19 -std=gnu++23 -fsyntax-only -Wall -Wextra -Wthread-safety -Wthread-safety-beta -Werror -DCAPOS_DEBUG_CHECKS=1 \
+    -DCAPOS_VERSION='"0"' -fno-exceptions -fno-rtti -I"$root/kernel" -I"$root/sched/src" -I"$generated" \
+    -I"$root/schema/codec/include" -I"$root/schema/abi/include" -I"$root/base/include" -I"$root/sched/include" \
+    -I"$root/hal/x86_64/include" -I"$root/hal/include" -I"$root/hal" "$1"
+}
+count=0
+for file in "$root"/kernel/*.cpp "$root"/kernel/*/*.cpp "$root"/sched/src/*.cpp "$root"/hal/acpi/*.cpp "$root"/hal/boot/*.cpp; do
+  check "$file" || { echo "FAILED: $file"; exit 1; }
+  count=$((count + 1))
+done
+mistake=$(mktemp --suffix=.cpp)
+trap 'rm -f "$mistake"' EXIT
+cat >"$mistake" <<'END'
+#include "memory/frame_allocator.hpp"
+using namespace capos::kernel;
+std::uint64_t twice() {
+  auto outer = frames().lock();
+  auto inner = frames().lock();
+  return outer->free_frames() + inner->free_frames();
+}
+END
+if check "$mistake" 2>/dev/null; then
+  echo "FAILED: a lock taken twice is not found"
+  exit 1
+fi
+echo "ok: $count files without a finding; the seeded mistake is found"
