@@ -42,7 +42,7 @@ function(capos_add_schema name)
   add_custom_command(OUTPUT ${headers}
     COMMAND ${CAPOS_CAPNP} compile ${flags} -o$<TARGET_FILE:capnpc-capos>:${ours} ${ARG_SOURCES}
     ${publish}
-    DEPENDS ${ARG_SOURCES} capnpc-capos COMMENT "Generating ${name}" VERBATIM)
+    DEPENDS ${ARG_SOURCES} capnpc-capos $<TARGET_FILE:capnpc-capos> COMMENT "Generating ${name}" VERBATIM)
   add_custom_target(${name}_generated DEPENDS ${headers})
   add_library(${name} INTERFACE)
   target_include_directories(${name} INTERFACE ${ours})

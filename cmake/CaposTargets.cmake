@@ -9,6 +9,7 @@
 
 option(CAPOS_SANITIZE "Build host code with AddressSanitizer and UndefinedBehaviorSanitizer" OFF)
 option(CAPOS_COVERAGE "Build host code with gcov coverage" OFF)
+option(CAPOS_FUZZ "Build the code under fuzzing with clang's sanitizers and libFuzzer's counters" OFF)
 option(CAPOS_DEBUG_CHECKS "Check kernel invariants at every kernel exit" OFF)
 
 add_library(capos_warnings INTERFACE)
@@ -25,6 +26,18 @@ endif()
 if(CAPOS_COVERAGE)
   target_compile_options(capos_host INTERFACE --coverage -O1)
   target_link_options(capos_host INTERFACE --coverage)
+endif()
+
+if(CAPOS_FUZZ)
+  # fuzz_shim: what libcapnp's headers lack for clang.
+  add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-include$<SEMICOLON>${PROJECT_SOURCE_DIR}/tests/codec/fuzz_shim.hpp>)
+  set(sanitizers -fsanitize=address,undefined -fno-sanitize-recover=all)
+  target_compile_options(capos_host INTERFACE -fsanitize=fuzzer-no-link ${sanitizers} -fno-omit-frame-pointer -O1 -UNDEBUG)
+  target_link_options(capos_host INTERFACE ${sanitizers})
+  # The schema compiler plug-in is a tool of the build: taken from the release build, uninstrumented.
+  add_executable(capnpc-capos IMPORTED GLOBAL)
+  set_target_properties(capnpc-capos PROPERTIES
+    IMPORTED_LOCATION ${PROJECT_SOURCE_DIR}/build/release/tools/capnpc-capos/capnpc-capos)
 endif()
 
 set(CAPOS_FREESTANDING_FLAGS
