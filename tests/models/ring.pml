@@ -1,141 +1,201 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The submission and completion queue between a program and the kernel, as kernel/ipc/ring.cpp works it off
- * (process_ring), with indices that wrap around.
+ * The submission and completion queue between a program and the kernel: kernel/ipc/ring_submission.cpp
+ * (take_submissions), ring_completion.cpp (end, put_out, flush, write), ring.cpp (enter), with indices that wrap around,
+ * operations that end later and in any order, and completions that wait for room.
  *
- * Bounds: queues of SQ and CQ entries with indices modulo WRAP (a multiple of both, so that they wrap often), each
- * message one value; each load and store of a shared word is a step of its own, and the program may take any number of
- * steps between two of the kernel's (as with a poller on another CPU: more than one CPU can do today).
+ * Bounds: queues of SQ and CQ entries, POOL operations, indices modulo WRAP; odd entries are operations that end later,
+ * even ones end at once; no chains, drains or calls. Each load and store of a shared word is a step of its own, and the
+ * program may take any number of steps between two of the kernel's (as beside a poller on another CPU: more than one CPU
+ * can do today).
  *
  * Two programs. Honest (default): submits MESSAGES numbered entries whenever there is room, takes completions.
- *   once      each entry is worked off exactly once, in order; each gives exactly one completion
- *   no loss   all completions arrive, in order, with their own entry's result
- *   no block  the program is never left waiting with room on both sides (no invalid end state)
+ *   once      each entry is taken exactly once, in order, and gives exactly one completion, its own
+ *   no loss   every completion arrives, whatever had to wait for room; the program is never stuck (no invalid end state)
+ *   balance   in the end no operation is in use
  * Hostile (-DHOSTILE): writes any value into any shared word at any time, so each load may give any value.
  *   inside    the kernel reads and writes entries inside the queues only
- *   bounded   one cap_enter works off at most SQ entries and says at most CQ completions
+ *   bounded   one cap_enter takes at most SQ entries, has at most POOL operations, says at most CQ completions
  *   one read  what the kernel acts upon is what it checked, whatever the program writes meanwhile
  *
- * -DSEED=n, a mistake put in: 1 the number of submitted entries is believed; 2 room for the completion is not looked
- * at; 3 an entry is read a second time after its check; 4 the tail is published before the entry is written; 5 an
- * index is used without the modulo; 6 the head is not given back after a completion.
+ * -DSEED=n, a mistake put in: 1 the number of submitted entries is believed; 2 room for a completion is not looked at;
+ * 3 an entry is read a second time after its check; 4 the tail is published before the entry is written; 5 an index is
+ * used without the modulo; 6 completions that wait go out without a look for room; 7 an empty pool is not looked at.
  */
 #ifndef SEED
 #define SEED 0
 #endif
 #define SQ 2
-#define CQ 4
-#define WRAP 8
+#define CQ 2
+#define POOL 2
+#define WRAP 4
 #define MESSAGES 6
 #define EMPTY 15
 
 #define MOD(x) ((x) & (WRAP - 1))
 #define MINUS(a, b) MOD((a) + WRAP - (b))
+#define BIT(x) (1 << (x))
 
 /* Shared page: what a program may write at any time. */
 byte sq_head, sq_tail, cq_head, cq_tail;
 byte sq[SQ], cq[CQ];
 
-/* Ghosts. */
-byte worked;     /* entries worked off, honest program */
-byte taken;      /* completions the program has taken */
-byte submitted;
-bit entered;     /* the program is inside cap_enter, or the poller is running */
+/* The kernel's own. */
+chan overflow = [POOL] of { byte }; /* ended, waiting for room */
+byte under_way;                     /* bit e: the operation of entry e will end later */
+byte used;                          /* operations not free */
+bit entered;                        /* the program is inside cap_enter */
 
-byte head, tail, count, done, seen, entry, checked, available;
+/* Ghosts of the honest program. */
+byte worked, submitted, got;
+
+/* Locals of the kernel's steps. */
+byte head, tail, count, taken, seen, entry, checked, room, left;
 
 #ifdef HOSTILE
-/* Whatever the program wrote last: any value, another one at each load. Shared words need no memory then. */
-inline load(into, word) {
-  atomic { select(into : 0 .. WRAP - 1) }
-}
-#else
-inline load(into, word) { into = word }
-#endif
-#ifdef HOSTILE
+inline load(into, word) { atomic { select(into : 0 .. WRAP - 1) } }
 inline store(word, value) { skip } /* the program may overwrite it at once */
 #else
+inline load(into, word) { into = word }
 inline store(word, value) { word = value }
 #endif
 
-/* ring.cpp: process_ring, one cap_enter */
-inline cap_enter() {
-  load(head, sq_head);
+/* RingState::available, room */
+inline look_for_room() {
   load(tail, cq_tail);
+  load(seen, cq_head);
+  room = MINUS(tail, seen);
+  if
+  :: room > CQ -> room = CQ
+  :: else -> skip
+  fi;
+  assert(room <= CQ); /* bounded: what cap_enter says is available */
+  room = CQ - room
+}
+
+/* RingState::write */
+inline write(value) {
+  load(tail, cq_tail);
+  if
+  :: SEED == 4 -> store(cq_tail, MOD(tail + 1))
+  :: else -> skip
+  fi;
+#ifndef HOSTILE
+  cq[tail % CQ] = value;
+#endif
+  if
+  :: SEED == 4 -> skip
+  :: else -> store(cq_tail, MOD(tail + 1))
+  fi
+}
+
+/* RingState::put_out: the completion goes out, or waits for room. The operation is given back when it is out. */
+inline put_out(value) {
+  look_for_room();
+  if
+  :: (room == 0 || len(overflow) > 0) && SEED != 2 -> overflow ! value
+  :: else -> write(value); used--
+  fi
+}
+
+/* RingState::flush */
+inline flush() {
+  look_for_room();
+  left = room;
+  do
+  :: (left > 0 || SEED == 6) && len(overflow) > 0 ->
+    overflow ? entry;
+    write(entry);
+    used--;
+    left = (left > 0 -> left - 1 : 0)
+  :: else -> break
+  od
+}
+
+/* RingState::take_submissions */
+inline take_submissions() {
+  load(head, sq_head);
   load(seen, sq_tail);
   count = MINUS(seen, head);
   if
   :: count > SQ && SEED != 1 -> count = SQ
   :: else -> skip
   fi;
-  done = 0;
+  taken = 0;
   do
-  :: done < count ->
-    load(seen, cq_head);
+  :: taken < count ->
+    look_for_room();
     if
-    :: MINUS(tail, seen) >= CQ && SEED != 2 -> break
+    :: (used == POOL && SEED != 7) || (room == 0 && SEED != 2) -> break /* stays where it is */
     :: else -> skip
     fi;
-    assert(SEED == 5 || head % SQ < SQ);
-    if
-    :: SEED == 5 -> assert(head < SQ)
-    :: else -> skip
-    fi;
-    load(entry, sq[head % SQ]); /* copied once */
+    assert(head % SQ < SQ && (SEED != 5 || head < SQ)); /* inside */
+    load(entry, sq[head % SQ]);                         /* copied once */
     checked = entry;
     if
     :: SEED == 3 -> load(entry, sq[head % SQ])
     :: else -> skip
     fi;
     assert(entry == checked); /* one read */
+    used++;
+    assert(used <= POOL); /* bounded */
+    head = MOD(head + 1);
+    store(sq_head, head);
 #ifndef HOSTILE
     d_step {
-      assert(entry == worked % EMPTY); /* once, in order */
+      assert(entry == worked); /* once, in order */
       worked++
     }
 #endif
     if
-    :: SEED == 4 -> seen = MOD(tail + 1); store(cq_tail, seen)
-    :: else -> skip
+    :: entry % 2 == 0 -> put_out(entry)
+    :: else -> under_way = under_way | BIT(entry)
     fi;
-#ifndef HOSTILE
-    cq[tail % CQ] = entry;
-#endif
-    tail = MOD(tail + 1);
-    if
-    :: SEED == 4 -> skip
-    :: else -> store(cq_tail, tail)
-    fi;
-    head = MOD(head + 1);
-    if
-    :: SEED == 6 -> skip
-    :: else -> store(sq_head, head)
-    fi;
-    done++;
-    assert(done <= SQ) /* bounded */
+    taken++;
+    assert(taken <= SQ) /* bounded */
   :: else -> break
-  od;
-  load(seen, cq_head);
-  available = MINUS(tail, seen);
-  if
-  :: available > CQ -> available = CQ
-  :: else -> skip
-  fi;
-  assert(available <= CQ);
-  d_step { head = 0; tail = 0; count = 0; done = 0; seen = 0; entry = 0; checked = 0; available = 0 }
+  od
+}
+
+inline forget() {
+  d_step { head = 0; tail = 0; count = 0; taken = 0; seen = 0; entry = 0; checked = 0; room = 0; left = 0 }
 }
 
 active proctype kernel() {
+  byte which;
   end:
   do
-  :: entered -> cap_enter(); entered = 0
+  :: entered -> /* ring.cpp: enter */
+    flush();
+    take_submissions();
+    forget();
+    entered = 0
+  :: !entered && under_way != 0 -> /* an operation ends: RingState::end */
+    atomic {
+      select(which : 0 .. MESSAGES - 1);
+      if
+      :: (under_way & BIT(which)) != 0 -> under_way = under_way & ~BIT(which)
+      :: else -> which = EMPTY
+      fi
+    }
+    if
+    :: which != EMPTY -> put_out(which)
+    :: else -> skip
+    fi;
+    which = 0;
+    forget()
+#ifndef HOSTILE
+  :: atomic { !entered && worked == MESSAGES && under_way == 0 && len(overflow) == 0 ->
+       assert(used == 0); /* balance */
+       break }
+#endif
   od
 }
 
 #ifndef HOSTILE
-/* What runtime/src/ring.cpp does, free in the order of its steps: fill, publish, enter, take. */
+/* As runtime's ring does: fill, publish, enter, take. */
 active proctype program() {
-  byte mine, at;
+  byte mine;
   do
   :: submitted < MESSAGES && MINUS(sq_tail, sq_head) < SQ ->
     sq[sq_tail % SQ] = submitted;
@@ -144,15 +204,16 @@ active proctype program() {
   :: MINUS(cq_tail, cq_head) > 0 ->
     mine = cq[cq_head % CQ];
     atomic {
-      assert(mine == taken); /* no loss */
-      taken++;
-      cq[cq_head % CQ] = EMPTY
+      assert(mine < MESSAGES && (got & BIT(mine)) == 0); /* once */
+      got = got | BIT(mine);
+      cq[cq_head % CQ] = EMPTY;
+      mine = 0
     }
     cq_head = MOD(cq_head + 1)
-  :: !entered && sq_tail != sq_head -> entered = 1
-  :: taken == MESSAGES && !entered -> break
+  :: !entered && (sq_tail != sq_head || len(overflow) > 0) -> entered = 1
+  :: got == BIT(MESSAGES) - 1 && !entered -> break
   od;
-  assert(worked == MESSAGES && sq_head == sq_tail && cq_head == cq_tail)
+  assert(worked == MESSAGES && sq_head == sq_tail && len(overflow) == 0 && under_way == 0)
 }
 #else
 active proctype program() {
