@@ -20,18 +20,21 @@ struct Memory {
   using Outcome = int;
   static int unimplemented() noexcept { return 1; }
   static int wrong_path() noexcept { return 2; }
-  int read(Context&, MemoryObject::Read::Params::Reader in,
-           MemoryObject::Read::Results::Builder out) noexcept {
+  // Serves MemoryObject and its ancestor MemoryReader: the same methods by two types of message.
+  int read(Context&, auto in, auto out) noexcept {
     return out.init_data(in.count()).size() == in.count() ? 0 : 3;
   }
   int write(Context&, MemoryObject::Write::Params::Reader in,
             MemoryObject::Write::Results::Builder) noexcept {
     return in.data().empty() ? 3 : 0;
   }
-  int get_size(Context&, const MemoryObject::GetSize::Params::Value&,
-               MemoryObject::GetSize::Results::Value& out) noexcept {
+  int get_size(Context&, const auto&, auto& out) noexcept {
     out.size = 4096;
     return 0;
+  }
+  int create_child(Context&, MemoryObject::CreateChild::Params::Reader,
+                   MemoryObject::CreateChild::Results::Builder) noexcept {
+    return 3;
   }
 };
 
