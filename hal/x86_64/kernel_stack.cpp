@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// A CPU's kernel stack: where it is, and leaving it for a pending interrupt.
+// Where a CPU's kernel stack and the kernel's code are, and leaving a stack for a pending interrupt.
 #include "capos/hal/machine.hpp"
 #include "per_cpu.hpp"
+
+// Of the linker script.
+extern "C" const char hal_image_start[];
+extern "C" const char hal_text_end[];
 
 namespace capos::hal {
 
@@ -10,6 +14,11 @@ bool is_kernel_stack(std::uint64_t address) noexcept {
   if (address % 8 != 0 || address < CAPOS_PER_CPU_BASE || address >= kEnd) return false;
   const std::uint64_t within = (address - CAPOS_PER_CPU_BASE) % CAPOS_PER_CPU_STRIDE;
   return within >= CAPOS_STACK_BOTTOM && within <= CAPOS_STACK_TOP - 16;
+}
+
+bool is_kernel_code(std::uint64_t address) noexcept {
+  return address >= reinterpret_cast<std::uint64_t>(hal_image_start) &&
+         address < reinterpret_cast<std::uint64_t>(hal_text_end);
 }
 
 // The instruction after STI still runs with interrupts held; the one after that takes them (Intel SDM, STI).

@@ -106,7 +106,9 @@ void Cpu::start(Time now) noexcept {
 
 void leave(Cpu& cpu, Time now) noexcept {
   if (cpu.remains) [[unlikely]] clear_remains(cpu);
-  const sched::Dispatch next = choose(cpu, now);
+  sched::Dispatch next = choose(cpu, now);
+  // What goes may set a server free: the choice is made again.
+  if (next.entity != nullptr && cpu.id == CpuId(0) && reap_step()) next = choose(cpu, now);
   Thread* const thread = owner_of(next);
   arm(cpu, next, now);
   if (thread == nullptr) {
@@ -116,9 +118,9 @@ void leave(Cpu& cpu, Time now) noexcept {
     bool reaped = false;
     for (; cpu.id == CpuId(0) && reap_step(); reaped = true) hal::interrupt_window();
     if (reaped) leave(cpu, hal::now());  // what went may have set a server free
+    if constexpr (kDebugChecks) check_invariants(cpu);
     hal::idle();
   }
-  if (next.entity != nullptr && cpu.id == CpuId(0)) (void)reap_step();
   if (thread != cpu.thread) {
     cpu.thread = thread;
     cpu.trace.count_switch();

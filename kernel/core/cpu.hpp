@@ -13,6 +13,7 @@
 #include "capos/sched/cpu_scheduler.hpp"
 #include "core/mailbox.hpp"
 #include "core/timeouts.hpp"
+#include "core/watched.hpp"
 #include "process/thread.hpp"
 #include "trace/trace_ring.hpp"
 
@@ -69,8 +70,13 @@ struct KernelParameters {
 // --- The ways out of the kernel.
 // Chooses who runs, arms the timer, goes there. `now` as stamped at entry.
 [[noreturn]] void leave(Cpu& cpu, Time now) noexcept;
+// Panics if something does not hold of what this CPU owns (invariants.hpp); on every way out if kDebugChecks.
+void check_invariants(Cpu& cpu) noexcept;
 // Back to the thread that entered: nothing that matters to the scheduler has changed.
-[[noreturn]] inline void resume() noexcept { hal::resume_user(); }
+[[noreturn]] inline void resume() noexcept {
+  if constexpr (kDebugChecks) check_invariants(Cpu::current());
+  hal::resume_user();
+}
 // To `next`, on the account it has just been given from the thread that runs now.
 [[noreturn]] void switch_directly(Cpu& cpu, Thread& next) noexcept;
 

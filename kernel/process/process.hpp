@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "capos/base/list.hpp"
+#include "core/watched.hpp"
 #include "memory/virtual_memory.hpp"
 #include "objects/capability_table.hpp"
 #include "objects/liveness.hpp"
@@ -20,7 +21,7 @@
 
 namespace capos::kernel {
 
-class Process {
+class Process : public Watched<Process> {
  public:
   static constexpr std::size_t kMaxName = 31;
   static constexpr std::uint32_t kMaxThreads = 64;

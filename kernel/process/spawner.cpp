@@ -89,7 +89,10 @@ ResultOf<std::uint32_t, KernelError> give_handle(CallContext& call, Process& pro
 
 void start_here(void* subject) noexcept {
   Process& process = *static_cast<Process*>(subject);
-  if (process.alive()) make_ready(Cpu::current(), process.main_thread().account, hal::now());
+  if (process.alive()) {
+    process.main_thread().watch();
+    make_ready(Cpu::current(), process.main_thread().account, hal::now());
+  }
   process.release();
 }
 

@@ -21,6 +21,7 @@
 #include "capos/schema/threads.hpp"
 #include "core/mailbox.hpp"
 #include "core/timeouts.hpp"
+#include "core/watched.hpp"
 #include "ipc/call.hpp"
 #include "objects/object.hpp"
 #include "process/wait_slot.hpp"
@@ -92,7 +93,8 @@ class Thread final : public TypedObject<Thread, schema::Thread>,
                      public ListHook<EndpointTag>,
                      public ListHook<ParkTag>,
                      public ListHook<ServingTag>,
-                     public ListHook<ProcessTag> {
+                     public ListHook<ProcessTag>,
+                     public Watched<Thread> {
  public:
   static constexpr ObjectType kType = ObjectType::thread;
   using Interface = schema::Thread;

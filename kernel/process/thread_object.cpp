@@ -87,6 +87,7 @@ class ThreadFactoryService final : public SingletonObject<ThreadFactoryService, 
     if (supervisor) thread.supervisor = std::move(supervisor);
     if (context != nullptr) bind(*context, thread);
     give_account(own_account(thread), thread);
+    thread.watch();
     make_ready(call.cpu, thread.account, call.now);
     results.set_thread(*index);
     results.set_number(thread.number);

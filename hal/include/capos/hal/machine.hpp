@@ -75,6 +75,8 @@ inline void cpu_relax() noexcept { __builtin_ia32_pause(); }
 
 // Whether two words at `address` lie in a CPU's kernel stack: safe to read for a stack trace.
 [[nodiscard]] bool is_kernel_stack(std::uint64_t address) noexcept;
+// Whether `address` lies in the kernel's code.
+[[nodiscard]] bool is_kernel_code(std::uint64_t address) noexcept;
 
 // --- Console (text, for people). Bytes as they are; bounded cost per byte.
 void console_write(std::string_view text) noexcept;

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+// The simulated machine's parts: what the contract's functions and the driver both work on.
+#pragma once
+
+#include <array>
+#include <csetjmp>
+#include <cstdint>
+#include <map>
+#include <string>
+
+#include "capos/hal/address_space.hpp"
+#include "capos/host/machine.hpp"
+
+namespace capos::host {
+
+// Why the kernel came back to the driver.
+enum class Return : int { left = 1, interrupted = 2 };
+
+// One stay in the kernel.
+struct Entry {
+  std::jmp_buf back;
+  Entry* outer = nullptr;  // of the CPU that starts this one
+  CpuId outer_cpu{};
+};
+
+struct SimulatedCpu {
+  Place place = Place::waiting;
+  void* local = nullptr;
+  Time timer = Time::never();
+  bool mail = false;
+  hal::UserState* live = nullptr;
+  std::uint64_t root = 0;                          // of the live space; 0: the kernel's own
+  std::map<std::uint64_t, hal::Mapping> remembered;  // translations, by page
+  std::uint64_t vectors = 0;
+};
+
+// Physical memory: RAM, then the module, then the channel, in one mapping.
+struct Memory {
+  std::byte* bytes = nullptr;
+  std::uint64_t size = 0;
+  hal::MemoryRange ram, module, channel;
+};
+inline constexpr std::uint64_t kMemoryBase = 1u << 20;  // as on a PC: nothing of the kernel's lies below
+
+struct Simulation {
+  explicit Simulation(const MachineOptions& options);
+  ~Simulation();
+
+  std::array<SimulatedCpu, kMaxCpus> cpu;
+  unsigned cpus;
+  CpuId current{};
+  Entry* entry = nullptr;
+  Memory memory;
+  Time now = Time::from_ns(1'000);
+  Duration clock_step;
+  bool off = false;
+  std::uint8_t exit_code = 0;
+  std::string console;
+  std::string violation;
+
+  [[nodiscard]] SimulatedCpu& here() noexcept { return cpu[current.value()]; }
+  void note(std::string what);
+  // Ends this stay in the kernel.
+  [[noreturn]] void leave(Return how) noexcept;
+  // Runs `upcall` on `id` until the kernel leaves, and what it takes in interrupt_window() likewise.
+  template <typename Upcall>
+  void enter(CpuId id, Upcall&& upcall);
+};
+
+// The one that is.
+[[nodiscard]] Simulation& simulation() noexcept;
+[[nodiscard]] Simulation* simulation_if_any() noexcept;
+
+// The kernel's variables as they were before it first ran (state.cpp).
+void make_kernel_state_new() noexcept;
+
+// In the page tables at `root`; false if there is none (address_space.cpp).
+[[nodiscard]] bool walk(std::uint64_t root, std::uint64_t page, hal::Mapping& found) noexcept;
+
+// Pending interrupts of a CPU: mail before the timer.
+[[nodiscard]] inline bool timer_due(const Simulation& simulation, CpuId cpu) noexcept {
+  return simulation.cpu[cpu.value()].timer <= simulation.now;
+}
+
+template <typename Upcall>
+void Simulation::enter(CpuId id, Upcall&& upcall) {
+  Entry stay;
+  stay.outer = entry;
+  stay.outer_cpu = current;
+  entry = &stay;
+  current = id;
+  // Nothing that changes after setjmp() is a local variable of this frame.
+  switch (static_cast<Return>(setjmp(stay.back))) {
+    case Return::left: break;
+    case Return::interrupted:
+      if (here().mail) {
+        here().mail = false;
+        hal::on_mailbox();
+      }
+      here().timer = Time::never();
+      hal::on_timer();
+    default: upcall();
+  }
+  current = entry->outer_cpu;
+  entry = entry->outer;
+}
+
+}  // namespace capos::host
