@@ -225,7 +225,8 @@ void Endpoint::reply_receive(Cpu& cpu, Thread& server, Time now) noexcept {
     server.open_answer = 0;
     if (answer(cpu, server, *answered, now, lowered)) caller = &answered->caller;
   }
-  if (server.serving != this) join(server, now);
+  const bool moved = server.serving != this;
+  if (moved) join(server, now);
   server.has_waited = true;
   server.state = ThreadState::await_call;
   if (!calls_.empty()) {
@@ -236,6 +237,11 @@ void Endpoint::reply_receive(Cpu& cpu, Thread& server, Time now) noexcept {
     leave(cpu, now);
   }
   servers_.push_back(server);
+  if (caller != nullptr && moved) {
+    // The endpoint it has left may have closed, and those who queued there are ready now.
+    resume_caller_later(cpu, *caller, now);
+    leave(cpu, now);
+  }
   if (caller != nullptr) resume_caller(cpu, *caller, lowered, now);
   block(cpu, server.account, now);
   server.account = {};
