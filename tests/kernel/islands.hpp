@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+// Certificates made by hand, honest ones and forged, and the islands they admit.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "world.hpp"
+
+namespace capos::ktest {
+
+// Of manifest.capnp.
+inline constexpr std::uint16_t kRunLate = 0, kSkip = 1, kHold = 2, kStopTask = 3;
+
+struct Task {
+  std::string name = "task";
+  std::uint32_t period_us = 1'000;
+  std::uint64_t budget_ns = 100'000;
+  std::uint64_t deadline_ns = 0;  // 0: the period
+  std::uint64_t response_ns = 0;  // 0: the deadline
+  std::uint64_t blocking_ns = 0;
+  std::uint8_t priority = 100;
+  std::uint16_t on_miss = kRunLate, on_overrun = kHold;
+};
+
+struct TaskCall {
+  std::uint16_t task = 0, server = 0;
+  std::uint64_t wcet_ns = 0;
+};
+
+struct Claim {
+  std::vector<Task> tasks{};
+  std::vector<TaskCall> calls{};
+  std::uint16_t cpu = 0;
+  bool slack = true;
+};
+
+using Certificate = schema::IslandCertificate::Builder;
+// Changes a certificate that is honest otherwise.
+using Forge = std::function<void(Certificate)>;
+
+struct Admitted {
+  std::string refusal{};  // empty: admitted
+  Error error{};
+  abi::CapId island{};
+  std::vector<abi::CapId> contexts{};
+};
+
+// Presents a certificate on init's behalf.
+Admitted admit(World& world, const Claim& claim, const Forge& forge = {});
+// Expects that it is admitted. Exception: logic_error.
+Admitted admit_honest(World& world, const Claim& claim);
+
+}  // namespace capos::ktest

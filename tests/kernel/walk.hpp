@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+// A random walk over all calls and interrupts, in step with a model (walk_model.hpp).
+//
+// A walk is made of chapters: a machine of 1 to 4 CPUs, some thousand steps, and an orderly end after which everything
+// that was made is gone and every counter is where it was. Each step has random numbers of its own, so that leaving some
+// steps out leaves the others as they are: a failing chapter is made shorter that way.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "random.hpp"
+#include "walk_model.hpp"
+#include "world.hpp"
+
+namespace capos::ktest {
+
+struct Failure {
+  std::size_t step = 0;
+  std::string what;
+  std::vector<std::string> last;  // actions, oldest first
+};
+
+class Chapter {
+ public:
+  explicit Chapter(std::uint64_t seed);
+  // The steps of these numbers, in order, then the orderly end. nullopt: all went well.
+  std::optional<Failure> run(std::span<const std::size_t> steps);
+  // What was done how often: by action's or outcome's name.
+  [[nodiscard]] const std::map<std::string, std::size_t>& tally() const { return tally_; }
+
+  // --- for actions (walk_actions.cpp)
+  World world;
+  Model model;
+  Random random{0};  // of the step
+  // Notes what the step does, for the report.
+  void tell(const std::string& what) { last_.back() += what; }
+  [[nodiscard]] kernel::Thread& thread(Number number) { return world.thread(number); }
+  // A capability of that kind that the process holds; 0: none.
+  [[nodiscard]] std::uint64_t pick(Number number, Kind kind);
+  [[nodiscard]] std::uint64_t service(Number number, std::string_view name);
+  // Compares, and throws Unsound if they differ.
+  void expect(const Finds& finds, const std::optional<Answer>& answer);
+  void expect(Error expected, Error found);
+  void require(bool holds, const std::string& what);
+  [[nodiscard]] Number new_number() { return next_number_++; }
+  [[nodiscard]] std::size_t living() const;
+  [[nodiscard]] std::size_t able_to_run() const;
+  // Keeps a process's handle for the end, when everybody is killed.
+  void keep(Number number, kernel::Object& handle) { handles_.emplace(number, kernel::Ref<kernel::Object>::share(handle)); }
+
+ private:
+  void step(std::size_t number);
+  void thread_acts(std::uint16_t cpu);
+  void machine_acts(std::uint16_t cpu);
+  void look();
+  void look_at(kernel::Process& process);
+  void end();
+
+  std::uint64_t seed_;
+  std::uint64_t heap_bytes_ = 0;
+  Number next_number_ = 1;
+  std::deque<std::string> last_;
+  std::map<std::string, std::size_t> tally_;
+  std::map<Number, kernel::Ref<kernel::Object>> handles_;
+};
+
+// One thing a running thread may do. false: not now; nothing was done.
+struct Action {
+  const char* name;
+  unsigned weight;
+  bool may_end;  // it may block or end its thread: not for init, which keeps the walk going
+  bool (*run)(Chapter& chapter, Number number);
+};
+[[nodiscard]] std::span<const Action> actions();
+
+}  // namespace capos::ktest
