@@ -3,7 +3,6 @@
 
 #include "core/assert.hpp"
 #include "islands/scheduling_context.hpp"
-#include "memory/object_heap.hpp"
 #include "process/process.hpp"
 
 namespace capos::kernel {
@@ -158,12 +157,6 @@ const char* first_broken(Cpu& cpu) noexcept {
 
 void check_invariants(Cpu& cpu) noexcept {
   if (const char* const broken = first_broken(cpu); broken != nullptr) panic(broken);
-}
-
-std::uint64_t frames_accounted_for() noexcept {
-  std::uint64_t charged = 0;
-  Watched<Process>::for_each([&](Process& process) { charged += process.pages().used(); });
-  return frames().lock()->free_frames() + charged + heap_use().pages;
 }
 
 }  // namespace capos::kernel

@@ -3,10 +3,9 @@
 //
 // Of a CPU: the current thread is the owner of the account that the scheduler has picked; each of its threads is queued
 // or blocked as its state says, never both; an account has one owner; a call stands in exactly one place, and both its
-// ends know it; the timer is armed for the next event. Of the whole machine: every frame is free, charged to a process,
-// cut up for objects, or the kernel's since boot.
+// ends know it; the timer is armed for the next event.
 //
-// Bounds: O(threads) for a CPU; O(threads + processes) for the machine. For debug kernels and tests.
+// Bounds: O(threads). For debug kernels and tests.
 #pragma once
 
 #include "core/cpu.hpp"
@@ -16,9 +15,5 @@ namespace capos::kernel {
 // The first thing that does not hold of what `cpu` owns, nullptr if all does. On that CPU as it is about to leave the
 // kernel, or anywhere while no CPU is in it.
 [[nodiscard]] const char* first_broken(Cpu& cpu) noexcept;
-
-// Frames that are free or in use by what can be counted: processes' accounts and the objects' heap. A constant once the
-// machine has booted. Only while no CPU is in the kernel.
-[[nodiscard]] std::uint64_t frames_accounted_for() noexcept;
 
 }  // namespace capos::kernel

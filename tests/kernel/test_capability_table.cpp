@@ -5,7 +5,6 @@
 #include <map>
 #include <set>
 
-#include "memory/page_source.hpp"
 #include "objects/capability_table.hpp"
 #include "random.hpp"
 #include "world.hpp"
@@ -15,6 +14,7 @@ namespace {
 
 using kernel::CapabilityTable;
 using kernel::Ref;
+using kernel::Resource;
 using schema::KernelError;
 
 // An object that says when it goes.
@@ -45,15 +45,16 @@ class CapabilityTableTest : public ::testing::Test {
     while (!table.clear_step(1000)) {
     }
     EXPECT_EQ(alive, 0);
-    EXPECT_EQ(pages.used(), 0u);
+    EXPECT_EQ(ledger->used(Resource::frames), 0u);
+    EXPECT_EQ(ledger->used(Resource::table_slots), 0u);
   }
   Ref<kernel::Object> probe() { return Ref<kernel::Object>::adopt(new Probe(alive)); }
   abi::CapId insert() { return *table.insert(probe()); }
 
   int alive = 0;
   World world{};
-  kernel::PageSource pages{1000};
-  CapabilityTable table{pages};
+  Ref<kernel::Ledger> ledger = World::make_ledger(1000);
+  CapabilityTable table{ledger->pages()};
 };
 
 TEST_F(CapabilityTableTest, AnEmptyTableHoldsNothing) {
@@ -61,7 +62,7 @@ TEST_F(CapabilityTableTest, AnEmptyTableHoldsNothing) {
   EXPECT_EQ(table.find({1}), nullptr);
   EXPECT_EQ(table.find({~std::uint64_t{0}}), nullptr);
   EXPECT_FALSE(table.remove({1}));
-  EXPECT_EQ(pages.used(), 0u);
+  EXPECT_EQ(ledger->used(Resource::frames), 0u);
 }
 
 TEST_F(CapabilityTableTest, AnIdNamesItsObjectUntilItIsRemoved) {
@@ -127,13 +128,13 @@ TEST_F(CapabilityTableTest, HoldsSixtyFiveThousandAndRefusesOneMore) {
 }
 
 TEST_F(CapabilityTableTest, WithoutPagesItRefusesAndLosesNothing) {
-  kernel::PageSource two(2);
-  CapabilityTable small(two);
+  const Ref<kernel::Ledger> two = World::make_ledger(2);
+  CapabilityTable small(two->pages());
   std::vector<abi::CapId> ids;
   for (;;) {
     const auto id = small.insert(probe());
     if (!id.has_value()) {
-      EXPECT_EQ(id.error(), KernelError::out_of_memory);
+      EXPECT_EQ(id.error(), KernelError::quota_exceeded);
       break;
     }
     ids.push_back(*id);
@@ -144,7 +145,7 @@ TEST_F(CapabilityTableTest, WithoutPagesItRefusesAndLosesNothing) {
   EXPECT_TRUE(small.insert(probe()).has_value());
   while (!small.clear_step(3)) {
   }
-  EXPECT_EQ(two.used(), 0u);
+  EXPECT_EQ(two->used(Resource::frames), 0u);
 }
 
 TEST_F(CapabilityTableTest, ClearingIsBoundedByItsLimit) {

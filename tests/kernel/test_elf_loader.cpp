@@ -28,7 +28,7 @@ class ElfLoader : public ::testing::Test {
   };
   // Into a process of its own, which is ended like one whose building failed.
   Loaded load(const Image& image, std::uint64_t quota = 300) {
-    Ref<Process> process = *Process::create("tried", 1, quota, CpuId(0));
+    Ref<Process> process = *Process::create("tried", 1, *World::make_ledger(quota), nullptr, CpuId(0));
     const auto entry = kernel::load_elf(*process, image);
     return {entry, process};
   }
@@ -123,7 +123,7 @@ TEST_F(ElfLoader, WithoutMemoryItSaysSo) {
   segments[1].memory_size = 400 * kPage;
   Loaded loaded = load(elf_image(header, segments, kMinimalBytes));
   ASSERT_FALSE(loaded.entry.has_value());
-  EXPECT_EQ(loaded.entry.error(), KernelError::out_of_memory);
+  EXPECT_EQ(loaded.entry.error(), KernelError::quota_exceeded);
   drop(loaded);
 }
 
@@ -131,7 +131,7 @@ TEST_F(ElfLoader, WithoutMemoryItSaysSo) {
 // keeps the rules.
 TEST_F(ElfLoader, MutatedImagesAreLoadedByTheRulesOrRefused) {
   Random random(2026);
-  const std::uint64_t before = kernel::frames_accounted_for();
+  const std::uint64_t before = World::frames_free();
   unsigned loaded_count = 0;
   for (int round = 0; round < 4'000; ++round) {
     Image image = minimal_program();
@@ -152,13 +152,13 @@ TEST_F(ElfLoader, MutatedImagesAreLoadedByTheRulesOrRefused) {
         ASSERT_TRUE(at.value() >= abi::kProgramBase && at.value() < abi::kDynamicBase);
       }
     } else {
-      ASSERT_TRUE(loaded.entry.error() == KernelError::bad_elf || loaded.entry.error() == KernelError::out_of_memory);
+      ASSERT_TRUE(loaded.entry.error() == KernelError::bad_elf || loaded.entry.error() == KernelError::quota_exceeded);
     }
     drop(loaded);
     if (round % 16 == 0) world.settle();
   }
   world.settle();
-  EXPECT_EQ(kernel::frames_accounted_for(), before);
+  EXPECT_EQ(World::frames_free(), before);
   EXPECT_GT(loaded_count, 400u);
   EXPECT_LT(loaded_count, 3'600u);
 }

@@ -271,7 +271,7 @@ TEST(Lessons, Genode_1983_EveryQuotaIsEnoughOrAnError) {
   World world;
   unsigned refused = 0, made = 0;
   for (std::uint64_t pages = 0; pages < 80; ++pages) {
-    const std::uint64_t free_before = kernel::frames_accounted_for();
+    const std::uint64_t free_before = World::frames_free();
     const auto spawned = world.try_spawn({.memory_pages = pages}, 100);
     if (spawned.ok()) {
       ++made;
@@ -280,11 +280,11 @@ TEST(Lessons, Genode_1983_EveryQuotaIsEnoughOrAnError) {
       (void)world.release(world.init(), handle);
     } else {
       ++refused;
-      EXPECT_EQ(spawned.error().detail, KernelError::out_of_memory);
+      EXPECT_EQ(spawned.error().detail, KernelError::quota_exceeded);
       EXPECT_EQ(made, 0u) << "more is not less";
     }
     world.settle();
-    EXPECT_EQ(kernel::frames_accounted_for(), free_before);
+    EXPECT_EQ(World::frames_free(), free_before);
     EXPECT_EQ(world.find_process(100), nullptr);
   }
   EXPECT_GT(refused, 10u);

@@ -17,6 +17,7 @@ using kernel::FrameBlock;
 using kernel::frames;
 using kernel::MemoryObject;
 using kernel::Ref;
+using kernel::Resource;
 using schema::KernelError;
 constexpr std::uint64_t kPage = hal::kPageSize;
 
@@ -52,22 +53,24 @@ TEST(Frames, BlocksAreAlignedApartAndComeBackWhole) {
 
 TEST(Frames, AnAccountIsNeverOverdrawn) {
   World world;
-  kernel::PageSource account(10);
+  const Ref<kernel::Ledger> ledger = World::make_ledger(10);
+  kernel::PageSource& account = ledger->pages();
   EXPECT_TRUE(account.take(4).is_none());
   const FrameBlock eight = account.take(3);
   ASSERT_FALSE(eight.is_none());
-  EXPECT_EQ(account.used(), 8u);
+  EXPECT_EQ(ledger->used(Resource::frames), 8u);
   EXPECT_TRUE(account.take(2).is_none());
   const FrameBlock two = account.take(1);
   EXPECT_TRUE(account.take(0).is_none());
   account.give(two);
   account.give(eight);
-  EXPECT_EQ(account.used(), 0u);
+  EXPECT_EQ(ledger->used(Resource::frames), 0u);
 }
 
 TEST(Frames, FramesAreHandedOutZeroed) {
   World world;
-  kernel::PageSource account(100);
+  const Ref<kernel::Ledger> ledger = World::make_ledger(100);
+  kernel::PageSource& account = ledger->pages();
   for (int round = 0; round < 3; ++round) {
     const FrameBlock block = account.take(2);
     auto* const bytes = static_cast<unsigned char*>(hal::to_kernel(block.base));
@@ -115,17 +118,17 @@ class MemoryObjects : public ::testing::Test {
 
 TEST_F(MemoryObjects, ExtentsCoverEveryPageOnce) {
   for (const std::uint64_t pages : {1u, 2u, 3u, 7u, 100u, 1025u}) {
-    const std::uint64_t before = owner.pages().used();
+    const std::uint64_t before = owner.ledger().used(Resource::frames);
     {
       const auto object = MemoryObject::create(owner, pages);
       ASSERT_TRUE(object.has_value()) << pages;
-      EXPECT_EQ(owner.pages().used(), before + pages);
+      EXPECT_EQ(owner.ledger().used(Resource::frames), before + pages);
       std::set<std::uint64_t> seen;
       for (std::uint64_t page = 0; page < pages; ++page) {
         EXPECT_TRUE(seen.insert((*object)->frame_at(page).value()).second);
       }
     }
-    EXPECT_EQ(owner.pages().used(), before) << "given back";
+    EXPECT_EQ(owner.ledger().used(Resource::frames), before) << "given back";
   }
 }
 
@@ -139,15 +142,15 @@ TEST_F(MemoryObjects, BytesGoInAndComeOutAcrossPages) {
 }
 
 TEST_F(MemoryObjects, OverTheQuotaNothingIsTaken) {
-  const std::uint64_t before = owner.pages().used(), left = owner.pages().limit() - before;
+  const std::uint64_t before = owner.ledger().used(Resource::frames), left = owner.ledger().left(Resource::frames);
   const auto object = MemoryObject::create(owner, left + 1);
   ASSERT_FALSE(object.has_value());
-  EXPECT_EQ(object.error(), KernelError::out_of_memory);
-  EXPECT_EQ(owner.pages().used(), before);
+  EXPECT_EQ(object.error(), KernelError::quota_exceeded);
+  EXPECT_EQ(owner.ledger().used(Resource::frames), before);
 }
 
 TEST_F(MemoryObjects, WrappedMemoryIsNobodysAndReadOnlyIfSoMade) {
-  const std::uint64_t before = owner.pages().used();
+  const std::uint64_t before = owner.ledger().used(Resource::frames);
   const auto pack = world.message<schema::BootPackage::ReadManifest>(world.init(), world.service("bootPackage"), [](auto) {});
   ASSERT_TRUE(pack.ok());
   const abi::CapId cap = pack.cap([](auto results) { return results.pack(); });
@@ -161,7 +164,7 @@ TEST_F(MemoryObjects, WrappedMemoryIsNobodysAndReadOnlyIfSoMade) {
         params.set_prot(3);
       });
   EXPECT_EQ(mapped.error(), invalid(KernelError::bad_protection));
-  EXPECT_EQ(owner.pages().used(), before);
+  EXPECT_EQ(owner.ledger().used(Resource::frames), before);
 }
 
 struct Range {
@@ -277,7 +280,7 @@ TEST(AddressMaps, NoRoomForPageTablesLeavesNothingMapped) {
   World world;
   const Child child = world.spawn({.memory_pages = 70});
   kernel::Process& process = world.process(child.number);
-  const auto wrapped = MemoryObject::wrap({process.memory().space().lookup(hal::UserAddress(abi::kProgramBase))->frame, kPage}, false);
+  const auto wrapped = MemoryObject::wrap(process.ledger(), {process.memory().space().lookup(hal::UserAddress(abi::kProgramBase))->frame, kPage}, false);
   std::uint64_t mapped = 0;
   KernelError error = KernelError::none;
   // Each in a table of its own, until there is none left.
@@ -286,9 +289,9 @@ TEST(AddressMaps, NoRoomForPageTablesLeavesNothingMapped) {
     if (done.has_value()) ++mapped;
     else error = done.error();
   }
-  EXPECT_EQ(error, KernelError::out_of_memory);
+  EXPECT_EQ(error, KernelError::quota_exceeded);
   EXPECT_GT(mapped, 0u);
-  EXPECT_LE(process.pages().used(), process.pages().limit());
+  EXPECT_LE(process.ledger().used(Resource::frames), process.ledger().limit(Resource::frames));
   hal::UserAddress next(abi::kDynamicBase + mapped * (kPage << 9));
   EXPECT_TRUE(!process.memory().space().next_mapped(next) || next.value() >= abi::kCapSetAddress);
 }

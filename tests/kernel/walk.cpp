@@ -49,7 +49,14 @@ Chapter::Chapter(std::uint64_t seed) : world(options_for(seed)), seed_(seed) {
     const Id id = name == "self.memory" ? model.add_virtual_memory(World::kInit) : model.add_service(name);
     model.gets(World::kInit, cap.raw, id);
   }
+  // Page tables stay while their space does: init's for the places where the walk maps are counted from the start.
+  const abi::CapId memory = world.service("self.memory");
+  const auto mapped = world.call<schema::VirtualMemory::Map>(world.init(), memory, {.hint = 0, .size = 4096, .prot = 3});
+  const auto unmapped =
+      world.call<schema::VirtualMemory::Unmap>(world.init(), memory, {.addr = mapped.value.addr, .size = 4096});
+  if (!mapped.error.ok() || !unmapped.error.ok()) throw Unsound("init cannot map a page");
   heap_bytes_ = kernel::heap_use().bytes;
+  for (std::size_t i = 0; i < used_.size(); ++i) used_[i] = kernel::machine_ledger().used(static_cast<kernel::Resource>(i));
 }
 
 std::uint64_t Chapter::pick(Number number, Kind kind) {
@@ -240,6 +247,13 @@ void Chapter::end() {
   std::size_t processes = 0;
   kernel::Process::for_each([&](kernel::Process&) { ++processes; });
   require(processes == 1, "a dead process remains");
+  for (std::size_t i = 0; i < used_.size(); ++i) {
+    const auto resource = static_cast<kernel::Resource>(i);
+    if (resource == kernel::Resource::log_bytes) continue;  // spent for good
+    const std::uint64_t used = kernel::machine_ledger().used(resource);
+    require(used == used_[i], "of resource " + std::to_string(i) + " are charged " + std::to_string(used) +
+                                  " instead of " + std::to_string(used_[i]));
+  }
   require(kernel::heap_use().bytes == heap_bytes_, "kernel objects remain: " + std::to_string(kernel::heap_use().bytes) +
                                                        " bytes instead of " + std::to_string(heap_bytes_));
 }

@@ -61,6 +61,7 @@ class Chapter {
   void end();
 
   std::uint64_t seed_;
+  kernel::Ledger::Amounts used_{};  // of the machine, at boot
   std::uint64_t heap_bytes_ = 0;
   Number next_number_ = 1;
   std::deque<std::string> last_;

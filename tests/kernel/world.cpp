@@ -2,6 +2,7 @@
 #include "world.hpp"
 
 #include "core/invariants.hpp"
+#include "memory/object_heap.hpp"
 
 namespace capos::ktest {
 
@@ -25,7 +26,7 @@ World::World(const WorldOptions& options)
     : pack_(boot_pack(options.pack)), machine_(machine_options(options, pack_)) {
   (void)machine_.boot();
   if (machine_.is_off()) throw std::logic_error("the machine did not boot: " + machine_.console());
-  frames_ = kernel::frames_accounted_for();
+  frames_ = frames_free();
   check();
 }
 
@@ -258,9 +259,24 @@ std::string World::broken() {
     if (what != nullptr) return "cpu " + std::to_string(id) + ": " + what;
   }
   if (std::string stale = machine_.stale_translation(); !stale.empty()) return stale;
-  const std::uint64_t frames = kernel::frames_accounted_for();
-  if (frames == frames_ || frames_ == 0) return {};
-  return "frames: " + std::to_string(frames) + " accounted for, " + std::to_string(frames_) + " at boot";
+  return {};
+}
+
+std::uint64_t World::frames_free() { return kernel::frames().lock()->free_frames() + kernel::heap_use().pages; }
+
+kernel::Ref<kernel::Ledger> World::make_ledger(std::uint64_t frames) {
+  kernel::Ledger::Amounts amounts{};
+  const auto give = [&](kernel::Resource resource, std::uint64_t amount) {
+    amounts[static_cast<std::size_t>(resource)] = amount;
+  };
+  give(kernel::Resource::frames, frames);
+  give(kernel::Resource::table_slots, kernel::CapabilityTable::kMaxSlots);
+  give(kernel::Resource::threads, Process::kMaxThreads);
+  give(kernel::Resource::ring_arenas, Process::kMaxThreads);
+  give(kernel::Resource::kernel_bytes, 64 * 1024);
+  auto made = kernel::machine_ledger().create_child(amounts);
+  if (!made.has_value()) throw std::logic_error("the machine has not that much left");
+  return *std::move(made);
 }
 
 void World::check() {

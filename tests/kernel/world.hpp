@@ -16,6 +16,7 @@
 #include "capos/host/machine.hpp"
 #include "core/cpu.hpp"
 #include "process/process.hpp"
+#include "resources/ledger.hpp"
 
 namespace capos::ktest {
 
@@ -147,6 +148,10 @@ class World {
   [[nodiscard]] std::string broken();
   // Throws Unsound. Called by every step.
   void check();
+  // Of the machine's ledger, and charged to it while it is held: that many frames, and of the rest what a process needs.
+  [[nodiscard]] static kernel::Ref<kernel::Ledger> make_ledger(std::uint64_t frames);
+  // Frames free, or cut up for kernel objects: the same once all that was made is gone.
+  [[nodiscard]] static std::uint64_t frames_free();
   std::uint64_t frames_at_boot() const noexcept { return frames_; }
 
  private:
