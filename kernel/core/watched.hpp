@@ -15,7 +15,7 @@ namespace capos::kernel {
 
 #if defined(CAPOS_DEBUG_CHECKS)
 inline constexpr bool kDebugChecks = true;
-
+inline constexpr LockRank kWatchedRank{4};  // below all of LockRank's: making and unmaking may happen under any lock
 template <typename T>
 struct WatchTag;
 
@@ -25,7 +25,7 @@ class Watched : public ListHook<WatchTag<T>> {
  public:
   void watch() noexcept { watched_.store(true, std::memory_order_release); }
   [[nodiscard]] bool is_watched() const noexcept { return watched_.load(std::memory_order_acquire); }
-  // `visit` must not make or unmake one.
+  // `visit` must not make or unmake one, nor take a lock.
   template <typename Visitor>
   static void for_each(Visitor&& visit) noexcept {
     auto all = everyone().lock();
@@ -41,7 +41,7 @@ class Watched : public ListHook<WatchTag<T>> {
 
  private:
   // Defined for each class in invariants.cpp, and only there.
-  static Locked<List<T, WatchTag<T>>>& everyone() noexcept;
+  static Locked<List<T, WatchTag<T>>, kWatchedRank>& everyone() noexcept;
   std::atomic<bool> watched_{false};
 };
 #else
