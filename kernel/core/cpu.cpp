@@ -41,7 +41,7 @@ Time quantum_end(const Cpu& cpu, const sched::Dispatch& dispatch, Time now) noex
 void arm(Cpu& cpu, const sched::Dispatch& dispatch, Time now) noexcept {
   cpu.quantum_end = quantum_end(cpu, dispatch, now);
   const Time wanted =
-      std::min({cpu.scheduler.next_event(now), cpu.timeouts.earliest_time(), cpu.quantum_end});
+      std::min(std::min(cpu.scheduler.next_event(now), cpu.timeouts.earliest_time()), cpu.quantum_end);
   if (wanted == cpu.armed) return;
   cpu.armed = wanted;
   if (wanted.is_never()) {
@@ -104,7 +104,7 @@ void Cpu::start(Time now) noexcept {
   use.store(CpuUse::housekeeping, std::memory_order_release);
 }
 
-void leave(Cpu& cpu, Time now) noexcept {
+[[gnu::noinline]] void leave(Cpu& cpu, Time now) noexcept {
   if (cpu.remains) [[unlikely]] clear_remains(cpu);
   sched::Dispatch next = choose(cpu, now);
   // What goes may set a server free: the choice is made again.
@@ -131,6 +131,14 @@ void leave(Cpu& cpu, Time now) noexcept {
   } else if (thread->state == ThreadState::ring_work) [[unlikely]] {
     thread->ring_state->continue_enter(cpu, now);
   }
+  resume();
+}
+
+[[gnu::flatten]] void go_on_with(Cpu& cpu, Thread& thread, SchedulingContext& context, Time now) noexcept {
+  arm(cpu, {.kind = sched::DispatchKind::context, .context = &context}, now);
+  cpu.thread = &thread;
+  cpu.trace.count_switch();
+  hal::switch_user(thread.user, thread.process.memory().space());
   resume();
 }
 

@@ -11,6 +11,7 @@
 #include "ipc/call_context.hpp"
 #include "ipc/endpoint.hpp"
 #include "ipc/fault_call.hpp"
+#include "ipc/notification.hpp"
 #include "ipc/ring_state.hpp"
 
 namespace capos::kernel {
@@ -19,48 +20,71 @@ namespace {
 using schema::InterruptCause;
 using schema::TransportError;
 
-[[noreturn]] void answer(Thread& thread, TransportError error) noexcept {
+[[noreturn, gnu::noinline]] void answer(Thread& thread, TransportError error) noexcept {
   thread.user.set_result(static_cast<std::uint32_t>(-static_cast<std::int32_t>(error)), 0, 0);
   resume();
 }
 
 // The capability does not permit the interface that was called.
-[[noreturn]] void answer_unimplemented(Thread& thread) noexcept {
+[[noreturn, gnu::noinline]] void answer_unimplemented(Thread& thread) noexcept {
   constexpr Outcome kRefusal = Outcome::unimplemented();
   thread.user.set_result(static_cast<std::uint32_t>(kRefusal.status()), kRefusal.exception_word(), 0);
   resume();
 }
 
-[[noreturn]] void call_object(Cpu& cpu, Thread& thread, Object& object, Time now) noexcept {
+// Parameters are taken from the thread's own words, and results put there: no copy.
+[[noreturn, gnu::noinline]] void call_object(Cpu& cpu, Thread& thread, Object& object) noexcept {
   auto& words = thread.user.words();
-  std::uint64_t in[abi::kRegisterWords];
-  for (unsigned i = 0; i < abi::kRegisterWords; ++i) in[i] = words[i];
-  std::uint64_t out[abi::kRegisterWords] = {};
-  CallContext context(cpu, thread, now);
+  CallContext context(cpu, thread, hal::now());
   const Outcome outcome = object.call_registers(context, thread.user.interface_id(),
-                                                static_cast<std::uint16_t>(thread.user.operation() >> 16), in, out);
-  if (outcome.kind() == Outcome::Kind::blocked || cpu.thread != &thread) leave(cpu, now);  // it waits, or ended itself
-  for (unsigned i = 0; i < abi::kRegisterWords; ++i) words[i] = out[i];
+                                                static_cast<std::uint16_t>(thread.user.operation() >> 16), words, words);
+  // It waits, or has ended itself. Stamped again: what the call made ready was activated after it began.
+  if (outcome.kind() == Outcome::Kind::blocked || cpu.thread != &thread) leave(cpu, hal::now());
+  if (outcome.kind() != Outcome::Kind::done) [[unlikely]] {
+    for (auto& word : words) word = 0;
+  }
   thread.user.set_result(static_cast<std::uint32_t>(outcome.status()), outcome.exception_word(), 0);
-  if (context.reschedule) leave(cpu, now);
+  if (context.reschedule) leave(cpu, hal::now());
   resume();
 }
 
-[[noreturn]] void system_call(Cpu& cpu, Thread& thread, Time now) noexcept {
-  CapabilityEntry* const entry = thread.process.capabilities().find(abi::CapId{thread.user.cap()});
-  if (entry == nullptr) answer(thread, TransportError::invalid_cap);
-  if (!entry->permits(thread.user.interface_id())) [[unlikely]] answer_unimplemented(thread);
-  if (auto* const client = object_cast<ClientEndpoint>(entry->object())) {
+// A leaf but for what it leaves to others: it saves no registers.
+[[noreturn, gnu::noinline]] void call(hal::UserState& state) noexcept {
+  Cpu& cpu = Cpu::current();
+  Thread& thread = *cpu.thread;
+  CapabilityEntry* const entry = thread.process.capabilities().find(abi::CapId{state.cap()});
+  if (entry == nullptr) [[unlikely]] answer(thread, TransportError::invalid_cap);
+  if (!entry->permits(state.interface_id())) [[unlikely]] answer_unimplemented(thread);
+  Object& object = *entry->object();
+  if (auto* const client = object_cast<ClientEndpoint>(&object)) {
+    if (entry->disclosure() == DisclosureScope::process) [[likely]] client->endpoint().call_fast(cpu, thread);
     thread.direct_call.disclosed = thread.process.disclosed(entry->disclosure());
-    client->endpoint().call(cpu, thread, now);
+    client->endpoint().call(cpu, thread, hal::now());
   }
-  call_object(cpu, thread, *entry->object(), now);
+  if (object.type() == ObjectType::notification && state.interface_id() == schema::Notification::kInterfaceId &&
+      (state.operation() >> 16 & 0xffff) == schema::Notification::Signal::kOrdinal) {
+    static_cast<Notification&>(object).signal_fast(cpu, thread);
+  }
+  call_object(cpu, thread, object);
 }
 
-[[noreturn]] void reply_receive(Cpu& cpu, Thread& thread, Time now) noexcept {
-  auto* const endpoint = thread.process.capabilities().find_object<Endpoint>(abi::CapId{thread.user.cap()});
-  if (endpoint == nullptr) answer(thread, TransportError::invalid_cap);
-  endpoint->reply_receive(cpu, thread, now);
+[[noreturn, gnu::noinline]] void reply_receive(hal::UserState& state) noexcept {
+  Cpu& cpu = Cpu::current();
+  Thread& thread = *cpu.thread;
+  auto* const endpoint = thread.process.capabilities().find_object<Endpoint>(abi::CapId{state.cap()});
+  if (endpoint == nullptr) [[unlikely]] answer(thread, TransportError::invalid_cap);
+  endpoint->reply_receive_fast(cpu, thread);
+  endpoint->reply_receive(cpu, thread, hal::now());
+}
+
+[[noreturn]] void send(Cpu& cpu, Thread& thread, Time now) noexcept {
+  CapabilityEntry* const entry = thread.process.capabilities().find(abi::CapId{thread.user.cap()});
+  if (entry == nullptr) answer(thread, TransportError::invalid_cap);
+  if (!entry->permits(thread.user.interface_id())) answer_unimplemented(thread);
+  auto* const client = object_cast<ClientEndpoint>(entry->object());
+  if (client == nullptr) answer(thread, TransportError::invalid_operation);
+  thread.direct_call.disclosed = thread.process.disclosed(entry->disclosure());
+  client->endpoint().send(cpu, thread, now);
 }
 
 FaultRecord record_of(const hal::FaultInfo& fault) noexcept {
@@ -70,6 +94,27 @@ FaultRecord record_of(const hal::FaultInfo& fault) noexcept {
                          : fault.vector == kInvalidInstruction ? ThreadFault::invalid_instruction
                                                                : ThreadFault::exception;
   return {kind, fault.vector, fault.error_code, fault.address};
+}
+
+[[noreturn, gnu::noinline]] void other_system_call(abi::SystemCall operation) noexcept {
+  Cpu& cpu = Cpu::current();
+  Thread& thread = *cpu.thread;
+  const Time now = hal::now();
+  switch (operation) {
+    case abi::SystemCall::cap_enter: thread.ring_state->enter(cpu, now);
+    case abi::SystemCall::exit: {
+      const auto code = static_cast<std::int64_t>(thread.user.words()[0]);
+      end_process(cpu, thread.process, {schema::ExitReason::exited, code, 0}, now);
+      leave(cpu, now);
+    }
+    case abi::SystemCall::exit_thread: {
+      const auto code = static_cast<std::int64_t>(thread.user.words()[0]);
+      end_thread(cpu, thread, {schema::ExitReason::exited, code, 0}, now);
+      leave(cpu, now);
+    }
+    case abi::SystemCall::send: send(cpu, thread, now);
+    default: answer(thread, TransportError::invalid_operation);
+  }
 }
 
 // What the timer was for: the first that applies.
@@ -90,25 +135,16 @@ namespace capos::hal {
 using namespace kernel;
 
 void on_system_call(UserState& state) noexcept {
-  Cpu& cpu = Cpu::current();
-  Thread& thread = *cpu.thread;
-  const Time now = hal::now();
-  switch (static_cast<abi::SystemCall>(state.operation() & 0xff)) {
-    case abi::SystemCall::call: system_call(cpu, thread, now);
-    case abi::SystemCall::reply_receive: reply_receive(cpu, thread, now);
-    case abi::SystemCall::cap_enter: thread.ring_state->enter(cpu, now);
-    case abi::SystemCall::exit: {
-      const auto code = static_cast<std::int64_t>(state.words()[0]);
-      end_process(cpu, thread.process, {schema::ExitReason::exited, code, 0}, now);
-      leave(cpu, now);
-    }
-    case abi::SystemCall::exit_thread: {
-      const auto code = static_cast<std::int64_t>(state.words()[0]);
-      end_thread(cpu, thread, {schema::ExitReason::exited, code, 0}, now);
-      leave(cpu, now);
-    }
+  // Each way has a frame of its own, or none: what this function saved, every system call would pay for. Time is stamped
+  // where it is needed: a call to a server that waits needs none.
+  const auto operation = static_cast<abi::SystemCall>(state.operation() & 0xff);
+  if (operation == abi::SystemCall::call) call(state);
+  if (operation == abi::SystemCall::reply_receive) reply_receive(state);
+  if (operation == abi::SystemCall::null) {
+    state.set_status(0);
+    resume();
   }
-  answer(thread, TransportError::invalid_operation);
+  other_system_call(operation);
 }
 
 void on_user_fault(UserState&, const FaultInfo& fault) noexcept {

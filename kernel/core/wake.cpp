@@ -5,31 +5,30 @@
 #include "ipc/call_context.hpp"
 #include "ipc/fault_call.hpp"
 #include "ipc/notification.hpp"
+#include "process/process.hpp"
 
 namespace capos::kernel {
 namespace {
 
+// The words of a call that blocked are zero: its results have been encoded (wire::serve_registers).
 // Takes over the reference that the wait slot held on the thread.
 template <typename Fill>
-void deliver(Thread& thread, Fill&& fill) noexcept {
-  if (thread.state == ThreadState::await_signal) {  // else it has died meanwhile
-    auto& words = thread.user.words();
-    for (auto& word : words) word = 0;
-    fill(words);
+bool deliver(Thread& thread, Time now, Fill&& fill) noexcept {
+  const bool waits = thread.state == ThreadState::await_signal;  // else it has died meanwhile
+  if (waits) [[likely]] {
+    fill(thread.user.words());
     thread.waiting_hold = {};
-    complete_call(thread, 0, hal::now());
+    complete_call(thread, 0, now);
   }
   thread.release();
+  return waits;
 }
 
-void deliver_signal(void* subject) noexcept {
-  Thread& thread = *static_cast<Thread*>(subject);
-  deliver(thread, [&](auto& words) noexcept { words[0] = thread.waiting_for->take(); });
-}
+void deliver_signal(void* subject) noexcept { (void)end_signal_wait(*static_cast<Thread*>(subject), hal::now()); }
 
 void deliver_exit(void* subject) noexcept {
   Thread& thread = *static_cast<Thread*>(subject);
-  deliver(thread, [&](auto& words) noexcept {
+  (void)deliver(thread, hal::now(), [&](auto& words) noexcept {
     words[0] = static_cast<std::uint16_t>(thread.awaited_exit->reason);
     words[1] = static_cast<std::uint64_t>(thread.awaited_exit->code);
     words[2] = thread.awaited_exit->address;
@@ -37,6 +36,25 @@ void deliver_exit(void* subject) noexcept {
 }
 
 }  // namespace
+
+bool end_signal_wait(Thread& thread, Time now) noexcept {
+  return deliver(thread, now, [&](auto& words) noexcept { words[0] = thread.waiting_for->take(); });
+}
+
+[[gnu::flatten]] void leave_for_signal(Cpu& cpu, Thread& thread, Time now) noexcept {
+  SchedulingContext& context = *thread.account.context;
+  if (thread.state != ThreadState::await_signal || context.stopped.load(std::memory_order_relaxed)) [[unlikely]] {
+    (void)end_signal_wait(thread, now);
+    leave(cpu, now);
+  }
+  thread.user.words()[0] = thread.waiting_for->take();
+  thread.user.set_result(0, 0, 0);
+  thread.waiting_hold = {};
+  thread.state = ThreadState::runnable;
+  thread.release();  // not the last: its process has one
+  if (!cpu.scheduler.wake_over(context, now)) leave(cpu, now);
+  go_on_with(cpu, thread, context, now);
+}
 
 void complete_call(Thread& thread, std::int32_t status, Time now) noexcept {
   thread.user.set_result(static_cast<std::uint32_t>(status), 0, 0);

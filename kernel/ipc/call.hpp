@@ -36,6 +36,7 @@ class Call : public ListHook<CallTag> {
   std::uint64_t disclosed = 0;     // what the server is told of who calls
   Priority priority_at_call{};     // the caller's context's, while the call is served
   const CallKind kind;
+  bool one_way = false;            // a send: while it queues
 };
 
 }  // namespace capos::kernel

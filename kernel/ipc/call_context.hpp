@@ -73,7 +73,7 @@ class CallContext {
  private:
   HoldEdge edge_{};  // of the capability that was called
   std::span<const abi::TransferDescriptor> transfers_;
-  std::array<abi::ResultCap, abi::kMaxTransfers> results_;  // those below the count; not cleared, for it is 1 KiB
+  std::array<abi::ResultCap, abi::kMaxTransfers> results_;  // the first results_count_ of them; the rest is not touched
   std::uint32_t results_count_ = 0;
 };
 

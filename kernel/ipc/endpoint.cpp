@@ -30,7 +30,29 @@ constexpr std::int32_t status_of(TransportError error) noexcept { return -static
 void copy_words(hal::UserState& from, hal::UserState& to) noexcept {
   auto& source = from.words();
   auto& target = to.words();
+#pragma GCC unroll 8
   for (unsigned i = 0; i < 8; ++i) target[i] = source[i];
+}
+
+// A thread's call by register is over: its limit, and what marks it as a send.
+void close(Cpu& cpu, Thread& caller) noexcept {
+  cancel_timeout(cpu, caller.timeout);
+  caller.direct_call.one_way = false;
+}
+
+// A call or send by register, queued or being served, has reached its limit.
+void limit_reached(void* subject, Cpu& cpu, Time now) noexcept {
+  Thread& caller = *static_cast<Thread*>(subject);
+  withdraw_calls(cpu, caller, now);
+  close(cpu, caller);
+  for (auto& word : caller.user.words()) word = 0;
+  complete_call(caller, status_of(TransportError::timeout), now);
+}
+
+// The limit in the operation word.
+void start_limit(Cpu& cpu, Thread& caller, Time now) noexcept {
+  const auto limit_us = static_cast<std::int64_t>(caller.user.operation() >> 32);
+  if (limit_us != 0) start_timeout(cpu, caller.timeout, now + Duration::us(limit_us), limit_reached, &caller);
 }
 
 // For the time of the call.
@@ -51,8 +73,31 @@ bool lower_again(Cpu& cpu, Call& call, Time now) noexcept {
 
 }  // namespace
 
-void Endpoint::destroy() noexcept { delete_object(this); }
-void ClientEndpoint::destroy() noexcept { delete_object(this); }
+// The last Ref is one of a capability or of a serving thread: nobody can receive here any more. Who queues is told on the
+// endpoint's CPU, by mail even from that CPU itself: this may run after the CPU has chosen what to run.
+void Endpoint::destroy() noexcept {
+  abandoned_.store(true, std::memory_order_seq_cst);
+  const std::uint16_t home = home_.load(std::memory_order_seq_cst);
+  if (home == kNowhere) return drop_client();
+  abandoned_mail_.handler = on_abandoned;
+  abandoned_mail_.subject = this;
+  if (Cpu::find(CpuId(home))->mailbox.push(abandoned_mail_)) hal::send_mailbox_interrupt(CpuId(home));
+}
+
+void Endpoint::on_abandoned(void* endpoint) noexcept {
+  auto& self = *static_cast<Endpoint*>(endpoint);
+  self.disconnect_queue(hal::now());
+  self.drop_client();
+}
+
+void Endpoint::drop_client() noexcept {
+  if (clients_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete_object(this);
+}
+
+void ClientEndpoint::destroy() noexcept {
+  endpoint_.drop_client();
+  delete_object(this);
+}
 
 Outcome Endpoint::connect(CallContext& call, schema::Endpoint::Connect::Params::Reader,
                           schema::Endpoint::Connect::Results::Builder results) noexcept {
@@ -70,6 +115,12 @@ bool Endpoint::budget_suffices(Thread& caller, Time now) const noexcept {
 }
 
 Outcome Endpoint::deliver(Cpu& cpu, Call& call, Thread& server, Time now) noexcept {
+  server.depth = 0;
+  if (call.one_way) {
+    if (server.state != ThreadState::await_call) return Outcome::unimplemented();
+    deliver_one_way(cpu, call.caller, server, now);
+    return Outcome::done();
+  }
   if (call.kind == CallKind::fault) {
     deliver_fault(cpu, call, server, now);
     return Outcome::done();
@@ -85,6 +136,7 @@ Outcome Endpoint::deliver(Cpu& cpu, Call& call, Thread& server, Time now) noexce
   give_account(caller.account, server);
   raise_to(cpu, call, ceiling_, now);
   server.incoming = &call;
+  server.depth = static_cast<std::uint8_t>(caller.depth + 1);
   server.state = ThreadState::runnable;
   call.server = &server;
   call.queued_at = nullptr;
@@ -94,7 +146,7 @@ Outcome Endpoint::deliver(Cpu& cpu, Call& call, Thread& server, Time now) noexce
 
 bool Endpoint::is_home(CpuId cpu) noexcept {
   std::uint16_t home = home_.load(std::memory_order_relaxed);
-  if (home == kNowhere && home_.compare_exchange_strong(home, cpu.value(), std::memory_order_relaxed)) return true;
+  if (home == kNowhere && home_.compare_exchange_strong(home, cpu.value(), std::memory_order_seq_cst)) return true;
   return home == cpu.value();
 }
 
@@ -109,9 +161,51 @@ void Endpoint::join(Thread& server, Time now) noexcept {
   closed_ = false;
 }
 
+TransportError Endpoint::obstacle(Cpu& cpu, const Thread& caller) noexcept {
+  if (!is_home(cpu.id)) return TransportError::wrong_cpu;
+  if (closed_ || abandoned_.load(std::memory_order_seq_cst)) return TransportError::disconnected;
+  return caller.depth >= abi::kCallDepth ? TransportError::too_deep : TransportError::none;
+}
+
+void Endpoint::queue(Cpu& cpu, Thread& caller, Time now) noexcept {
+  start_limit(cpu, caller, now);
+  caller.state = ThreadState::await_server;
+  enqueue(caller.direct_call);
+  block(cpu, caller.account, now);
+  leave(cpu, now);
+}
+
+void Endpoint::deliver_one_way(Cpu& cpu, Thread& sender, Thread& server, Time now) noexcept {
+  copy_words(sender.user, server.user);
+  server.user.set_result((sender.user.operation() & 0xffff'0000u) << 16 | abi::kReceivedOneWay, sender.process.number(),
+                         sender.user.interface_id());
+  server.state = ThreadState::runnable;
+  give_account(finishing_account(server), server);
+  make_ready(cpu, server.account, now);
+  close(cpu, sender);
+  for (auto& word : sender.user.words()) word = 0;
+  sender.user.set_result(0, 0, 0);
+  sender.state = ThreadState::runnable;
+}
+
+void Endpoint::send(Cpu& cpu, Thread& sender, Time now) noexcept {
+  const TransportError why = obstacle(cpu, sender);
+  if (why != TransportError::none) refuse(sender, why);
+  sender.direct_call.one_way = true;
+  Thread* const server = servers_.pop_front();
+  if (server == nullptr) queue(cpu, sender, now);
+  const Outcome outcome = deliver(cpu, sender.direct_call, *server, now);
+  if (outcome.kind() != Outcome::Kind::done) {
+    close(cpu, sender);
+    servers_.push_front(*server);
+    refuse(sender, outcome);
+  }
+  leave(cpu, now);  // the server may be more urgent
+}
+
 void Endpoint::call(Cpu& cpu, Thread& caller, Time now) noexcept {
-  if (!is_home(cpu.id)) refuse(caller, TransportError::wrong_cpu);
-  if (closed_) refuse(caller, TransportError::disconnected);
+  const TransportError why = obstacle(cpu, caller);
+  if (why != TransportError::none) refuse(caller, why);
   if (minimum_budget_ != Duration{}) {
     cpu.scheduler.charge(now);
     if (!budget_suffices(caller, now)) refuse(caller, TransportError::budget_too_small);
@@ -122,16 +216,15 @@ void Endpoint::call(Cpu& cpu, Thread& caller, Time now) noexcept {
       servers_.push_front(*server);
       refuse(caller, outcome);
     }
+    start_limit(cpu, caller, now);
+    if (caller.timeout.queued()) leave(cpu, now);  // the timer has to be armed
     switch_directly(cpu, *server);
   }
-  caller.state = ThreadState::await_server;
-  enqueue(caller.direct_call);
-  block(cpu, caller.account, now);
-  leave(cpu, now);
+  queue(cpu, caller, now);
 }
 
 bool Endpoint::take_fault(Cpu& cpu, Call& call, Time now) noexcept {
-  if (closed_ || !is_home(cpu.id)) return false;
+  if (closed_ || abandoned_.load(std::memory_order_seq_cst) || !is_home(cpu.id)) return false;
   if (Thread* const server = servers_.pop_front(); server != nullptr) {
     deliver_fault(cpu, call, *server, now);
   } else {
@@ -141,8 +234,7 @@ bool Endpoint::take_fault(Cpu& cpu, Call& call, Time now) noexcept {
 }
 
 Outcome Endpoint::start(Cpu& cpu, Call& call, Time now, Thread*& server) noexcept {
-  if (!is_home(cpu.id)) return Outcome::transport(TransportError::wrong_cpu);
-  if (closed_) return Outcome::transport(TransportError::disconnected);
+  if (const TransportError why = obstacle(cpu, call.caller); why != TransportError::none) return Outcome::transport(why);
   if (minimum_budget_ != Duration{}) {
     cpu.scheduler.charge(now);
     if (!budget_suffices(call.caller, now)) return Outcome::transport(TransportError::budget_too_small);
@@ -196,6 +288,7 @@ bool answer(Cpu& cpu, Thread& server, Call& call, Time now, bool& lowered) noexc
     if (!lent) operation.ring.poke(cpu, now);
     return lent;
   }
+  cancel_timeout(cpu, call.caller.timeout);
   hal::UserState& user = call.caller.user;
   const std::uint64_t exception = (server.user.operation() >> 16) & 0xffff;
   copy_words(server.user, user);
@@ -228,6 +321,7 @@ void Endpoint::reply_receive(Cpu& cpu, Thread& server, Time now) noexcept {
   const bool moved = server.serving != this;
   if (moved) join(server, now);
   server.has_waited = true;
+  server.depth = 0;
   server.state = ThreadState::await_call;
   if (!calls_.empty()) {
     if (caller == nullptr) block(cpu, server.account, now);
@@ -266,9 +360,9 @@ void Endpoint::disconnect_queue(Time now) noexcept {
   }
 }
 
-// A call that queues holds the endpoint: another thread of its program may give up the last capability meanwhile.
+// A call that queues holds the endpoint, not its serving side: another thread of its program may give up the last capability meanwhile.
 void Endpoint::enqueue(Call& call) noexcept {
-  acquire();
+  hold_client();
   call.queued_at = this;
   calls_.push_back(call);
 }
@@ -276,7 +370,7 @@ void Endpoint::enqueue(Call& call) noexcept {
 void Endpoint::forget_call(Call& call) noexcept {
   List<Call, CallTag>::erase(call);
   call.queued_at = nullptr;
-  release();  // last of all: this may have been the last hold
+  drop_client();  // last of all: this may have been the last hold
 }
 
 void hand_on(Cpu& cpu, Account account, Thread& server, Time now) noexcept {
@@ -309,6 +403,7 @@ bool give_account_back(Cpu& cpu, Thread& server, Call& call, Time now, bool& low
 void refuse_call(Cpu& cpu, Call& call, const Outcome& outcome, Time now) noexcept {
   Thread& caller = call.caller;
   if (call.kind == CallKind::registers) {
+    close(cpu, caller);
     caller.user.set_result(static_cast<std::uint32_t>(outcome.status()), outcome.exception_word(), 0);
     caller.state = ThreadState::runnable;
   } else {

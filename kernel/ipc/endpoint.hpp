@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Where a server's calls arrive: callers run their servers on their own time.
 //
-// Invariants: a call is queued or being served, and ends exactly once (reply, server's death, endpoint's revocation);
+// Invariants: a call is queued or being served, and ends exactly once (reply, limit, server's death, endpoint's death or
+// revocation);
 // while it is served its account belongs to the server's thread, unless its caller has stopped waiting for it
 // (ipc/ring_state.hpp). Servers and callers are on one CPU: that of whoever called or received first. A server waits in
-// reply_receive or, with a RECEIVE, in its ring. An endpoint is closed while the servers that it had are gone.
+// reply_receive or, with a RECEIVE, in its ring. An endpoint is closed while the servers that it had are gone, and for
+// good once nobody holds its serving side. What is sent one way queues with the calls and ends when a server takes it.
 // Bounds: call and reply O(1), a direct switch without a scheduling decision when the other side waits.
 #pragma once
 
@@ -21,7 +23,11 @@ class Endpoint final : public TypedObject<Endpoint, schema::Endpoint> {
   using Interface = schema::Endpoint;
   static constexpr schema::Resource kResource = schema::Resource::endpoints;
   Endpoint(std::uint64_t served, Duration minimum_budget, Priority ceiling) noexcept
-      : TypedObject(kType), served_(served), minimum_budget_(minimum_budget), ceiling_(ceiling) {}
+      : TypedObject(kType),
+        served_(served),
+        minimum_budget_(minimum_budget),
+        ceiling_(ceiling),
+        plain_(minimum_budget == Duration{} && ceiling == Priority{}) {}
 
   [[nodiscard]] std::uint64_t served() const noexcept { return served_; }
   [[nodiscard]] Priority ceiling() const noexcept { return ceiling_; }
@@ -32,9 +38,14 @@ class Endpoint final : public TypedObject<Endpoint, schema::Endpoint> {
   Outcome revoke(CallContext&, const Interface::Revoke::Params::Value&, Interface::Revoke::Results::Value&) noexcept;
 
   // The calling thread's call; its words are in its registers. Does not return.
-  [[noreturn]] void call(Cpu& cpu, Thread& caller, Time now) noexcept;
+  [[noreturn, gnu::noinline]] void call(Cpu& cpu, Thread& caller, Time now) noexcept;
+  // The same one way: returns when a server has taken the words.
+  [[noreturn]] void send(Cpu& cpu, Thread& sender, Time now) noexcept;
   // Answers the server's open call, if there is one, and waits for the next. Does not return.
-  [[noreturn]] void reply_receive(Cpu& cpu, Thread& server, Time now) noexcept;
+  [[noreturn, gnu::noinline]] void reply_receive(Cpu& cpu, Thread& server, Time now) noexcept;
+  // The usual cases of the two (fast_path.cpp): they do not return if the case is one, and have no effect if it is not.
+  void call_fast(Cpu& cpu, Thread& caller) noexcept;
+  void reply_receive_fast(Cpu& cpu, Thread& server) noexcept;
 
   // The same for a call of a ring whose thread waits and whose account is ready. Done: `server` works on it, or it queues
   // (nullptr), its account blocked. Otherwise why it was not started: disconnected, wrongCpu, budgetTooSmall, and those
@@ -55,16 +66,30 @@ class Endpoint final : public TypedObject<Endpoint, schema::Endpoint> {
   // A queued call leaves the queue. The endpoint may be gone afterwards, unless the caller of this holds it.
   void forget_call(Call& call) noexcept;
 
+  // The calling side's holds; any CPU. They do not keep the serving side open: when its last Ref goes, all who queue get
+  // `disconnected`, and later callers too; the memory goes with the last of both.
+  void hold_client() noexcept { clients_.fetch_add(1, std::memory_order_relaxed); }
+  void drop_client() noexcept;
+
  private:
   void destroy() noexcept override;
   void enqueue(Call& call) noexcept;
   [[nodiscard]] bool budget_suffices(Thread& caller, Time now) const noexcept;
+  // Why a call or send cannot be started here, `none` if it can.
+  [[nodiscard]] schema::TransportError obstacle(Cpu& cpu, const Thread& caller) noexcept;
+  // The thread waits here for a server, up to its limit.
+  [[noreturn]] void queue(Cpu& cpu, Thread& caller, Time now) noexcept;
+  void disconnect_queue(Time now) noexcept;
+  static void on_abandoned(void* endpoint) noexcept;
+  // Hands the sender's words to the server, which gets time of its own and is ready; the sender goes on when dispatched.
+  void deliver_one_way(Cpu& cpu, Thread& sender, Thread& server, Time now) noexcept;
   // Hands the caller's account and parameters to the server. Done, or why nothing happened.
   [[nodiscard]] Outcome deliver(Cpu& cpu, Call& call, Thread& server, Time now) noexcept;
 
   const std::uint64_t served_;
   const Duration minimum_budget_;
   const Priority ceiling_;
+  const bool plain_;  // no least budget and no ceiling: a call looks at neither time nor priority
   // Is this its CPU? Makes it so if it has none yet.
   [[nodiscard]] bool is_home(CpuId cpu) noexcept;
   void join(Thread& server, Time now) noexcept;
@@ -72,11 +97,13 @@ class Endpoint final : public TypedObject<Endpoint, schema::Endpoint> {
   // After a revocation, on its CPU: every call and every server gets `disconnected`. O(calls and servers).
   void end_all(Cpu& cpu, Time now) noexcept;
   static void end_here(void* subject) noexcept;
-  void disconnect_queue(Time now) noexcept;
 
   static constexpr std::uint16_t kNowhere = 0xffff;
   std::atomic<std::uint16_t> home_{kNowhere};
   bool closed_ = false;
+  std::atomic<bool> abandoned_{false};         // nobody holds the serving side any more
+  std::atomic<std::uint32_t> clients_{1};      // ClientEndpoints, and one for the serving side
+  Mail abandoned_mail_;
   List<Thread, ServingTag> serving_;    // threads that serve here, busy ones included
   Mail revoke_mail_;
   List<Call, CallTag> calls_;           // waiting to be served
@@ -87,10 +114,10 @@ class Endpoint final : public TypedObject<Endpoint, schema::Endpoint> {
 class ClientEndpoint final : public Object {
  public:
   static constexpr ObjectType kType = ObjectType::client_endpoint;
-  explicit ClientEndpoint(Endpoint& endpoint) noexcept : Object(kType), endpoint_(Ref<Endpoint>::share(endpoint)) {}
-  [[nodiscard]] Endpoint& endpoint() const noexcept { return *endpoint_; }
+  explicit ClientEndpoint(Endpoint& endpoint) noexcept : Object(kType), endpoint_(endpoint) { endpoint.hold_client(); }
+  [[nodiscard]] Endpoint& endpoint() const noexcept { return endpoint_; }
 
-  [[nodiscard]] std::uint64_t interface_id() const noexcept override { return endpoint_->served(); }
+  [[nodiscard]] std::uint64_t interface_id() const noexcept override { return endpoint_.served(); }
   // Calls by register go to Endpoint::call; by message they are not served yet.
   Outcome call_registers(CallContext&, std::uint64_t, std::uint16_t, const std::uint64_t (&)[8],
                          std::uint64_t (&)[8]) noexcept override {
@@ -103,7 +130,7 @@ class ClientEndpoint final : public Object {
 
  private:
   void destroy() noexcept override;
-  Ref<Endpoint> endpoint_;
+  Endpoint& endpoint_;
 };
 
 // `server`, or whoever works for it in turn, goes on on `account`, which none of them had. On its CPU.

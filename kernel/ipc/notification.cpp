@@ -11,12 +11,15 @@ namespace capos::kernel {
 void Notification::destroy() noexcept { delete_object(this); }
 
 bool Notification::set(std::uint64_t bits) noexcept {
-  if (bits == 0) return false;
-  bits_.fetch_or(bits, std::memory_order_seq_cst);
-  if (Thread* const waiting = waiter_.take(); waiting != nullptr) {
+  if (Thread* const waiting = signal_and_take(bits); waiting != nullptr) {
     wake_for_signal(*waiting);
     return true;
   }
+  return wake_ring();
+}
+
+bool Notification::wake_ring() noexcept {
+  if (!has_bits()) return false;
   if (ring_waiter_.load(std::memory_order_seq_cst) == nullptr) [[likely]] return false;
   Operation* const operation = ring_waiter_.exchange(nullptr, std::memory_order_seq_cst);
   if (operation == nullptr) return false;

@@ -60,7 +60,7 @@ class CapabilityTable {
   CapabilityTable& operator=(const CapabilityTable&) = delete;
 
   // The entry, or nullptr if the id is empty, stale, revoked, on its way to somebody else, or its lease has ended.
-  [[nodiscard]] CapabilityEntry* find(abi::CapId id) noexcept {
+  [[nodiscard, gnu::always_inline]] inline CapabilityEntry* find(abi::CapId id) noexcept {
     const std::uint32_t slot = id.slot();
     if (slot >= slots_) [[unlikely]] return nullptr;
     CapabilityEntry& entry = at(slot);

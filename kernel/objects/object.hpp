@@ -57,7 +57,7 @@ class Object {
 
   // The interface a new capability to this object carries.
   [[nodiscard]] virtual std::uint64_t interface_id() const noexcept = 0;
-  // A typed call; in and out never alias. May block the calling thread (Outcome::blocked).
+  // A typed call; in and out may be the same words. May block the calling thread (Outcome::blocked).
   virtual Outcome call_registers(CallContext& call, std::uint64_t interface_id, std::uint16_t method,
                                  const std::uint64_t (&in)[8], std::uint64_t (&out)[8]) noexcept = 0;
   // The same by message. Must not block.

@@ -31,18 +31,18 @@ class [[nodiscard]] Outcome {
     return exception(schema::ExceptionType::overloaded, detail);
   }
 
-  [[nodiscard]] constexpr Kind kind() const noexcept { return kind_; }
+  [[nodiscard]] constexpr Kind kind() const noexcept { return static_cast<Kind>(packed_ & 0xff); }
   // Status as programs see it: 0 or a negated TransportError.
   [[nodiscard]] constexpr std::int32_t status() const noexcept {
-    switch (kind_) {
-      case Kind::transport: return -static_cast<std::int32_t>(code_);
+    switch (kind()) {
+      case Kind::transport: return -static_cast<std::int32_t>(code());
       case Kind::exception: return -static_cast<std::int32_t>(schema::TransportError::exception);
       default: return 0;
     }
   }
   // ExceptionType in bits 0-15, detail in bits 16-31; 0 unless it is an exception.
   [[nodiscard]] constexpr std::uint32_t exception_word() const noexcept {
-    return kind_ == Kind::exception ? static_cast<std::uint32_t>(code_ | (std::uint32_t{detail_} << 16)) : 0;
+    return kind() == Kind::exception ? static_cast<std::uint32_t>(packed_ >> 16) : 0;
   }
 
  private:
@@ -50,10 +50,11 @@ class [[nodiscard]] Outcome {
     return Outcome(Kind::exception, static_cast<std::uint16_t>(type), static_cast<std::uint16_t>(detail));
   }
   constexpr Outcome(Kind kind, std::uint16_t code, std::uint16_t detail) noexcept
-      : kind_(kind), code_(code), detail_(detail) {}
-  Kind kind_;
-  std::uint16_t code_;
-  std::uint16_t detail_;
+      : packed_(static_cast<std::uint64_t>(kind) | std::uint64_t{code} << 16 | std::uint64_t{detail} << 32) {}
+  [[nodiscard]] constexpr std::uint16_t code() const noexcept { return static_cast<std::uint16_t>(packed_ >> 16); }
+
+  // Kind in bits 0-7, code in 16-31, detail in 32-47: one register, which calls return without taking it apart.
+  std::uint64_t packed_;
 };
 
 }  // namespace capos::kernel

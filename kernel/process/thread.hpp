@@ -121,6 +121,7 @@ class Thread final : public TypedObject<Thread, schema::Thread>,
   Call* outgoing = &direct_call;
   // As a server: what to answer, and where it waits for calls.
   Call* incoming = nullptr;
+  std::uint8_t depth = 0;              // callers in a row that it works for; at most abi::kCallDepth
   Endpoint* serving = nullptr;
   Ref<Object> serving_hold;            // keeps `serving` alive
   std::uint64_t open_answer = 0;       // the id of `incoming`, if it was received through the ring

@@ -226,6 +226,17 @@ Dispatch CpuScheduler::pick(Time now) noexcept {
   return next;
 }
 
+bool CpuScheduler::wake_over(Context& context, Time now) noexcept {
+  if (!make_ready(context, now)) return false;
+  if (running_ != nullptr) {
+    if (context.priority_ <= running_->priority_ || !running_->head_ready(now)) return false;
+  } else if (running_entity_ == nullptr) {
+    return false;  // what ran has just stopped: others may be above
+  }
+  switch_to(&context, nullptr, now);
+  return true;
+}
+
 void CpuScheduler::switch_to(Context* context, BestEffortEntity* entity, Time now) noexcept {
   if (running_ != nullptr && running_ != context) {
     running_->jobs_.preempted();

@@ -17,7 +17,7 @@ void RefillList::pop_head() noexcept {
 }
 
 void RefillList::activate(Time at_time) noexcept {
-  if (size_ == 1) {  // the usual case
+  if (size_ == 1 || at(1).time > at_time) {  // the usual cases: nothing to merge
     if (head().time < at_time) at(0).time = at_time;
     return;
   }
@@ -42,6 +42,15 @@ Duration RefillList::fold_whole_budgets(Duration consumed, Duration period) noex
 }
 
 void RefillList::charge(Duration consumed, Duration period) noexcept {
+  // The usual case: the head has more, and the tail returns when this piece does.
+  if (size_ > 1 && consumed < head().amount) {
+    Refill& last = at(size_ - 1);
+    if (last.time == head().time + period) {
+      at(0).amount -= consumed;
+      last.amount += consumed;
+      return;
+    }
+  }
   if (consumed > head().amount) consumed = fold_whole_budgets(consumed, period);
   while (consumed > Duration{}) {
     Refill& from = at(0);

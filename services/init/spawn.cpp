@@ -92,6 +92,12 @@ void spawn_service(System& system, std::uint32_t index) noexcept {
   });
   if (!made.has_value()) give_up(system, kStartFailed, service.name(), made.error().text());
   system.processes[index] = made->cap(made->reader().process());
+  // Now only the service can serve: if it ends, whoever queues for it is told, and does not wait for ever.
+  for (std::size_t i = 0; i < system.exports_count; ++i) {
+    if (!is_own_export(system, i, service)) continue;
+    (void)runtime::call_ring().release(system.exports[i].endpoint);
+    system.exports[i].endpoint = {};
+  }
 }
 
 void await_services(const System& system) noexcept {

@@ -103,6 +103,27 @@ void add_run(CLI::App& app, Action& action) {
   verb.add_flag("--verbose", options->verbose, "Print the exact QEMU command");
 }
 
+void add_bench_ipc(CLI::App& group, Action& action) {
+  auto& verb = *group.add_subcommand("ipc", "System calls, calls between programs, signals, beside seL4 and Linux");
+  const auto options = bind(verb, action, &bench_ipc);
+  verb.add_option("--samples", options->samples, "Samples of each row")
+      ->check(CLI::Range(10, 100'000))
+      ->capture_default_str();
+  verb.add_option("--population", options->population,
+                  "That many more capabilities, endpoints and processes beside, as far as there is room")
+      ->check(CLI::Range(0, 65'000))
+      ->capture_default_str();
+  verb.add_option("--against", options->against,
+                  "Measure again with this population; exit status 1 if a median grows")
+      ->check(CLI::Range(1, 65'000));
+  verb.add_flag("--counters", options->counters,
+                "Also count address-space switches, serialising instructions, TLB invalidations and cache lines, in a "
+                "second run");
+  verb.add_option("--json", options->json, kJsonFile);
+  verb.add_flag("--verbose", options->verbose, "Print the exact QEMU command");
+  verb.add_flag("--check", options->check, "Exit status 1 if a figure is over its budget (bench/budgets.json)");
+}
+
 void add_bench(CLI::App& app, Action& action) {
   auto& group = *app.add_subcommand("bench", "Measure, in the deterministic machine");
   group.require_subcommand(1);
@@ -116,6 +137,8 @@ void add_bench(CLI::App& app, Action& action) {
       ->capture_default_str();
   verb.add_option("--json", options->json, kJsonFile);
   verb.add_flag("--verbose", options->verbose, "Print the exact QEMU commands");
+  verb.add_flag("--check", options->check, "Exit status 1 if a figure is over its budget (bench/budgets.json)");
+  add_bench_ipc(group, action);
 }
 
 void add_gdb(CLI::App& app, Action& action) {

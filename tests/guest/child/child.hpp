@@ -53,6 +53,7 @@ inline void publish(std::uint64_t& word, std::uint64_t value) noexcept {
 // Each returns the exit code.
 [[noreturn]] void commit(Fault fault) noexcept;
 int serve(const Child& child) noexcept;
+int send_note(const Child& child) noexcept;
 int check_vectors(const Child& child) noexcept;
 int abuse_ring(const Child& child) noexcept;
 int serve_by_ring(const Child& child) noexcept;

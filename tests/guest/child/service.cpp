@@ -24,7 +24,8 @@ std::uint64_t wait_at_gate(const Child& child) noexcept {
 
 // Carries a call out; the registers become the reply.
 void carry_out(const Child& child, Registers& registers) noexcept {
-  const auto method = static_cast<Method>(registers.operation >> 32);
+  const auto method = static_cast<Method>(registers.operation >> 32 & 0xffff);
+  const bool one_way = (registers.operation & abi::kReceivedOneWay) != 0;
   const std::uint64_t a = registers.words[0], b = registers.words[1];
   registers.operation = kReply;
   switch (method) {
@@ -51,6 +52,12 @@ void carry_out(const Child& child, Registers& registers) noexcept {
       return answer(registers, wait_at_gate(child));
     case Method::caller:
       return answer(registers, registers.cap);
+    case Method::chain:
+      return answer(registers,
+                    a == 0 ? 0 : call_service(child, "next", static_cast<std::uint16_t>(Method::chain), a - 1, 0));
+    case Method::note:
+      (void)child.runtime.need<schema::Notification>("event")->signal(a | std::uint64_t{one_way} << 32);
+      return answer(registers, a);
   }
   registers.operation = kReply | 4ull << 16;  // unimplemented
   registers.interface_id = 0;
@@ -69,6 +76,12 @@ int serve(const Child& child) noexcept {
     if (registers.interface_id != kServiceInterface) return 92;
     carry_out(child, registers);
   }
+}
+
+int send_note(const Child& child) noexcept {
+  const std::int32_t status = runtime::send_words(child.runtime.find_any("service"), kServiceInterface,
+                                                  static_cast<std::uint16_t>(Method::note), child.argument());
+  return status == 0 ? 0 : static_cast<int>(kStatusCode) - status;
 }
 
 std::uint64_t call_service(const Child& child, std::string_view name, std::uint16_t method, std::uint64_t a,

@@ -211,6 +211,7 @@ std::span<const Case> session_cases() noexcept;
 std::span<const Case> window_cases() noexcept;
 std::span<const Case> notification_cases() noexcept;
 std::span<const Case> endpoint_cases() noexcept;
+std::span<const Case> call_cases() noexcept;
 std::span<const Case> vector_state_cases() noexcept;
 std::span<const Case> certificate_cases() noexcept;
 std::span<const Case> island_cases() noexcept;

@@ -48,6 +48,7 @@ enum class Role : std::uint8_t {
   ring_caller,     // a ring's CALL of "service" with method = argument and words 5, 6; exits with result_code
   message_service, // serves "serve" by serve_messages; argument 0: a Console, 1: TraceRings that give "out", 2: an Echo
   ring_pool,       // argument 0: all operations of a ring; 1: waits for two completions, of which "event" is one
+  sender,          // sends Method::note with argument to "service": exits with 0 or result_code
 };
 // What a child with threads does.
 enum class ThreadPlay : std::uint8_t {
@@ -105,6 +106,8 @@ enum class Method : std::uint16_t {
   nested,     // calls "next" with method word 0, word 1; answers its result_code
   gate,       // waits on "event", answers the bits
   caller,     // answers the caller's number
+  chain,      // word 0 times more calls "next" with this; answers word 0, or what went wrong (result_code)
+  note,       // signals word 0 on "event", and bit 32 if it was sent one way
 };
 
 // What the ring server does with a call. Its parameters are up to eight words, unless it says message.

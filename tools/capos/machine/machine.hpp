@@ -21,7 +21,9 @@ struct MachineSpec {
   std::filesystem::path console;    // the serial port's text
   std::filesystem::path channel;    // file behind the shared memory; empty: none
   std::uint64_t channel_bytes = 0;  // a power of two
+  std::string channel_head;         // bytes it begins with; the rest is zero
   std::string gdb;                  // QEMU's -gdb argument; empty: none
+  std::string plugin;               // QEMU's -plugin argument; empty: none
   bool stopped = false;             // waits for the debugger before the first instruction
 };
 

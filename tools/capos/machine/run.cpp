@@ -123,10 +123,11 @@ MachineEnd watch(Process& process, Watch& eyes, const RunLimits& limits,
 
 }  // namespace
 
-Outcome<void> make_channel_file(const std::filesystem::path& file, std::uint64_t bytes) {
+Outcome<void> make_channel_file(const std::filesystem::path& file, std::uint64_t bytes, std::string_view head) {
   unlink(file.c_str());
   const int descriptor = open(file.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-  const bool made = descriptor >= 0 && ftruncate(descriptor, static_cast<off_t>(bytes)) == 0;
+  const bool made = descriptor >= 0 && ftruncate(descriptor, static_cast<off_t>(bytes)) == 0 &&
+                    pwrite(descriptor, head.data(), head.size(), 0) == static_cast<ssize_t>(head.size());
   const int error = errno;
   if (descriptor >= 0) close(descriptor);
   if (made) return {};
@@ -137,7 +138,7 @@ Outcome<void> make_channel_file(const std::filesystem::path& file, std::uint64_t
 Outcome<MachineEnd> run_machine(const MachineSpec& spec, const std::filesystem::path& log_directory,
                                 const RunLimits& limits, const Progress& progress) {
   if (!spec.channel.empty() && !spec.microvm) {
-    if (auto made = make_channel_file(spec.channel, spec.channel_bytes); !made)
+    if (auto made = make_channel_file(spec.channel, spec.channel_bytes, spec.channel_head); !made)
       return std::unexpected(made.error());
   }
   const auto command = qemu_command(spec);

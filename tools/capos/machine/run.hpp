@@ -6,6 +6,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "capos/report/channel.hpp"
 #include "machine.hpp"
@@ -35,8 +36,9 @@ using Progress = std::function<void(const report::ChannelSnapshot&)>;
                                               const std::filesystem::path& log_directory,
                                               const RunLimits& limits, const Progress& progress);
 
-// An empty file of `bytes` bytes in place of whatever was there.
-[[nodiscard]] Outcome<void> make_channel_file(const std::filesystem::path& file, std::uint64_t bytes);
+// A file of `bytes` bytes in place of whatever was there: `head`, then zeroes.
+[[nodiscard]] Outcome<void> make_channel_file(const std::filesystem::path& file, std::uint64_t bytes,
+                                              std::string_view head = {});
 
 // The text of the last kernel panic, or the console's last lines if there is none.
 [[nodiscard]] std::string console_end(const std::filesystem::path& console, std::size_t lines = 40);

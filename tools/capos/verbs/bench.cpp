@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "../support/files.hpp"
+#include "budgets.hpp"
 #include "capos/report/analyse.hpp"
 #include "capos/report/channel.hpp"
 #include "capos/report/event.hpp"
@@ -94,13 +95,13 @@ Outcome<int> bench_wakeup(const Paths& paths, const BenchOptions& options) {
   const std::string json = report::render_bench_json(lines);
   if (options.json == "-") {
     fmt::print("{}", json);
-    return kExitFine;
+  } else {
+    print_table(options, lines);
+    if (!options.json.empty()) {
+      if (auto done = write_text(options.json, json); !done) return std::unexpected(done.error());
+    }
   }
-  print_table(options, lines);
-  if (!options.json.empty()) {
-    if (auto done = write_text(options.json, json); !done) return std::unexpected(done.error());
-  }
-  return kExitFine;
+  return options.check ? enforce_budgets(paths, "wakeup", lines) : kExitFine;
 }
 
 }  // namespace capos::cli

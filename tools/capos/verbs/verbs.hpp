@@ -58,8 +58,20 @@ struct BenchOptions {
   std::uint64_t samples = 5000;
   std::string json;  // file; "-": standard output
   bool verbose = false;
+  bool check = false;  // over budget: exit status 1
 };
 [[nodiscard]] Outcome<int> bench_wakeup(const Paths& paths, const BenchOptions& options);
+
+struct BenchIpcOptions {
+  std::uint64_t samples = 1000;
+  std::uint64_t population = 0;
+  std::uint64_t against = 0;  // measure again with this population; a median that grows is a failure. 0: do not
+  bool counters = false;  // a second run under the counting plug-in
+  std::string json;  // file; "-": standard output
+  bool verbose = false;
+  bool check = false;  // over budget: exit status 1
+};
+[[nodiscard]] Outcome<int> bench_ipc(const Paths& paths, const BenchIpcOptions& options);
 
 struct GdbOptions {
   std::string file;  // "": configs/demo.capnp

@@ -19,6 +19,7 @@ namespace capos::hal {
 //   uint64_t (&words())[8];      // message words; contiguous and in order, read and written in place
 //   void set_result(uint64_t status_word, uint64_t cap_word, uint64_t interface_word) noexcept;
 //   void redirect(UserAddress instruction, UserAddress stack) noexcept;      // goes on there, other registers as they are
+//   void set_status(uint64_t status_word) noexcept;      // the others stay
 //   uint64_t instruction_pointer() const;  UserAddress thread_pointer() const;  uint64_t stack_pointer() const;  uint64_t frame_pointer() const;
 // Its vector state (XSAVE area) is separate, a page given to it: attach_vector_area(void* page).
 

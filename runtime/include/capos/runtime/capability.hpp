@@ -49,14 +49,13 @@ class Transport {
 
   template <typename Method>
   [[nodiscard]] Result<typename Method::Results::Value> call_registers(const typename Method::Params::Value& params) const noexcept {
-    Registers registers;
-    registers.operation = static_cast<std::uint64_t>(abi::SystemCall::call) | std::uint64_t{Method::kOrdinal} << 16;
-    registers.cap = cap_.raw;
-    registers.interface_id = Method::kInterfaceId;
-    params.to_words(registers.words);
-    enter_kernel(registers);
-    if (registers.status() != 0) [[unlikely]] return fail(call_error(registers.status(), registers.cap));
-    return Method::Results::Value::from_words(registers.words, abi::kRegisterWords);
+    std::uint64_t in[abi::kRegisterWords] = {};
+    params.to_words(in);
+    const WordsReply reply = call_words(cap_, Method::kInterfaceId, Method::kOrdinal, in[0], in[1], in[2], in[3], in[4],
+                                        in[5], in[6], in[7]);
+    if (reply.status != 0) [[unlikely]] return fail(call_error(reply.status, reply.exception));
+    const std::uint64_t out[abi::kRegisterWords] = {reply.a, reply.b, reply.c, reply.d, reply.e, reply.f, reply.g, reply.h};
+    return Method::Results::Value::from_words(out, abi::kRegisterWords);
   }
 
   // build(params), or build(params, transfers) for a message that carries capabilities.

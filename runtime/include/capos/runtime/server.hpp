@@ -40,6 +40,7 @@ struct CallInfo {
   // server's now, to keep or to release. And those that go with the results.
   std::span<const abi::ResultCap> caps{};
   Transfers* transfers = nullptr;
+  bool one_way = false;      // it was sent: what is answered goes nowhere, and this runs on the server's own time
 };
 
 // Serves until the endpoint is gone; returns why.
@@ -51,7 +52,7 @@ CallError serve(Capability<schema::Endpoint> endpoint, Impl& impl) noexcept {
     registers.cap = endpoint.cap().raw;
     enter_kernel(registers);
     if (registers.status() != 0) return call_error(registers.status(), registers.cap);
-    CallInfo info{registers.cap};
+    CallInfo info{.caller = registers.cap, .one_way = (registers.operation & abi::kReceivedOneWay) != 0};
     std::uint64_t out[abi::kRegisterWords] = {};
     const ServerOutcome outcome = Interface::dispatch_registers(
         impl, info, registers.interface_id, static_cast<std::uint16_t>(registers.operation >> 32), registers.words, out);

@@ -120,6 +120,9 @@ class CpuScheduler {
   // Chooses what runs from `now` on and makes it current. A current context whose budget is spent is put off
   // to its next refill first and reported. O(1), plus O(log r) with an overrun.
   Dispatch pick(Time now) noexcept;
+  // make_ready(), and if the context is then above what runs, makes it current: what pick() would do. False if pick() has
+  // to choose: it is not ready, or not above, or what runs has spent its budget. O(1), or O(log r) without budget.
+  [[nodiscard]] bool wake_over(Context& context, Time now) noexcept;
   // Would pick choose something else than what runs? Call it after release_due. O(1).
   [[nodiscard]] bool must_switch(Time now) noexcept;
   // When the kernel must act next without being called: the earliest release or refill, a passed deadline,

@@ -47,6 +47,8 @@ class alignas(16) UserState {
     rsp_ = stack.value();
     error_ = 0;  // not by SYSRET
   }
+  // The status word alone; what else a system call returns stays as it came in.
+  void set_status(std::uint64_t status_word) noexcept { rax_ = status_word; }
 
   [[nodiscard]] std::uint64_t instruction_pointer() const noexcept { return rip_; }
   [[nodiscard]] std::uint64_t stack_pointer() const noexcept { return rsp_; }

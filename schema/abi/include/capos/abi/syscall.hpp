@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // The register interface between programs and kernel, and the fixed places in a process.
 //
-// SYSCALL with:   rax  operation (SystemCall) in bits 0-7, method ordinal in bits 16-31
+// SYSCALL with:   rax  operation (SystemCall) in bits 0-7, method ordinal in bits 16-31, for `call` and `send` on an
+//                      endpoint a limit in bits 32-63: microseconds until they end with `timeout`, 0 for none
 //                 rdi  CapId     rsi  interface id
 //                 rdx r8 r9 r10 r12 r13 r14 r15   eight message words
-// Returns with:   rax  status: 0, or a negated TransportError; in bits 32-47 of a received call the method ordinal
+// Returns with:   rax  status: 0, or a negated TransportError; of what was received, the method ordinal in bits 32-47,
+//                      and bit 48 set if it was sent, not called
 //                 rdi  exception (see below), or the caller of a received call
 //                 rsi  interface id of a received call
 //                 rdx r8 r9 r10 r12 r13 r14 r15   eight message words
@@ -40,10 +42,18 @@ enum class SystemCall : std::uint8_t {
                       // rax bits 16-31 as ExceptionType + 1 (0: success; then rsi is the detail), and waits for
                       // the next call. Status -invalidMessage: the call is a fault's and the answer makes no sense;
                       // it is still open (FaultHandler of threads.capnp).
+  send = 4,           // As call, but one way and on endpoints only (invalidOperation otherwise): returns with status 0 as
+                      // soon as a server has taken the words, and waits until one does, in turn with calls. No reply, and
+                      // no time is lent: the server works on it on time of its own.
+  null = 5,           // Nothing: into the kernel and out again. Status 0; the others come back as they were.
   exit_thread = 8,    // rdx: exit code. Ends the thread; with its last thread the process ends, with this code.
 };
 
 inline constexpr unsigned kRegisterWords = 8;
+// In the status word of what a server receives.
+inline constexpr std::uint64_t kReceivedOneWay = std::uint64_t{1} << 48;
+// Calls that are made while calls are served: a thread that works for so many callers in a row is answered `tooDeep`.
+inline constexpr unsigned kCallDepth = 16;
 
 // Places in a process (user half of the address space).
 inline constexpr std::uint64_t kProgramBase = 0x0000'0000'0040'0000;

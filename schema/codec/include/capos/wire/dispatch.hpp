@@ -11,7 +11,7 @@
 
 namespace capos::wire {
 
-// Words of `out` past the results' own are left alone.
+// Words of `out` past the results' own become zero. `in` and `out` may be the same words.
 template <typename Method, typename Invoke>
 auto serve_registers(const Word (&in)[kRegisterWords], Word (&out)[kRegisterWords],
                      Invoke&& invoke) noexcept {
@@ -19,6 +19,8 @@ auto serve_registers(const Word (&in)[kRegisterWords], Word (&out)[kRegisterWord
   typename Method::Results::Value results{};
   auto outcome = std::forward<Invoke>(invoke)(params, results);
   results.to_words(out);
+#pragma GCC unroll 8
+  for (unsigned i = Method::Results::Value::kWords; i < kRegisterWords; ++i) out[i] = 0;
   return outcome;
 }
 

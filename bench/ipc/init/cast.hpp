@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// The programs of the bench and the objects between them.
+#pragma once
+
+#include <span>
+#include <string_view>
+
+#include "capos/abi/bench.hpp"
+#include "capos/runtime/runtime.hpp"
+#include "ipc_bench.hpp"
+
+namespace ipc_bench {
+
+using namespace capos;
+using runtime::Capability;
+using runtime::OwnedCapability;
+
+struct Grant {
+  std::string_view name;
+  abi::CapId cap;
+};
+struct SpawnWish {
+  Part part{};
+  std::span<const Grant> grants{};
+  abi::CapId context{};
+  std::uint64_t pages = 256;
+};
+[[nodiscard]] runtime::Result<OwnedCapability<schema::ProcessHandle>> spawn(runtime::Runtime& runtime,
+                                                                            const SpawnWish& wish) noexcept;
+
+// Two contexts on CPU 0, the second above the first, best effort in their slack; the program ends if they are refused.
+struct Contexts {
+  Capability<schema::RealtimeIsland> island;
+  abi::CapId client;
+  abi::CapId waiter;
+};
+[[nodiscard]] Contexts admit_contexts(runtime::Runtime& runtime) noexcept;
+
+// Makes up to `wanted` endpoints and sleeping processes; stops at the first refusal of each kind. The client's
+// capabilities are its own to make. Returns what there is.
+[[nodiscard]] abi::BenchPopulation populate(runtime::Runtime& runtime, std::uint64_t wanted) noexcept;
+
+}  // namespace ipc_bench
