@@ -38,6 +38,7 @@ class UserState {
     cap_ = cap_word;
     interface_id_ = interface_word;
   }
+  void set_status(std::uint64_t status_word) noexcept { operation_ = status_word; }
 
   void redirect(UserAddress instruction, UserAddress stack) noexcept {
     instruction_pointer_ = instruction.value();
