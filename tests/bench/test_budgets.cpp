@@ -39,6 +39,13 @@ TEST(Budgets, MedianAndMaximumOverBudgetAreToldWithTheFigure) {
   EXPECT_THAT(over_budget(kBudgets, "ipc", {line("call", 400, 421)}), ElementsAre(HasSubstr("call: maximum 421")));
 }
 
+TEST(Budgets, AFigureThatIsHeldMayBeOverItsBudgetButNotGetWorse) {
+  const std::vector<Budget> held{{.bench = "ipc", .name = "call", .operation = "", .median = 400, .max = 400, .held = 410}};
+  EXPECT_THAT(over_budget(held, "ipc", {line("call", 410, 410)}), IsEmpty());
+  EXPECT_THAT(over_budget(held, "ipc", {line("call", 411, 411)}),
+              ElementsAre(HasSubstr("median 411"), HasSubstr("maximum 411")));
+}
+
 TEST(Budgets, AFigureWithoutABudgetIsTold) {
   EXPECT_THAT(over_budget(kBudgets, "ipc", {line("other", 1, 1)}), ElementsAre(HasSubstr("no budget")));
   EXPECT_THAT(over_budget(kBudgets, "wakeup", {line("call", 1, 1)}), ElementsAre(HasSubstr("no budget")));

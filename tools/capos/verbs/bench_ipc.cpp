@@ -142,6 +142,11 @@ void print_table(const std::vector<Budget>& budgets, const Recorded& recorded) {
                known.linux_operation.empty() ? known.operation
                                              : fmt::format("{} ({})", known.operation, known.linux_operation));
   }
+  for (const auto& line : recorded.lines) {
+    const auto found = std::ranges::find(budgets, line.name, &Budget::name);
+    if (found == budgets.end() || (line.summary.p50 <= found->median && line.summary.max <= found->max)) continue;
+    fmt::print("  {}: over its budget\n", line.name);
+  }
   for (const auto& name : missing_rows(budgets, "ipc", recorded.lines)) fmt::print("  {:<22} not measured yet\n", name);
 }
 
