@@ -262,7 +262,10 @@ std::string World::broken() {
   return {};
 }
 
-std::uint64_t World::frames_free() { return kernel::frames().lock()->free_frames() + kernel::heap_use().pages; }
+std::uint64_t World::frames_free() {
+  const std::uint64_t pool = kernel::heap_use().pages;  // first: the pools' lock comes before the frames'
+  return kernel::frames().lock()->free_frames() + pool;
+}
 
 kernel::Ref<kernel::Ledger> World::make_ledger(std::uint64_t frames) {
   kernel::Ledger::Amounts amounts{};
