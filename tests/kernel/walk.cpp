@@ -233,6 +233,12 @@ void Chapter::end() {
     (void)world.release(init, *key);
   }
   handles_.clear();
+  for (auto& endpoint : served_) {
+    const auto key = init.process.capabilities().insert(std::move(endpoint));
+    require(key.has_value(), "init's table is full");
+    (void)world.release(init, *key);
+  }
+  served_.clear();
   for (const auto& [cap, id] : model.process(World::kInit).caps) {
     const Kind kind = model.object(id).kind;
     if (kind == Kind::service || kind == Kind::virtual_memory) continue;

@@ -51,6 +51,8 @@ class Chapter {
   [[nodiscard]] std::size_t able_to_run() const;
   // Keeps a process's handle for the end, when everybody is killed.
   void keep(Number number, kernel::Object& handle) { handles_.emplace(number, kernel::Ref<kernel::Object>::share(handle)); }
+  // Holds an endpoint's serving side until the end: the model knows no endpoints that nobody can serve any more.
+  void keep_served(kernel::Object& endpoint) { served_.push_back(kernel::Ref<kernel::Object>::share(endpoint)); }
 
  private:
   void step(std::size_t number);
@@ -67,6 +69,7 @@ class Chapter {
   std::deque<std::string> last_;
   std::map<std::string, std::size_t> tally_;
   std::map<Number, kernel::Ref<kernel::Object>> handles_;
+  std::vector<kernel::Ref<kernel::Object>> served_;
 };
 
 // One thing a running thread may do. false: not now; nothing was done.

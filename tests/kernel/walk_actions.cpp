@@ -100,7 +100,9 @@ bool make_endpoint(Chapter& c, Number n) {
       c.thread(n), abi::CapId{factory}, [](auto params) { params.set_interface_id(0xabcd); });
   if (short_of_memory(made.error())) return true;
   c.expect(kNoError, made.error());
-  c.model.gets(n, made.cap([](auto results) { return results.endpoint(); }).raw, c.model.add_endpoint());
+  const abi::CapId endpoint = made.cap([](auto results) { return results.endpoint(); });
+  c.keep_served(*c.thread(n).process.capabilities().find(endpoint)->object());
+  c.model.gets(n, endpoint.raw, c.model.add_endpoint());
   return true;
 }
 
