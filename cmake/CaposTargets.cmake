@@ -47,7 +47,8 @@ set(CAPOS_FREESTANDING_FLAGS
 
 add_library(capos_freestanding_kernel INTERFACE)
 target_compile_options(capos_freestanding_kernel INTERFACE
-  ${CAPOS_FREESTANDING_FLAGS} -mcmodel=kernel -mno-red-zone -mgeneral-regs-only -fno-omit-frame-pointer)
+  ${CAPOS_FREESTANDING_FLAGS} -mcmodel=kernel -mno-red-zone -mgeneral-regs-only -mpreferred-stack-boundary=3
+  -fno-omit-frame-pointer)
 target_link_libraries(capos_freestanding_kernel INTERFACE capos_warnings)
 if(CAPOS_DEBUG_CHECKS)
   target_compile_definitions(capos_freestanding_kernel INTERFACE CAPOS_DEBUG_CHECKS=1)

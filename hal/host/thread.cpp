@@ -84,6 +84,12 @@ void switch_user(UserState& state, AddressSpace& space) noexcept {
   if (state.vector_area() != nullptr) std::memcpy(&cpu.vectors, state.vector_area(), sizeof cpu.vectors);
 }
 
+void switch_user_between(UserState& from, UserState& to, AddressSpace& space) noexcept {
+  if (simulation().here().live != &from) simulation().note("a switch from a thread that is not live");
+  if (&from == &to) simulation().note("a switch from a thread to itself");
+  switch_user(to, space);
+}
+
 void forget_user(UserState& state) noexcept {
   SimulatedCpu& cpu = simulation().here();
   if (cpu.live != &state) return;

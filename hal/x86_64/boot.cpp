@@ -15,9 +15,17 @@ constinit BootInfo boot;
 constexpr std::uint64_t kLowMemory = 1 << 20, kFourGiB = std::uint64_t{4} << 30;
 constexpr std::uint64_t kPhysmapLimit = std::uint64_t{64} << 40;
 
-extern "C" std::uint64_t hal_clac_sites[], hal_clac_sites_end[];
+extern "C" std::uint64_t hal_clac_sites[], hal_clac_sites_end[], hal_xsave_sites[], hal_xsave_sites_end[];
 
-// CLAC over the long NOPs of entry.S; the first tables still allow it.
+// XSAVE (48 0f ae /4) becomes XSAVEOPT (/6), which leaves out what has not changed since XRSTOR.
+void patch_vector_saves() noexcept {
+  if ((cpuid(0xd, 1).eax & 1) == 0) return;
+  for (const std::uint64_t* site = hal_xsave_sites; site != hal_xsave_sites_end; ++site) {
+    reinterpret_cast<std::uint8_t*>(*site)[3] |= 2 << 3;
+  }
+}
+
+// CLAC over the long NOPs of entry.S.
 void patch_entries() noexcept {
   if (!has(MachineFeature::smap)) return;
   for (const std::uint64_t* site = hal_clac_sites; site != hal_clac_sites_end; ++site) {
@@ -77,7 +85,6 @@ void report_machine(const Frequencies& clock, const TableCensus& tables) noexcep
 
 // On the boot CPU's own stack and the final tables.
 [[noreturn]] void continue_boot() noexcept {
-  choose_vector_save();
   map_local_apic();
   start_this_cpu(0);
   mask_legacy_interrupts(acpi);
@@ -127,6 +134,7 @@ extern "C" [[noreturn]] void hal_boot(std::uint32_t protocol, std::uint32_t info
   check_features();  // first: the gates depend on it
   start_early_descriptors();
   patch_entries();
+  patch_vector_saves();
   take_loader(protocol, info);
   constexpr std::uint32_t kEfer = 0xc0000080;
   write_msr(kEfer, read_msr(kEfer) | 0x800);  // NX bits are in the tables to come

@@ -10,6 +10,7 @@
 // far from the canonical edge (Intel SDM, SYSRET; CVE-2012-0217). R11 came from RFLAGS, so it is a valid image.
 #include "layout.h"
 
+// The same registers both ways: with %rsp at the frame's end, by pushes; with %rsp at its start, by moves.
 // Stores what follows RAX in the frame. %rsp then points past rcx, whose place is CAPOS_FRAME_WORDS - 16.
 .macro PUSH_CALLEE_AND_WORDS
   push %rdi
@@ -26,20 +27,35 @@
   push %rdx
 .endm
 
-.macro POP_WORDS_AND_CALLEE
-  pop %rdx
-  pop %r8
-  pop %r9
-  pop %r10
-  pop %r12
-  pop %r13
-  pop %r14
-  pop %r15
-  pop %rbp
-  pop %rbx
-  pop %rsi
-  pop %rdi
-  pop %rax
+.macro STORE_WORDS_AND_CALLEE
+  mov %rdx, CAPOS_FRAME_WORDS(%rsp)
+  mov %r8, CAPOS_FRAME_WORDS + 8(%rsp)
+  mov %r9, CAPOS_FRAME_WORDS + 16(%rsp)
+  mov %r10, CAPOS_FRAME_WORDS + 24(%rsp)
+  mov %r12, CAPOS_FRAME_WORDS + 32(%rsp)
+  mov %r13, CAPOS_FRAME_WORDS + 40(%rsp)
+  mov %r14, CAPOS_FRAME_WORDS + 48(%rsp)
+  mov %r15, CAPOS_FRAME_WORDS + 56(%rsp)
+  mov %rbp, CAPOS_FRAME_RBP(%rsp)
+  mov %rbx, CAPOS_FRAME_RBX(%rsp)
+  mov %rsi, CAPOS_FRAME_RSI(%rsp)
+  mov %rdi, CAPOS_FRAME_RDI(%rsp)
+.endm
+
+.macro LOAD_WORDS_AND_CALLEE
+  mov CAPOS_FRAME_WORDS(%rsp), %rdx
+  mov CAPOS_FRAME_WORDS + 8(%rsp), %r8
+  mov CAPOS_FRAME_WORDS + 16(%rsp), %r9
+  mov CAPOS_FRAME_WORDS + 24(%rsp), %r10
+  mov CAPOS_FRAME_WORDS + 32(%rsp), %r12
+  mov CAPOS_FRAME_WORDS + 40(%rsp), %r13
+  mov CAPOS_FRAME_WORDS + 48(%rsp), %r14
+  mov CAPOS_FRAME_WORDS + 56(%rsp), %r15
+  mov CAPOS_FRAME_RBP(%rsp), %rbp
+  mov CAPOS_FRAME_RBX(%rsp), %rbx
+  mov CAPOS_FRAME_RSI(%rsp), %rsi
+  mov CAPOS_FRAME_RDI(%rsp), %rdi
+  mov CAPOS_FRAME_RAX(%rsp), %rax
 .endm
 
 // CLAC where the CPU has SMAP: hal_boot() patches these before the text becomes read-only.
@@ -62,15 +78,15 @@
 hal_syscall:
   swapgs
   mov %rsp, %gs:CAPOS_CPU_SCRATCH
-  mov %gs:CAPOS_CPU_SYSCALL_TOP, %rsp
-  pushq %gs:CAPOS_CPU_SCRATCH
-  push %r11
-  pushq $CAPOS_USER_CODE
-  push %rcx
-  pushq $CAPOS_FROM_SYSCALL
-  push %rax
-  PUSH_CALLEE_AND_WORDS
-  lea -CAPOS_FRAME_WORDS(%rsp), %rdi
+  mov %gs:CAPOS_CPU_LIVE, %rsp      // the frame's start; its selectors are there already
+  mov %r11, CAPOS_FRAME_RFLAGS(%rsp)
+  mov %rcx, CAPOS_FRAME_RIP(%rsp)
+  mov %gs:CAPOS_CPU_SCRATCH, %rcx
+  movq $CAPOS_FROM_SYSCALL, CAPOS_FRAME_ERROR(%rsp)
+  mov %rcx, CAPOS_FRAME_RSP(%rsp)
+  mov %rax, CAPOS_FRAME_RAX(%rsp)
+  STORE_WORDS_AND_CALLEE
+  mov %rsp, %rdi
   ON_KERNEL_STACK
   jmp _ZN5capos3hal14on_system_callERNS0_9UserStateE
 
@@ -78,20 +94,20 @@ hal_syscall:
   .balign 64
   .global _ZN5capos3hal11resume_userEv
 _ZN5capos3hal11resume_userEv:
-  mov %gs:CAPOS_CPU_LIVE_WORDS, %rsp
-  cmpq $CAPOS_FROM_SYSCALL, CAPOS_FRAME_ERROR - CAPOS_FRAME_WORDS(%rsp)
+  mov %gs:CAPOS_CPU_LIVE, %rsp
+  cmpq $CAPOS_FROM_SYSCALL, CAPOS_FRAME_ERROR(%rsp)
   jne 1f
-  POP_WORDS_AND_CALLEE
-  mov 8(%rsp), %rcx                 // rip; the mark is at 0
-  mov 24(%rsp), %r11                // rflags
-  mov 32(%rsp), %rsp
+  LOAD_WORDS_AND_CALLEE
+  mov CAPOS_FRAME_RIP(%rsp), %rcx
+  mov CAPOS_FRAME_RFLAGS(%rsp), %r11
+  mov CAPOS_FRAME_RSP(%rsp), %rsp
   swapgs
   sysretq
 1:
-  mov -16(%rsp), %rcx
-  mov -8(%rsp), %r11
-  POP_WORDS_AND_CALLEE
-  add $8, %rsp
+  mov CAPOS_FRAME_RCX(%rsp), %rcx
+  mov CAPOS_FRAME_R11(%rsp), %r11
+  LOAD_WORDS_AND_CALLEE
+  add $CAPOS_FRAME_RIP, %rsp
   swapgs
   iretq
 

@@ -104,7 +104,6 @@ extern std::atomic<bool> stopping;
 void start_this_cpu(unsigned cpu) noexcept;
 
 // thread.cpp
-void choose_vector_save() noexcept;
 
 // pci.cpp
 [[nodiscard]] MemoryRange find_host_channel(const AcpiInfo& acpi) noexcept;

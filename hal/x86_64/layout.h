@@ -36,18 +36,26 @@
 #define CAPOS_TASK_STATE 0x30
 
 // Offsets in PerCpu, by %gs.
-#define CAPOS_CPU_LIVE_WORDS 0
-#define CAPOS_CPU_SYSCALL_TOP 8
-#define CAPOS_CPU_SCRATCH 16
-#define CAPOS_CPU_STACK_TOP 24
-#define CAPOS_CPU_LOCAL 32
-#define CAPOS_CPU_NUMBER 40
-#define CAPOS_CPU_SELF 48
+#define CAPOS_CPU_LIVE 0
+#define CAPOS_CPU_SCRATCH 8
+#define CAPOS_CPU_STACK_TOP 16
+#define CAPOS_CPU_LOCAL 24
+#define CAPOS_CPU_NUMBER 32
+#define CAPOS_CPU_SELF 40
 
-// Offsets in UserState, from its message words.
+// Offsets in UserState.
+#define CAPOS_FRAME_RCX 24
+#define CAPOS_FRAME_R11 32
 #define CAPOS_FRAME_WORDS 40
+#define CAPOS_FRAME_RBP 104
+#define CAPOS_FRAME_RBX 112
+#define CAPOS_FRAME_RSI 120
+#define CAPOS_FRAME_RDI 128
+#define CAPOS_FRAME_RAX 136
 #define CAPOS_FRAME_ERROR 144
-#define CAPOS_FRAME_SS 184
+#define CAPOS_FRAME_RIP 152
+#define CAPOS_FRAME_RFLAGS 168
+#define CAPOS_FRAME_RSP 176
 #define CAPOS_FRAME_END 192
 // In the error slot of a frame that SYSCALL made: SYSRET may leave it. No exception has this error code.
 #define CAPOS_FROM_SYSCALL -1

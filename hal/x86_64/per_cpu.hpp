@@ -22,15 +22,13 @@ struct [[gnu::packed]] TaskState {
 static_assert(sizeof(TaskState) == 104);
 
 struct PerCpu {
-  std::uint64_t live_words;   // the live frame's words
-  std::uint64_t syscall_top;  // the live frame's ss slot
+  UserState* live;            // whose frame SYSCALL stores into; null: none, user mode cannot run
   std::uint64_t scratch;      // user's stack pointer while SYSCALL stores it
   std::uint64_t stack_top;
   void* local;  // the kernel's own
   std::uint32_t number;
   std::uint32_t apic_id;
   PerCpu* self;
-  UserState* live;     // whose frame is live; null: none, user mode cannot run
   std::uint64_t root;  // CR3
   std::uint64_t thread_pointer;  // FS base, what the register holds
   Time far_deadline;   // what a far timer waits for
@@ -39,8 +37,7 @@ struct PerCpu {
   alignas(16) std::uint64_t gdt[8];
   alignas(128) TaskState task_state;  // 104 bytes on one page, as the SDM asks
 };
-static_assert(offsetof(PerCpu, live_words) == CAPOS_CPU_LIVE_WORDS);
-static_assert(offsetof(PerCpu, syscall_top) == CAPOS_CPU_SYSCALL_TOP);
+static_assert(offsetof(PerCpu, live) == CAPOS_CPU_LIVE);
 static_assert(offsetof(PerCpu, scratch) == CAPOS_CPU_SCRATCH);
 static_assert(offsetof(PerCpu, stack_top) == CAPOS_CPU_STACK_TOP);
 static_assert(offsetof(PerCpu, local) == CAPOS_CPU_LOCAL);

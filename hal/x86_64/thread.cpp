@@ -14,9 +14,18 @@
 namespace capos::hal {
 
 void hal_entry_layout_checks() {
+  static_assert(offsetof(UserState, rcx_) == CAPOS_FRAME_RCX);
+  static_assert(offsetof(UserState, r11_) == CAPOS_FRAME_R11);
   static_assert(offsetof(UserState, words_) == CAPOS_FRAME_WORDS);
+  static_assert(offsetof(UserState, rbp_) == CAPOS_FRAME_RBP);
+  static_assert(offsetof(UserState, rbx_) == CAPOS_FRAME_RBX);
+  static_assert(offsetof(UserState, rsi_) == CAPOS_FRAME_RSI);
+  static_assert(offsetof(UserState, rdi_) == CAPOS_FRAME_RDI);
+  static_assert(offsetof(UserState, rax_) == CAPOS_FRAME_RAX);
   static_assert(offsetof(UserState, error_) == CAPOS_FRAME_ERROR);
-  static_assert(offsetof(UserState, ss_) == CAPOS_FRAME_SS);
+  static_assert(offsetof(UserState, rip_) == CAPOS_FRAME_RIP);
+  static_assert(offsetof(UserState, rflags_) == CAPOS_FRAME_RFLAGS);
+  static_assert(offsetof(UserState, rsp_) == CAPOS_FRAME_RSP);
   static_assert(sizeof(UserState) == CAPOS_FRAME_END);
 }
 
@@ -62,17 +71,17 @@ namespace {
 
 using namespace x86;
 
-constinit bool optimised_save = false;
+// XSAVE, of which hal_boot() makes XSAVEOPT where the CPU has it (patch_entries).
+#define CAPOS_SAVE_VECTORS "771: xsave64 (%0)\n.pushsection .xsave_sites, \"a\"\n.quad 771b\n.popsection\n"
 
 inline void save_vectors(void* area) noexcept {
-  if (optimised_save) [[likely]] {
-    asm volatile("xsaveopt64 (%0)" ::"r"(area), "a"(-1), "d"(-1) : "memory");
-  } else {
-    asm volatile("xsave64 (%0)" ::"r"(area), "a"(-1), "d"(-1) : "memory");
-  }
+  asm volatile(CAPOS_SAVE_VECTORS ::"r"(area), "a"(-1), "d"(-1) : "memory");
 }
 inline void load_vectors(void* area) noexcept {
   asm volatile("xrstor64 (%0)" ::"r"(area), "a"(-1), "d"(-1) : "memory");
+}
+inline void change_vectors(void* from, void* to) noexcept {
+  asm volatile(CAPOS_SAVE_VECTORS "xrstor64 (%1)" ::"r"(from), "r"(to), "a"(-1), "d"(-1) : "memory");
 }
 
 inline void load_thread_pointer(PerCpu& block, std::uint64_t value) noexcept {
@@ -88,23 +97,30 @@ inline void load_space(PerCpu& block, std::uint64_t root) noexcept {
   write_cr3(root);
 }
 
-}  // namespace
+// The next entry from user mode stores there.
+inline void make_live(PerCpu& block, UserState& state) noexcept {
+  block.live = &state;
+  block.task_state.rsp0 = reinterpret_cast<std::uint64_t>(&state) + CAPOS_FRAME_END;
+  load_thread_pointer(block, state.thread_pointer().value());
+}
 
-void x86::choose_vector_save() noexcept { optimised_save = (cpuid(0xd, 1).eax & 1) != 0; }
+}  // namespace
 
 void switch_user(UserState& state, AddressSpace& space) noexcept {
   PerCpu& block = this_block();
   load_space(block, space.root().value());
   UserState* const old = block.live;
   if (old == &state) return;
-  block.live = &state;
-  const auto frame = reinterpret_cast<std::uint64_t>(&state);
-  block.live_words = frame + CAPOS_FRAME_WORDS;
-  block.syscall_top = frame + CAPOS_FRAME_SS;
-  block.task_state.rsp0 = frame + CAPOS_FRAME_END;
-  load_thread_pointer(block, state.thread_pointer_);
+  make_live(block, state);
   if (old != nullptr) save_vectors(old->vector_area());
   load_vectors(state.vector_area());
+}
+
+void switch_user_between(UserState& from, UserState& to, AddressSpace& space) noexcept {
+  PerCpu& block = this_block();
+  load_space(block, space.root().value());
+  make_live(block, to);
+  change_vectors(from.vector_area(), to.vector_area());
 }
 
 void set_thread_pointer(UserState& state, UserAddress value) noexcept {

@@ -10,6 +10,7 @@
 #include "core/wake.hpp"
 #include "ipc/call_context.hpp"
 #include "ipc/endpoint.hpp"
+#include "ipc/fast_path.hpp"
 #include "ipc/fault_call.hpp"
 #include "ipc/notification.hpp"
 #include "ipc/ring_state.hpp"
@@ -33,7 +34,8 @@ using schema::TransportError;
 }
 
 // Parameters are taken from the thread's own words, and results put there: no copy.
-[[noreturn, gnu::noinline]] void call_object(Cpu& cpu, Thread& thread, Object& object) noexcept {
+[[noreturn, gnu::noinline]] void call_object(Thread& thread, Object& object) noexcept {
+  Cpu& cpu = Cpu::current();
   auto& words = thread.user.words();
   CallContext context(cpu, thread, hal::now());
   const Outcome outcome = object.call_registers(context, thread.user.interface_id(),
@@ -48,33 +50,54 @@ using schema::TransportError;
   resume();
 }
 
-// A leaf but for what it leaves to others: it saves no registers.
-[[noreturn, gnu::noinline]] void call(hal::UserState& state) noexcept {
-  Cpu& cpu = Cpu::current();
-  Thread& thread = *cpu.thread;
-  CapabilityEntry* const entry = thread.process.capabilities().find(abi::CapId{state.cap()});
-  if (entry == nullptr) [[unlikely]] answer(thread, TransportError::invalid_cap);
-  if (!entry->permits(state.interface_id())) [[unlikely]] answer_unimplemented(thread);
-  Object& object = *entry->object();
-  if (auto* const client = object_cast<ClientEndpoint>(&object)) {
-    if (entry->disclosure() == DisclosureScope::process) [[likely]] client->endpoint().call_fast(cpu, thread);
-    thread.direct_call.disclosed = thread.process.disclosed(entry->disclosure());
-    client->endpoint().call(cpu, thread, hal::now());
-  }
-  if (object.type() == ObjectType::notification && state.interface_id() == schema::Notification::kInterfaceId &&
-      (state.operation() >> 16 & 0xffff) == schema::Notification::Signal::kOrdinal) {
-    static_cast<Notification&>(object).signal_fast(cpu, thread);
-  }
-  call_object(cpu, thread, object);
+[[noreturn, gnu::noinline]] void call_endpoint(Thread& thread, CapabilityEntry& entry) noexcept {
+  thread.direct_call.disclosed = thread.process.disclosed(entry.disclosure());
+  static_cast<ClientEndpoint*>(entry.object())->endpoint().call(Cpu::current(), thread, hal::now());
 }
 
-[[noreturn, gnu::noinline]] void reply_receive(hal::UserState& state) noexcept {
-  Cpu& cpu = Cpu::current();
-  Thread& thread = *cpu.thread;
-  auto* const endpoint = thread.process.capabilities().find_object<Endpoint>(abi::CapId{state.cap()});
-  if (endpoint == nullptr) [[unlikely]] answer(thread, TransportError::invalid_cap);
-  endpoint->reply_receive_fast(cpu, thread);
-  endpoint->reply_receive(cpu, thread, hal::now());
+// The capability permits the interface that is called. What calls this is a leaf but for what it leaves to others: it saves
+// no registers.
+[[noreturn, gnu::always_inline]] inline void call_through(Thread& thread, CapabilityEntry& entry) noexcept {
+  Object& object = *entry.object();
+  if (object.type() == ObjectType::client_endpoint) {
+    if (entry.disclosure() == DisclosureScope::process) [[likely]] {
+      static_cast<ClientEndpoint&>(object).endpoint().call_fast(thread);
+    }
+    call_endpoint(thread, entry);
+  }
+  // By either of its interfaces that have signal().
+  static_assert(schema::Notification::Signal::kOrdinal == 0 && schema::NotificationSignal::Signal::kOrdinal == 0);
+  if (object.type() == ObjectType::notification && (thread.user.operation() & 0xffff'0000u) == 0) {
+    static_cast<Notification&>(object).signal_fast(thread);
+  }
+  call_object(thread, object);
+}
+
+// Every case of a call's capability: under a lease, or called by an ancestor of its interface, or not to be called.
+[[noreturn, gnu::noinline]] void call_checked(Thread& thread) noexcept {
+  CapabilityEntry* const entry = thread.process.capabilities().find(abi::CapId{thread.user.cap()});
+  if (entry == nullptr) answer(thread, TransportError::invalid_cap);
+  if (!entry->permits(thread.user.interface_id())) answer_unimplemented(thread);
+  call_through(thread, *entry);
+}
+
+[[noreturn, gnu::noinline]] void reply_receive_checked(Thread& thread) noexcept {
+  auto* const endpoint = thread.process.capabilities().find_object<Endpoint>(abi::CapId{thread.user.cap()});
+  if (endpoint == nullptr) answer(thread, TransportError::invalid_cap);
+  if (thread.serving == endpoint) endpoint->reply_receive_fast(thread);
+  endpoint->reply_receive(Cpu::current(), thread, hal::now());
+}
+
+[[noreturn, gnu::always_inline]] inline void call(Thread& thread) noexcept {
+  CapabilityEntry* const entry = thread.process.capabilities().find_usual(abi::CapId{thread.user.cap()});
+  if (entry == nullptr || entry->interface_id() != thread.user.interface_id()) [[unlikely]] call_checked(thread);
+  call_through(thread, *entry);
+}
+
+[[noreturn, gnu::always_inline]] inline void reply_receive(Thread& thread) noexcept {
+  CapabilityEntry* const entry = thread.process.capabilities().find_usual(abi::CapId{thread.user.cap()});
+  if (entry != nullptr && entry->object() == thread.serving) [[likely]] thread.serving->reply_receive_fast(thread);
+  reply_receive_checked(thread);
 }
 
 [[noreturn]] void send(Cpu& cpu, Thread& thread, Time now) noexcept {
@@ -134,12 +157,12 @@ namespace capos::hal {
 
 using namespace kernel;
 
-void on_system_call(UserState& state) noexcept {
-  // Each way has a frame of its own, or none: what this function saved, every system call would pay for. Time is stamped
-  // where it is needed: a call to a server that waits needs none.
+[[gnu::flatten]] void on_system_call(UserState& state) noexcept {
+  // Without a frame: what this function saved, every system call would pay for. Whatever is not usual is a function that
+  // does not return, with a frame of its own. Time is stamped where it is needed: a call to a server that waits needs none.
   const auto operation = static_cast<abi::SystemCall>(state.operation() & 0xff);
-  if (operation == abi::SystemCall::call) call(state);
-  if (operation == abi::SystemCall::reply_receive) reply_receive(state);
+  if (operation == abi::SystemCall::call) call(Thread::of(state));
+  if (operation == abi::SystemCall::reply_receive) reply_receive(Thread::of(state));
   if (operation == abi::SystemCall::null) {
     state.set_status(0);
     resume();

@@ -37,6 +37,7 @@ class Call : public ListHook<CallTag> {
   Priority priority_at_call{};     // the caller's context's, while the call is served
   const CallKind kind;
   bool one_way = false;            // a send: while it queues
+  bool direct = false;             // while it is served: by registers, without a limit, on an endpoint without floor or ceiling
 };
 
 }  // namespace capos::kernel

@@ -135,6 +135,8 @@ Outcome Endpoint::deliver(Cpu& cpu, Call& call, Thread& server, Time now) noexce
   }
   give_account(caller.account, server);
   raise_to(cpu, call, ceiling_, now);
+  call.direct = plain_ && call.kind == CallKind::registers && server.state == ThreadState::await_call &&
+                caller.user.operation() >> 32 == 0;
   server.incoming = &call;
   server.depth = static_cast<std::uint8_t>(caller.depth + 1);
   server.state = ThreadState::runnable;
@@ -146,7 +148,10 @@ Outcome Endpoint::deliver(Cpu& cpu, Call& call, Thread& server, Time now) noexce
 
 bool Endpoint::is_home(CpuId cpu) noexcept {
   std::uint16_t home = home_.load(std::memory_order_relaxed);
-  if (home == kNowhere && home_.compare_exchange_strong(home, cpu.value(), std::memory_order_seq_cst)) return true;
+  if (home == kNowhere && home_.compare_exchange_strong(home, cpu.value(), std::memory_order_seq_cst)) {
+    if (plain_) plain_home_.store(cpu.value(), std::memory_order_relaxed);
+    return true;
+  }
   return home == cpu.value();
 }
 
@@ -314,8 +319,8 @@ void Endpoint::reply_receive(Cpu& cpu, Thread& server, Time now) noexcept {
   }
   Thread* caller = nullptr;  // who has its account back
   bool lowered = false;
+  server.open_answer = 0;  // as long as it receives by registers
   if (answered != nullptr) {
-    server.open_answer = 0;
     if (answer(cpu, server, *answered, now, lowered)) caller = &answered->caller;
   }
   const bool moved = server.serving != this;

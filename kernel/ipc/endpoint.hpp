@@ -43,9 +43,9 @@ class Endpoint final : public TypedObject<Endpoint, schema::Endpoint> {
   [[noreturn]] void send(Cpu& cpu, Thread& sender, Time now) noexcept;
   // Answers the server's open call, if there is one, and waits for the next. Does not return.
   [[noreturn, gnu::noinline]] void reply_receive(Cpu& cpu, Thread& server, Time now) noexcept;
-  // The usual cases of the two (fast_path.cpp): they do not return if the case is one, and have no effect if it is not.
-  void call_fast(Cpu& cpu, Thread& caller) noexcept;
-  void reply_receive_fast(Cpu& cpu, Thread& server) noexcept;
+  // The usual cases of the two (fast_path.hpp): they do not return if the case is one, and have no effect if it is not.
+  void call_fast(Thread& caller) noexcept;
+  void reply_receive_fast(Thread& server) noexcept;  // `server` serves here
 
   // The same for a call of a ring whose thread waits and whose account is ready. Done: `server` works on it, or it queues
   // (nullptr), its account blocked. Otherwise why it was not started: disconnected, wrongCpu, budgetTooSmall, and those
@@ -100,6 +100,7 @@ class Endpoint final : public TypedObject<Endpoint, schema::Endpoint> {
 
   static constexpr std::uint16_t kNowhere = 0xffff;
   std::atomic<std::uint16_t> home_{kNowhere};
+  std::atomic<std::uint16_t> plain_home_{kNowhere};  // the same if it is plain: what the fast path compares
   bool closed_ = false;
   std::atomic<bool> abandoned_{false};         // nobody holds the serving side any more
   std::atomic<std::uint32_t> clients_{1};      // ClientEndpoints, and one for the serving side

@@ -35,7 +35,7 @@ class Notification final : public TypedObject<Notification, schema::Notification
   bool set(std::uint64_t bits) noexcept;
 
   // A thread's call of signal() by register (fast_path.cpp).
-  [[noreturn]] void signal_fast(Cpu& cpu, Thread& thread) noexcept;
+  [[noreturn]] void signal_fast(Thread& thread) noexcept;
 
   Outcome signal(CallContext&, const Interface::Signal::Params::Value&, Interface::Signal::Results::Value&) noexcept;
   Outcome signal(CallContext&, const schema::NotificationSignal::Signal::Params::Value&,
@@ -45,6 +45,9 @@ class Notification final : public TypedObject<Notification, schema::Notification
 
  private:
   void destroy() noexcept override;
+  // What remains of signal_fast when a thread was taken out, or a ring's operation is there.
+  [[noreturn]] void signalled(Thread& waiting) noexcept;
+  [[noreturn]] void signalled_ring() noexcept;
   std::atomic<std::uint64_t> bits_{0};
   WaitSlot waiter_;
   std::atomic<Operation*> ring_waiter_{nullptr};

@@ -10,13 +10,13 @@
 namespace capos::kernel {
 
 Liveness* CapabilityEntry::lease() const noexcept {
-  const std::uint64_t place = obstacle_ >> kLeaseShift;
+  const std::uint64_t place = obstacle() >> kLeaseShift;
   return place == 0 ? nullptr
                     : static_cast<Liveness*>(hal::to_kernel(hal::PhysicalAddress(place << kLeaseUnit)));
 }
 
 bool CapabilityTable::is_usable(const CapabilityEntry& entry) noexcept {
-  return (entry.obstacle_ & CapabilityEntry::kFlags) == 0 && entry.lease()->holds();
+  return (entry.obstacle() & CapabilityEntry::kFlags) == 0 && entry.lease()->holds();
 }
 
 ResultOf<void, schema::KernelError> CapabilityTable::grow() noexcept {
@@ -53,11 +53,11 @@ ResultOf<abi::CapId, schema::KernelError> CapabilityTable::insert(Ref<Object> ob
   entry.epoch_ = object->epoch();
   entry.object_ = object.leak();
   entry.interface_id_ = interface_id;
-  entry.obstacle_ = static_cast<std::uint32_t>(place >> CapabilityEntry::kLeaseUnit) << CapabilityEntry::kLeaseShift;
+  entry.set_obstacle(static_cast<std::uint32_t>(place >> CapabilityEntry::kLeaseUnit) << CapabilityEntry::kLeaseShift);
   entry.transfer_ = edge.transfer;
   entry.disclosure_ = edge.disclosure;
   ++in_use_;
-  return abi::CapId::make(slot, entry.generation_);
+  return abi::CapId::make(slot, entry.generation());
 }
 
 void CapabilityTable::free_slot(std::uint32_t slot) noexcept {
@@ -65,10 +65,10 @@ void CapabilityTable::free_slot(std::uint32_t slot) noexcept {
   Object* const object = entry.object_;
   Liveness* const lease = entry.lease();
   entry.object_ = nullptr;
-  entry.obstacle_ = CapabilityEntry::kFree;
+  entry.set_obstacle(CapabilityEntry::kFree);
   --in_use_;
-  if (entry.generation_ != std::numeric_limits<std::uint32_t>::max()) {
-    ++entry.generation_;
+  if (entry.generation() != std::numeric_limits<std::uint32_t>::max()) {
+    entry.guard_ += std::uint64_t{1} << 32;
     entry.epoch_ = first_free_;
     first_free_ = slot;
   }
@@ -80,7 +80,7 @@ void CapabilityTable::free_slot(std::uint32_t slot) noexcept {
 bool CapabilityTable::remove(abi::CapId id) noexcept {
   if (id.slot() >= slots_) return false;
   const CapabilityEntry& entry = at(id.slot());
-  if (entry.generation_ != id.generation() || (entry.obstacle_ & CapabilityEntry::kFlags) != 0) return false;
+  if (entry.generation() != id.generation() || (entry.obstacle() & CapabilityEntry::kFlags) != 0) return false;
   free_slot(id.slot());
   return true;
 }
@@ -88,20 +88,20 @@ bool CapabilityTable::remove(abi::CapId id) noexcept {
 CapabilityEntry* CapabilityTable::in_transit(abi::CapId id) noexcept {
   if (id.slot() >= slots_) return nullptr;
   CapabilityEntry& entry = at(id.slot());
-  const bool is = entry.generation_ == id.generation() && (entry.obstacle_ & CapabilityEntry::kInTransit) != 0;
+  const bool is = entry.generation() == id.generation() && (entry.obstacle() & CapabilityEntry::kInTransit) != 0;
   return is ? &entry : nullptr;
 }
 
 bool CapabilityTable::depart(abi::CapId id) noexcept {
   CapabilityEntry* const entry = find(id);
   if (entry == nullptr) return false;
-  entry->obstacle_ |= CapabilityEntry::kInTransit;
+  entry->set_obstacle(entry->obstacle() | CapabilityEntry::kInTransit);
   return true;
 }
 
 void CapabilityTable::put_back(abi::CapId id) noexcept {
   CapabilityEntry* const entry = in_transit(id);
-  if (entry != nullptr) entry->obstacle_ &= ~CapabilityEntry::kInTransit;
+  if (entry != nullptr) entry->set_obstacle(entry->obstacle() & ~CapabilityEntry::kInTransit);
 }
 
 void CapabilityTable::take_out(abi::CapId id) noexcept {

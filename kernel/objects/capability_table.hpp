@@ -41,11 +41,14 @@ class CapabilityEntry {
   static constexpr std::uint32_t kFree = 1, kInTransit = 2, kFlags = kFree | kInTransit;
   static constexpr unsigned kLeaseShift = 2, kLeaseUnit = 6;
 
+  [[nodiscard]] std::uint32_t generation() const noexcept { return static_cast<std::uint32_t>(guard_ >> 32); }
+  [[nodiscard]] std::uint32_t obstacle() const noexcept { return static_cast<std::uint32_t>(guard_); }
+  void set_obstacle(std::uint32_t obstacle) noexcept { guard_ = guard_ >> 32 << 32 | obstacle; }
+
   Object* object_ = nullptr;       // counted; nullptr: free
   std::uint64_t interface_id_ = 0;
-  std::uint32_t generation_ = 1;
+  std::uint64_t guard_ = std::uint64_t{1} << 32 | kFree;  // generation, obstacle: a lookup compares both at once
   std::uint32_t epoch_ = 0;        // object's epoch when granted; of a free slot: the next free one
-  std::uint32_t obstacle_ = kFree;
   TransferScope transfer_{};
   DisclosureScope disclosure_{};
 };
@@ -64,8 +67,18 @@ class CapabilityTable {
     const std::uint32_t slot = id.slot();
     if (slot >= slots_) [[unlikely]] return nullptr;
     CapabilityEntry& entry = at(slot);
-    if (entry.generation_ != id.generation()) [[unlikely]] return nullptr;
-    if (entry.obstacle_ != 0 && !is_usable(entry)) [[unlikely]] return nullptr;
+    if (entry.generation() != id.generation()) [[unlikely]] return nullptr;
+    if (entry.obstacle() != 0 && !is_usable(entry)) [[unlikely]] return nullptr;
+    if (entry.epoch_ != entry.object_->epoch()) [[unlikely]] return nullptr;
+    return &entry;
+  }
+  // The same for what is usual: nullptr also if it is under a lease, which find() asks. Calls no function.
+  [[nodiscard, gnu::always_inline]] inline CapabilityEntry* find_usual(abi::CapId id) noexcept {
+    const std::uint32_t slot = id.slot();
+    if (slot >= slots_) [[unlikely]] return nullptr;
+    CapabilityEntry& entry = at(slot);
+    // No carry: the sum's upper half is the generation, the lower is the slot only if nothing is in the way.
+    if (entry.guard_ + slot != id.raw) [[unlikely]] return nullptr;
     if (entry.epoch_ != entry.object_->epoch()) [[unlikely]] return nullptr;
     return &entry;
   }

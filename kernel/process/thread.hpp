@@ -12,6 +12,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <type_traits>
 
 #include "capos/abi/syscall.hpp"
 #include "capos/base/list.hpp"
@@ -84,6 +85,12 @@ struct ParkKey {
   std::uint64_t offset = 0;
 };
 
+// First of its kind, so that the state that entered the kernel tells the thread.
+struct StateHolder {
+  hal::UserState user;
+};
+static_assert(std::is_standard_layout_v<StateHolder>);
+
 struct EndpointTag;
 struct ParkTag;
 struct ProcessTag;
@@ -94,8 +101,13 @@ class Thread final : public TypedObject<Thread, schema::Thread>,
                      public ListHook<ParkTag>,
                      public ListHook<ServingTag>,
                      public ListHook<ProcessTag>,
+                     public StateHolder,
                      public Watched<Thread> {
  public:
+  // Whose state it is.
+  [[nodiscard]] static Thread& of(hal::UserState& registers) noexcept {
+    return static_cast<Thread&>(reinterpret_cast<StateHolder&>(registers));
+  }
   static constexpr ObjectType kType = ObjectType::thread;
   using Interface = schema::Thread;
   static constexpr schema::Resource kResource = schema::Resource::threads;
@@ -105,7 +117,6 @@ class Thread final : public TypedObject<Thread, schema::Thread>,
   // Where the program sees it.
   [[nodiscard]] std::uint64_t ring_place() const noexcept { return abi::kRingBase + number * abi::kRingStride; }
 
-  hal::UserState user;
   Process& process;
   const CpuId cpu;
   const std::uint32_t number;          // in its process; 0: the first

@@ -35,6 +35,8 @@ class List {
 
   [[nodiscard]] bool empty() const noexcept { return head_.next_ == &head_; }
   [[nodiscard]] T* front() noexcept { return empty() ? nullptr : owner(head_.next_); }
+  // The same of a list that is not empty.
+  [[nodiscard]] T& first() noexcept { return *static_cast<T*>(&*head_.next_); }
   [[nodiscard]] T* back() noexcept { return empty() ? nullptr : owner(head_.previous_); }
   // The element after `item`, or nullptr at the end.
   [[nodiscard]] T* next(T& item) noexcept {

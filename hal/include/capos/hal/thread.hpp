@@ -28,6 +28,8 @@ class AddressSpace;  // address_space.hpp
 // Makes `state` the one this CPU's next entry from user mode saves into, and its address space and vector state the
 // live ones (each only if it differs from what is live). Cost: bounded, no memory allocated.
 void switch_user(UserState& state, AddressSpace& space) noexcept;
+// The same where `from` is live and `to` is another: nothing is looked at that the caller knows.
+void switch_user_between(UserState& from, UserState& to, AddressSpace& space) noexcept;
 // The register by which user code finds what is its thread's own (x86-64: FS base). Range: below abi::kUserEnd. Takes
 // effect at once if the state is live. A state that was just started has 0.
 void set_thread_pointer(UserState& state, UserAddress value) noexcept;

@@ -63,7 +63,6 @@ class alignas(16) UserState {
  private:
   friend void hal_entry_layout_checks();
   friend void set_thread_pointer(UserState& state, UserAddress value) noexcept;
-  friend void switch_user(UserState& state, AddressSpace& space) noexcept;
 
   void* vector_area_ = nullptr;
   std::uint64_t thread_pointer_ = 0;  // FS base: the kernel alone changes it (CR4.FSGSBASE is off), so it is never read back
