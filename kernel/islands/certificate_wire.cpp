@@ -106,6 +106,35 @@ ResultOf<std::span<const sched::ServerCall>, CertificateError> read_calls(
   return std::span<const sched::ServerCall>(storage.calls.data(), list.size());
 }
 
+ResultOf<std::span<const sched::InterruptSource>, CertificateError> read_interrupts(
+    schema::IslandCertificate::Reader message, CertificateStorage& storage) noexcept {
+  const auto list = message.interrupts();
+  if (list.size() > storage.interrupts.size()) return fail(CertificateError::too_many_interrupts);
+  for (std::uint32_t i = 0; i < list.size(); ++i) {
+    const auto source = list[i];
+    const std::uint16_t cpu = source.cpu();
+    if (cpu >= kMaxCpus) return fail(CertificateError::cpu_out_of_range);
+    storage.interrupts[i] = {source.name(), CpuId(cpu), TRY(duration(source.min_interarrival_ns())),
+                             TRY(duration(source.cost_ns()))};
+  }
+  return std::span<const sched::InterruptSource>(storage.interrupts.data(), list.size());
+}
+
+// EDF's busy windows stand in the order of the leased CPUs, the lowest first.
+ResultOf<void, CertificateError> read_policy(schema::IslandCertificate::Reader message,
+                                             sched::Certificate& certificate) noexcept {
+  const std::uint16_t policy = message.policy();
+  if (policy > static_cast<std::uint16_t>(sched::Policy::edf)) return fail(CertificateError::unknown_policy);
+  certificate.policy = static_cast<sched::Policy>(policy);
+  const auto busy = message.busy_ns();
+  std::uint32_t next = 0;
+  for (std::uint16_t cpu = 0; cpu < kMaxCpus; ++cpu) {
+    if ((certificate.cpus >> cpu & 1u) == 0 || next >= busy.size()) continue;
+    certificate.busy[cpu] = TRY(duration(busy[next++]));
+  }
+  return {};
+}
+
 Duration overhead(std::uint64_t ns) noexcept {
   return Duration::ns(static_cast<std::int64_t>(ns < kMaxOverheadNs ? ns : kMaxOverheadNs));
 }
@@ -130,6 +159,10 @@ std::string_view describe(CertificateError error) noexcept {
       return "a period of zero";
     case CertificateError::unknown_consequence:
       return "unknown consequence";
+    case CertificateError::too_many_interrupts:
+      return "too many interrupts";
+    case CertificateError::unknown_policy:
+      return "unknown scheduling policy";
   }
   return "unknown";
 }
@@ -144,6 +177,8 @@ ResultOf<sched::Certificate, CertificateError> read_certificate(schema::IslandCe
   certificate.tasks = TRY(read_tasks(message, storage));
   certificate.chains = TRY(read_chains(message, storage));
   certificate.calls = TRY(read_calls(message, storage));
+  certificate.interrupts = TRY(read_interrupts(message, storage));
+  TRY_VOID(read_policy(message, certificate));
   return certificate;
 }
 

@@ -22,6 +22,7 @@ inline constexpr std::size_t kMaxCertificateTasks = 128;
 inline constexpr std::size_t kMaxCertificateChains = 32;
 inline constexpr std::size_t kMaxCertificateHops = 512;
 inline constexpr std::size_t kMaxCertificateCalls = 1024;
+inline constexpr std::size_t kMaxCertificateInterrupts = 64;
 
 // About 40 KiB: static.
 struct CertificateStorage {
@@ -29,6 +30,7 @@ struct CertificateStorage {
   std::array<sched::ChainClaim, kMaxCertificateChains> chains{};
   std::array<std::uint16_t, kMaxCertificateHops> hops{};
   std::array<sched::ServerCall, kMaxCertificateCalls> calls{};
+  std::array<sched::InterruptSource, kMaxCertificateInterrupts> interrupts{};
 };
 
 enum class CertificateError : std::uint8_t {
@@ -40,6 +42,8 @@ enum class CertificateError : std::uint8_t {
   time_out_of_range,  // over 2^62 ns
   period_malformed,   // numerator or denominator is 0
   unknown_consequence,
+  too_many_interrupts,
+  unknown_policy,
 };
 
 [[nodiscard]] std::string_view describe(CertificateError error) noexcept;

@@ -52,6 +52,8 @@ Certificate certify(const IslandModel& model, std::span<TaskClaim> tasks,
   Certificate certificate;
   certificate.island = model.name;
   certificate.cpus = model.cpus;
+  certificate.policy = model.policy;
+  certificate.busy = model.busy;
   certificate.overheads = model.overheads;
   certificate.overheads.version = overheads_version(model.overheads);
   certificate.tasks = tasks.first(model.tasks.size());

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The certificate checker. It shares nothing with the analyser but plain structs: a mistake there cannot hide
-// here.
+// The certificate checker. It shares nothing with the analyser but plain structs: a mistake there cannot hide here.
 #include "capos/sched/certificate.hpp"
 #include "capos/sched/context.hpp"
 
@@ -47,6 +46,9 @@ std::int64_t arrivals(Duration window, Duration gap) noexcept {
 
 Verdict check_frame(const Certificate& c, const MachineFacts& machine) noexcept {
   if (c.format != kCertificateFormat) return refuse(Rejection::format, 0);
+  if (c.policy != Policy::fixed_priority && (c.policy != Policy::edf || (machine.runs & kRunsEdf) == 0)) {
+    return refuse(Rejection::not_run, 0);
+  }
   const Overheads& mine = machine.overheads;
   const Overheads& its = c.overheads;
   if (its.release != mine.release || its.context_switch != mine.context_switch ||
@@ -64,14 +66,17 @@ Verdict check_frame(const Certificate& c, const MachineFacts& machine) noexcept 
   return {};
 }
 
-Verdict check_parameters(const TaskClaim& t, std::size_t i, std::uint32_t cpus) noexcept {
-  if (!has_cpu(cpus, t.cpu)) return refuse(Rejection::cpu_not_leased, i);
+Verdict check_parameters(const Certificate& c, std::size_t i, std::uint32_t runs) noexcept {
+  const TaskClaim& t = c.tasks[i];
+  if (!has_cpu(c.cpus, t.cpu)) return refuse(Rejection::cpu_not_leased, i);
   if (t.period.denominator == 0 || t.period.is_zero()) return refuse(Rejection::period, i);
   const Duration period = t.period.floor();
   if (period < kMinPeriod || t.period.ceil() > kMaxPeriod) return refuse(Rejection::period, i, period);
   if (t.budget < kMinBudget) return refuse(Rejection::budget, i, t.budget, kMinBudget);
-  if (t.budget > t.deadline) return refuse(Rejection::budget, i, t.budget, t.deadline);
-  if (t.deadline > period) return refuse(Rejection::deadline, i, t.deadline, period);
+  if (t.budget > t.deadline || t.budget > period) return refuse(Rejection::budget, i, t.budget, t.deadline);
+  // Beyond the period only where releases that have passed are kept: a skipped one would be a job never run.
+  const bool may_be_long = (runs & kRunsLongDeadlines) != 0 && t.on_miss == Consequence::run_late;
+  if (t.deadline > (may_be_long ? kLongest : period)) return refuse(Rejection::deadline, i, t.deadline, period);
   for (const Duration d : {t.jitter, t.blocking, t.response}) {
     if (!plausible(d)) return refuse(Rejection::negative, i, d);
   }
@@ -79,8 +84,8 @@ Verdict check_parameters(const TaskClaim& t, std::size_t i, std::uint32_t cpus) 
   return {};
 }
 
-Verdict check_inputs(const Certificate& c) noexcept {
-  for (std::size_t i = 0; i < c.tasks.size(); ++i) TRY_VOID(check_parameters(c.tasks[i], i, c.cpus));
+Verdict check_inputs(const Certificate& c, std::uint32_t runs) noexcept {
+  for (std::size_t i = 0; i < c.tasks.size(); ++i) TRY_VOID(check_parameters(c, i, runs));
   for (std::size_t i = 0; i < c.calls.size(); ++i) {
     const ServerCall& call = c.calls[i];
     if (call.task >= c.tasks.size()) return refuse(Rejection::call, i);
@@ -90,9 +95,7 @@ Verdict check_inputs(const Certificate& c) noexcept {
   }
   for (std::size_t i = 0; i < c.interrupts.size(); ++i) {
     const InterruptSource& source = c.interrupts[i];
-    if (source.min_interarrival <= Duration{} || !plausible(source.cost)) {
-      return refuse(Rejection::interrupt, i);
-    }
+    if (source.min_interarrival <= Duration{} || !plausible(source.cost)) return refuse(Rejection::interrupt, i);
   }
   return {};
 }
@@ -109,16 +112,23 @@ Verdict check_utilisation(const Certificate& c) noexcept {
   return {};
 }
 
-// A server runs at the highest priority of its callers. Once per job, a less urgent task may be inside a
-// server whose ceiling is at least this task's priority (T. Baker 1991; immediate ceiling).
+// Under EDF urgency is the time from the latest arrival to the deadline: its order never changes.
+bool as_urgent(const Certificate& c, const TaskClaim& a, const TaskClaim& b) noexcept {
+  if (c.policy == Policy::fixed_priority) return a.priority >= b.priority;
+  return a.deadline - a.jitter <= b.deadline - b.jitter;
+}
+
+// A server runs as urgently as the most urgent of its callers. Once per job, a less urgent task may be inside a
+// server whose ceiling reaches this task's urgency (T. Baker 1991; immediate ceiling; under EDF the deadline
+// floor: A. Burns et al. 2015).
 Verdict check_blocking(const Certificate& c, std::size_t i) noexcept {
   const TaskClaim& task = c.tasks[i];
   for (const ServerCall& call : c.calls) {
     const TaskClaim& caller = c.tasks[call.task];
-    if (caller.cpu != task.cpu || caller.priority >= task.priority) continue;
+    if (caller.cpu != task.cpu || as_urgent(c, caller, task)) continue;
     bool ceiling_reaches = false;
     for (const ServerCall& other : c.calls) {
-      ceiling_reaches |= other.server == call.server && c.tasks[other.task].priority >= task.priority;
+      ceiling_reaches |= other.server == call.server && as_urgent(c, c.tasks[other.task], task);
     }
     if (ceiling_reaches && task.blocking < call.wcet) {
       return refuse(Rejection::blocking, i, task.blocking, call.wcet);
@@ -137,35 +147,84 @@ Verdict check_servers(const Certificate& c) noexcept {
   return {};
 }
 
-// The inequality of the head comment, evaluated once at the claimed bound.
-Verdict check_response(const Certificate& c, std::size_t i) noexcept {
-  const TaskClaim& task = c.tasks[i];
+struct Work {
+  Sum sum;
+  std::int64_t jobs = 0;
+};
+
+// What a CPU may have to do in a window: timers, interrupts, one kernel section, and of each task as many jobs as
+// jobs_of(task, arrived, reach) counts of those that arrive. `self`: a fixed-priority task whose window it is.
+template <typename JobsOf>
+Work work_within(const Certificate& c, CpuId cpu, Duration window, const TaskClaim* self, JobsOf&& jobs_of) noexcept {
   const Overheads& o = c.overheads;
-  const Duration window = task.response - task.jitter - o.jitter;
-  if (window <= Duration{}) return refuse(Rejection::response, i, task.response, task.jitter + o.jitter);
-  Sum needed;
-  needed.add(task.budget);
-  needed.add(o.context_switch);
-  needed.add(task.blocking);
-  needed.add(o.blocking);
-  for (std::size_t j = 0; j < c.tasks.size(); ++j) {
-    const TaskClaim& other = c.tasks[j];
-    if (other.cpu != task.cpu) continue;
-    const std::int64_t count = arrivals(window + other.jitter + o.jitter, other.period.floor());
-    needed.add_times(count * timer_events_per_period(other.on_overrun), o.release);
-    if (j == i || other.priority < task.priority) continue;
-    needed.add_times(count, other.budget + o.context_switch);
+  Work work;
+  Duration blocking{};
+  for (const TaskClaim& t : c.tasks) {
+    if (t.cpu != cpu) continue;
+    const Duration reach = window + t.jitter + o.jitter;
+    const std::int64_t arrived = arrivals(reach, t.period.floor());
+    work.sum.add_times(arrived * timer_events_per_period(t.on_overrun), o.release);
+    const std::int64_t jobs = jobs_of(t, arrived, reach);
+    if (jobs == 0) continue;
+    work.jobs += jobs;
+    work.sum.add_times(jobs, t.budget + o.context_switch);
     // A budget ends at a timer that may be late, or behind a kernel section. What is overrun is taken from
     // the refills to come, so it is never more than one such excess ahead.
-    needed.add(o.jitter);
-    needed.add(o.blocking);
+    if (&t != self) work.sum.add(o.jitter + o.blocking);
+    if ((self == nullptr || &t == self) && t.blocking > blocking) blocking = t.blocking;
   }
+  work.sum.add(blocking + o.blocking);
   for (const InterruptSource& source : c.interrupts) {
-    if (source.cpu == task.cpu) needed.add_times(arrivals(window, source.min_interarrival), source.cost);
+    if (source.cpu == cpu) work.sum.add_times(arrivals(window, source.min_interarrival), source.cost);
   }
-  if (needed.overflow()) return refuse(Rejection::overflow, i);
-  if (needed.value() > window) return refuse(Rejection::response, i, window, needed.value());
-  return {};
+  return work;
+}
+
+// The inequality of the head comment: at the claim, if no second job may be pending then; else job after job from
+// below, until all work is done before the next may arrive.
+Verdict check_response(const Certificate& c, std::size_t i) noexcept {
+  const TaskClaim& task = c.tasks[i];
+  const Duration jitter = task.jitter + c.overheads.jitter;
+  const Duration period = task.period.floor();
+  if (task.response <= jitter) return refuse(Rejection::response, i, task.response, jitter);
+  Duration window = task.response <= period ? task.response - jitter : task.budget;
+  std::int64_t jobs = 1;
+  for (std::uint32_t point = 0; point < kMaxDemandPoints; ++point) {
+    const auto of_each = [&](const TaskClaim& t, std::int64_t arrived, Duration) {
+      return &t == &task ? jobs : t.priority >= task.priority ? arrived : 0;
+    };
+    const Sum needed = work_within(c, task.cpu, window, &task, of_each).sum;
+    if (needed.overflow()) return refuse(Rejection::overflow, i);
+    const Duration limit = task.response - jitter + period * (jobs - 1);
+    if (needed.value() > limit) return refuse(Rejection::response, i, limit, needed.value());
+    const bool holds = needed.value() <= window;
+    if (holds && window <= period * jobs - jitter) return {};
+    if (holds) ++jobs;
+    if (!holds) window = needed.value();
+  }
+  return refuse(Rejection::response, i, task.response);
+}
+
+// EDF, one CPU: QPA from the claimed busy window downwards.
+Verdict check_demand(const Certificate& c, std::uint16_t cpu) noexcept {
+  const auto all = [](const TaskClaim&, std::int64_t arrived, Duration) { return arrived; };
+  const auto due = [](const TaskClaim& t, std::int64_t, Duration reach) {
+    return reach < t.deadline ? 0 : (reach - t.deadline) / t.period.floor() + 1;
+  };
+  Duration t = c.busy[cpu];
+  if (!plausible(t)) return refuse(Rejection::busy_window, cpu, t);
+  const Work work = work_within(c, CpuId(cpu), t, nullptr, all);
+  if (work.jobs == 0) return {};  // no tasks there
+  if (work.sum.overflow()) return refuse(Rejection::overflow, cpu);
+  if (work.sum.value() > t) return refuse(Rejection::busy_window, cpu, t, work.sum.value());
+  for (std::uint32_t point = 0; point < kMaxDemandPoints; ++point) {
+    const Work demand = work_within(c, CpuId(cpu), t, nullptr, due);
+    if (demand.jobs == 0) return {};
+    const Duration needed = demand.sum.value();
+    if (needed > t) return refuse(Rejection::demand, cpu, t, needed);
+    t = needed < t ? needed : t - Duration::ns(1);
+  }
+  return refuse(Rejection::demand_points, cpu, t);
 }
 
 // Data that is sampled waits up to one period of its reader; both what a job's data takes to come through and
@@ -183,8 +242,7 @@ Duration sampled_latency(const Certificate& c, const ChainClaim& chain) noexcept
   return sum - (first_wait < last_wait ? first_wait : last_wait);
 }
 
-// A job released by its predecessor's finish inherits that response as its jitter (K. Tindell, J. Clark
-// 1994).
+// A job released by its predecessor's finish inherits that response as its jitter (K. Tindell, J. Clark 1994).
 Verdict check_triggered(const Certificate& c, const ChainClaim& chain, std::size_t index) noexcept {
   for (std::size_t k = 1; k < chain.tasks.size(); ++k) {
     const TaskClaim& before = c.tasks[chain.tasks[k - 1]];
@@ -199,8 +257,7 @@ Verdict check_triggered(const Certificate& c, const ChainClaim& chain, std::size
 
 Verdict check_chain(const Certificate& c, std::size_t index) noexcept {
   const ChainClaim& chain = c.chains[index];
-  if (chain.tasks.empty() || chain.tasks.size() > kMaxClaimedTasks)
-    return refuse(Rejection::chain_path, index);
+  if (chain.tasks.empty() || chain.tasks.size() > kMaxClaimedTasks) return refuse(Rejection::chain_path, index);
   for (const std::uint16_t task : chain.tasks) {
     if (task >= c.tasks.size()) return refuse(Rejection::chain_path, index);
   }
@@ -219,25 +276,20 @@ Verdict check_chain(const Certificate& c, std::size_t index) noexcept {
 
 }  // namespace
 
-std::uint64_t overheads_version(const Overheads& overheads) noexcept {
-  std::uint64_t hash = 0xcbf29ce484222325u;
-  for (const Duration d :
-       {overheads.release, overheads.context_switch, overheads.blocking, overheads.jitter}) {
-    auto value = static_cast<std::uint64_t>(d.ns());
-    for (int byte = 0; byte < 8; ++byte, value >>= 8) hash = (hash ^ (value & 0xff)) * 0x100000001b3u;
-  }
-  return hash;
-}
-
 Verdict check_certificate(const Certificate& certificate, const MachineFacts& machine) noexcept {
   TRY_VOID(check_frame(certificate, machine));
-  TRY_VOID(check_inputs(certificate));
+  TRY_VOID(check_inputs(certificate, machine.runs));
   TRY_VOID(check_servers(certificate));
   TRY_VOID(check_utilisation(certificate));
+  const bool edf = certificate.policy == Policy::edf;
   for (std::size_t i = 0; i < certificate.tasks.size(); ++i) {
     TRY_VOID(check_blocking(certificate, i));
-    TRY_VOID(check_response(certificate, i));
+    if (!edf) TRY_VOID(check_response(certificate, i));
+    // What is proved under EDF is that deadlines are met, and no less.
+    const TaskClaim& t = certificate.tasks[i];
+    if (edf && t.response != t.deadline) return refuse(Rejection::response, i, t.response, t.deadline);
   }
+  for (std::uint16_t cpu = 0; edf && cpu < kMaxCpus; ++cpu) TRY_VOID(check_demand(certificate, cpu));
   for (std::size_t i = 0; i < certificate.chains.size(); ++i) TRY_VOID(check_chain(certificate, i));
   return {};
 }

@@ -27,6 +27,12 @@ inline constexpr Duration kUnbounded = Duration::ns(std::int64_t{1} << 61);
   return (window.ns() + jitter.ns() + period.ns() - 1) / period.ns();
 }
 
+// Jobs with arrival and deadline in a closed window, the first arrival up to `jitter` late.
+[[nodiscard]] constexpr std::int64_t jobs_due(Duration window, Duration jitter, const TaskModel& task) noexcept {
+  const std::int64_t reach = window.ns() + jitter.ns() - task.deadline.ns();
+  return reach < 0 ? 0 : reach / task.period.floor().ns() + 1;
+}
+
 [[nodiscard]] inline bool interferes(const TaskModel& other, const TaskModel& task) noexcept {
   return &other != &task && other.cpu == task.cpu && other.priority >= task.priority;
 }
@@ -35,13 +41,24 @@ inline constexpr Duration kUnbounded = Duration::ns(std::int64_t{1} << 61);
   return task.release_jitter + model.overheads.jitter;
 }
 
-// Calls visit(ContributionKind, index, count, each) for everything that a window of length `window`, starting
-// at the release of `task`, has to hold.
 template <typename Visitor>
-void for_each_demand(const IslandModel& model, const TaskModel& task, Duration window, Visitor&& visit) {
+void for_each_interrupt(const IslandModel& model, CpuId cpu, Duration window, Visitor&& visit) {
+  for (std::size_t k = 0; k < model.interrupts.size(); ++k) {
+    const InterruptSource& source = model.interrupts[k];
+    if (source.cpu != cpu) continue;
+    const std::int64_t count = releases(window, Duration{}, source.min_interarrival);
+    visit(ContributionKind::interrupt, static_cast<std::uint16_t>(k), count, source.cost);
+  }
+}
+
+// Calls visit(ContributionKind, index, count, each) for everything that a window of length `window`, starting
+// at the release of the first of `jobs` jobs of `task`, has to hold. Fixed priorities.
+template <typename Visitor>
+void for_each_demand(const IslandModel& model, const TaskModel& task, Duration window, std::int64_t jobs,
+                     Visitor&& visit) {
   const Overheads& o = model.overheads;
-  visit(ContributionKind::own_budget, std::uint16_t{0}, std::int64_t{1}, task.budget);
-  std::int64_t switches = 1;
+  visit(ContributionKind::own_budget, std::uint16_t{0}, jobs, task.budget);
+  std::int64_t switches = jobs;
   std::int64_t others = 0;
   std::int64_t events = 0;
   for (std::size_t j = 0; j < model.tasks.size(); ++j) {
@@ -58,13 +75,45 @@ void for_each_demand(const IslandModel& model, const TaskModel& task, Duration w
   visit(ContributionKind::timer_events, std::uint16_t{0}, events, o.release);
   visit(ContributionKind::late_budget_ends, std::uint16_t{0}, others, o.jitter + o.blocking);
   visit(ContributionKind::kernel_section, std::uint16_t{0}, std::int64_t{1}, o.blocking);
-  for (std::size_t k = 0; k < model.interrupts.size(); ++k) {
-    const InterruptSource& source = model.interrupts[k];
-    if (source.cpu != task.cpu) continue;
-    const std::int64_t count = releases(window, Duration{}, source.min_interarrival);
-    visit(ContributionKind::interrupt, static_cast<std::uint16_t>(k), count, source.cost);
-  }
+  for_each_interrupt(model, task.cpu, window, visit);
 }
+
+// The same for a CPU of an EDF island: of each task the jobs due within `window`, or all that arrive in it.
+// Never less in a longer window.
+template <typename Visitor>
+void for_each_edf_demand(const IslandModel& model, CpuId cpu, Duration window, bool due_only, Visitor&& visit) {
+  const Overheads& o = model.overheads;
+  std::int64_t switches = 0;
+  std::int64_t others = 0;
+  std::int64_t events = 0;
+  for (std::size_t j = 0; j < model.tasks.size(); ++j) {
+    const TaskModel& task = model.tasks[j];
+    if (task.cpu != cpu) continue;
+    const Duration jitter = full_jitter(model, task);
+    const std::int64_t arrived = releases(window, jitter, task.period.floor());
+    events += arrived * timer_events_per_period(task.on_overrun);
+    const std::int64_t jobs = due_only ? jobs_due(window, jitter, task) : arrived;
+    if (jobs == 0) continue;
+    switches += jobs;
+    ++others;
+    visit(ContributionKind::task, static_cast<std::uint16_t>(j), jobs, task.budget);
+  }
+  visit(ContributionKind::switches, std::uint16_t{0}, switches, o.context_switch);
+  visit(ContributionKind::timer_events, std::uint16_t{0}, events, o.release);
+  visit(ContributionKind::late_budget_ends, std::uint16_t{0}, others, o.jitter + o.blocking);
+  visit(ContributionKind::kernel_section, std::uint16_t{0}, std::int64_t{1}, o.blocking);
+  for_each_interrupt(model, cpu, window, visit);
+}
+
+// True if `a` comes before, or level with, `b`. Under EDF what counts is the time from the latest arrival to the
+// deadline.
+[[nodiscard]] inline bool as_urgent(const IslandModel& model, const TaskModel& a, const TaskModel& b) noexcept {
+  if (model.policy == Policy::fixed_priority) return a.priority >= b.priority;
+  return a.deadline - a.release_jitter <= b.deadline - b.release_jitter;
+}
+
+// Finds the busy windows of an EDF island and judges the demand. All CPUs; the first that fails is reported.
+[[nodiscard]] Analysis judge_demand(IslandModel& model) noexcept;
 
 // The call that blocks `task` longest, if any: made by a less urgent task of its CPU to a server that the
 // task, or a more urgent one, calls too. nullptr if nothing blocks it.

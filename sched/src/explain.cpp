@@ -30,9 +30,11 @@ std::size_t explain_task(const IslandModel& model, std::uint16_t index,
   const Duration jitter = full_jitter(model, task);
   // Without a bound there is no window to explain; the deadline's is what it had to fit into.
   const bool bounded = task.response < analysis::kUnbounded;
-  const Duration window = bounded ? task.response - jitter : task.deadline;
+  const std::int64_t earlier = bounded ? task.worst_job : 0;
+  const Duration before = task.period.floor() * earlier;
+  const Duration window = bounded ? task.response - jitter + before : task.deadline;
   Writer writer(out);
-  analysis::for_each_demand(model, task, window,
+  analysis::for_each_demand(model, task, window, earlier + 1,
                             [&](ContributionKind kind, std::uint16_t who, std::int64_t count, Duration each) {
                               writer.add(kind, who, count, each);
                             });
@@ -41,6 +43,28 @@ std::size_t explain_task(const IslandModel& model, std::uint16_t index,
                call->wcet);
   }
   writer.add(ContributionKind::jitter, index, 1, jitter);
+  writer.add(ContributionKind::earlier_releases, index, earlier, -task.period.floor());
+  return writer.size();
+}
+
+std::size_t explain_demand(const IslandModel& model, CpuId cpu, Duration window,
+                           std::span<Contribution> out) noexcept {
+  Writer writer(out);
+  analysis::for_each_edf_demand(
+      model, cpu, window, true,
+      [&](ContributionKind kind, std::uint16_t who, std::int64_t count, Duration each) {
+        writer.add(kind, who, count, each);
+      });
+  const ServerCall* worst = nullptr;
+  for (const TaskModel& task : model.tasks) {
+    if (task.cpu != cpu || analysis::jobs_due(window, full_jitter(model, task), task) == 0) continue;
+    const ServerCall* const call = analysis::worst_blocking(model, task);
+    if (call != nullptr && (worst == nullptr || call->wcet > worst->wcet)) worst = call;
+  }
+  if (worst != nullptr) {
+    writer.add(ContributionKind::server_call, static_cast<std::uint16_t>(worst - model.calls.data()), 1,
+               worst->wcet);
+  }
   return writer.size();
 }
 

@@ -17,15 +17,17 @@ std::optional<Analysis> malformed(Rejection rejection, std::size_t index) noexce
 constexpr bool in_range(Duration d) noexcept { return d >= Duration{} && d <= kLongest; }
 
 std::optional<Rejection> task_fault(const IslandModel& model, const TaskModel& t) noexcept {
+  const Duration period = t.period.denominator == 0 ? Duration{} : t.period.floor();
   const bool cpu_ok = t.cpu.value() < kMaxCpus && (model.cpus >> t.cpu.value() & 1u) != 0;
   if (!cpu_ok) return Rejection::cpu_not_leased;
   const auto checked = check(ContextParameters{.budget = t.budget,
                                                .period = t.period,
-                                               .deadline = t.deadline,
+                                               .deadline = std::min(t.deadline, period),
                                                .priority = {},
                                                .cpu = t.cpu,
                                                .island = {}});
-  if (!in_range(t.jitter)) return Rejection::negative;
+  if (!in_range(t.jitter) || t.deadline > kLongest) return Rejection::negative;
+  if (t.deadline > period && t.on_miss != Consequence::run_late) return Rejection::deadline;
   if (checked.has_value()) return std::nullopt;
   switch (checked.error()) {
     case ContextError::period_out_of_range:

@@ -45,6 +45,14 @@ std::string_view describe(Rejection reason) noexcept {
       return "the latency of a chain exceeds its bound";
     case Rejection::overflow:
       return "a sum exceeds the range of time";
+    case Rejection::not_run:
+      return "the kernel does not run what the island asks for";
+    case Rejection::busy_window:
+      return "the claimed busy window of a CPU does not hold its work";
+    case Rejection::demand:
+      return "more is due within a window than fits into it";
+    case Rejection::demand_points:
+      return "the demand has too many steps to check";
   }
   return "unknown reason";
 }

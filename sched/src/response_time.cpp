@@ -10,38 +10,54 @@ namespace {
 // A response this many times over its deadline is not worth a finer figure.
 constexpr std::int64_t kHopeless = 64;
 
-Duration demand(const IslandModel& model, const TaskModel& task, Duration window) noexcept {
+Duration demand(const IslandModel& model, const TaskModel& task, Duration window, std::int64_t jobs) noexcept {
   Duration sum = task.blocking;
-  for_each_demand(model, task, window,
+  for_each_demand(model, task, window, jobs,
                   [&](ContributionKind, std::uint16_t, std::int64_t count, Duration each) {
                     sum = plus(sum, times(count, each));
                   });
   return sum;
 }
 
-struct Window {
-  Duration length;
-  bool settled;
-};
-
-// The least window that holds its own demand, from below; beyond `limit` the last step is returned.
-Window least_window(const IslandModel& model, const TaskModel& task, Duration limit) noexcept {
-  Duration window = task.budget;
-  for (std::uint32_t step = 0; step < kMaxIterations; ++step) {
-    const Duration next = demand(model, task, window);
-    if (next <= window) return {window, true};
+// The least window of at least `start` that holds its own demand, from below; kUnbounded beyond `limit`; nothing if
+// that takes more than `steps`, from which what it took is subtracted.
+std::optional<Duration> least_window(const IslandModel& model, const TaskModel& task, std::int64_t jobs, Duration start,
+                                     Duration limit, std::uint32_t& steps) noexcept {
+  Duration window = start;
+  for (; steps > 0; --steps) {
+    const Duration next = demand(model, task, window, jobs);
+    if (next <= window) return window;
     window = next;
-    if (window > limit) return {kUnbounded, true};
+    if (window > limit) return kUnbounded;
   }
-  return {window, false};
+  return std::nullopt;
 }
 
-// False if the fixed point was not reached.
+// The worst of the jobs in the busy window; the first alone where a second pending one is a miss anyway.
+// False if a fixed point was not reached.
 bool find_response(const IslandModel& model, TaskModel& task) noexcept {
-  const Window window = least_window(model, task, times(kHopeless, task.deadline));
-  const bool bounded = window.length < kUnbounded;
-  task.response = bounded ? window.length + full_jitter(model, task) : Duration::max();
-  return window.settled;
+  const Duration period = task.period.floor();
+  const Duration jitter = full_jitter(model, task);
+  const Duration hopeless = times(kHopeless, task.deadline);
+  const bool only_first = task.deadline <= period;
+  std::uint32_t steps = only_first ? kMaxIterations : kMaxDemandPoints / 2;
+  Duration worst{};
+  Duration start = task.budget;
+  task.response = Duration::max();
+  for (std::int64_t job = 0; job < kMaxJobsInWindow; ++job) {
+    const Duration before = period * job;
+    const auto window = least_window(model, task, job + 1, start, plus(before, hopeless), steps);
+    if (!window || *window >= kUnbounded) return window.has_value();
+    if (*window + jitter - before > worst) {
+      worst = *window + jitter - before;
+      task.worst_job = static_cast<std::uint16_t>(job);
+    }
+    start = *window;
+    if (!only_first && *window > before + period - jitter) continue;
+    task.response = worst;
+    return true;
+  }
+  return false;
 }
 
 // Hands each triggered task its predecessor's response as jitter. True if one grew.
@@ -117,9 +133,9 @@ const ServerCall* worst_blocking(const IslandModel& model, const TaskModel& task
   const ServerCall* worst = nullptr;
   for (const ServerCall& call : model.calls) {
     const TaskModel& caller = model.tasks[call.task];
-    if (caller.cpu != task.cpu || caller.priority >= task.priority) continue;
+    if (caller.cpu != task.cpu || as_urgent(model, caller, task)) continue;
     const bool shared = std::any_of(model.calls.begin(), model.calls.end(), [&](const ServerCall& other) {
-      return other.server == call.server && model.tasks[other.task].priority >= task.priority;
+      return other.server == call.server && as_urgent(model, model.tasks[other.task], task);
     });
     if (shared && (worst == nullptr || call.wcet > worst->wcet)) worst = &call;
   }
@@ -128,23 +144,47 @@ const ServerCall* worst_blocking(const IslandModel& model, const TaskModel& task
 
 namespace {
 
-Analysis analyse_with_priorities(IslandModel& model) noexcept {
+void find_blocking(IslandModel& model) noexcept {
   for (TaskModel& task : model.tasks) {
     const ServerCall* const call = worst_blocking(model, task);
     task.blocking = call == nullptr ? Duration{} : call->wcet;
-    task.release_jitter = task.jitter;
   }
-  const auto unresolved = unresolved_task(model);
-  for (ChainModel& chain : model.chains) chain.latency = chain_latency(model, chain);
-  if (unresolved) return late(model, *unresolved, Verdict::unresolved);
-  if (const auto overloaded = overloaded_cpu(model)) return *overloaded;
-  if (const auto task = most_urgent_late(model)) return late(model, *task, Verdict::task_late);
+}
+
+Analysis judge_chains(const IslandModel& model) noexcept {
   for (std::size_t i = 0; i < model.chains.size(); ++i) {
     const ChainModel& chain = model.chains[i];
     if (chain.latency <= chain.bound) continue;
     return {Verdict::chain_late, static_cast<std::uint16_t>(i), std::nullopt, chain.latency, chain.bound, 0};
   }
   return {};
+}
+
+Analysis analyse_with_priorities(IslandModel& model) noexcept {
+  find_blocking(model);
+  const auto unresolved = unresolved_task(model);
+  for (ChainModel& chain : model.chains) chain.latency = chain_latency(model, chain);
+  if (unresolved) return late(model, *unresolved, Verdict::unresolved);
+  if (const auto overloaded = overloaded_cpu(model)) return *overloaded;
+  if (const auto task = most_urgent_late(model)) return late(model, *task, Verdict::task_late);
+  return judge_chains(model);
+}
+
+// Each response is the deadline, which triggered successors inherit as jitter; what the demand says of that is
+// judged afterwards. At most one round per task of the longest chain.
+Analysis analyse_edf(IslandModel& model) noexcept {
+  for (TaskModel& task : model.tasks) task.response = task.deadline;  // at most one round per hop
+  while (pass_jitter_on(model)) {
+  }
+  find_blocking(model);
+  for (ChainModel& chain : model.chains) chain.latency = chain_latency(model, chain);
+  if (const auto overloaded = overloaded_cpu(model)) return *overloaded;
+  const Analysis judged = judge_demand(model);
+  if (!judged.admitted()) {
+    for (TaskModel& task : model.tasks) task.response = Duration::max();
+    return judged;
+  }
+  return judge_chains(model);
 }
 
 }  // namespace
@@ -155,7 +195,11 @@ Analysis analyse(IslandModel& model) noexcept {
   if (!analysis::derive_priorities(model.tasks)) {
     return {Verdict::malformed, 0, Rejection::too_many_tasks, {}, {}, 0};
   }
-  return analysis::analyse_with_priorities(model);
+  for (TaskModel& task : model.tasks) {
+    task.release_jitter = task.jitter;
+    task.worst_job = 0;
+  }
+  return model.policy == Policy::edf ? analysis::analyse_edf(model) : analysis::analyse_with_priorities(model);
 }
 
 }  // namespace capos::sched

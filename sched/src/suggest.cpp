@@ -23,6 +23,7 @@ class Suggester {
  public:
   Suggester(IslandModel& model, std::span<Change> out) noexcept : model_(model), out_(out) {}
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
+  [[nodiscard]] bool full() const noexcept { return size_ == out_.size(); }
 
   void budget(std::size_t i) noexcept {
     TaskModel& task = model_.tasks[i];
@@ -57,7 +58,8 @@ class Suggester {
   void deadline(std::size_t i) noexcept {
     TaskModel& task = model_.tasks[i];
     const Duration original = task.deadline;
-    search(ChangeKind::deadline, i, in_us(task.period.floor()), in_us(original), [&](std::int64_t us) {
+    const bool is_long = original > task.period.floor();
+    search(ChangeKind::deadline, i, in_us(is_long ? original * 8 : task.period.floor()), in_us(original), [&](std::int64_t us) {
       task.deadline = Duration::us(us);
       return fits();
     });
@@ -142,6 +144,20 @@ void suggest_for_cpu(const IslandModel& model, CpuId cpu, Suggester& suggester) 
   }
 }
 
+// Only what is due in the window matters there; a change may be too small for another window, so each is tried.
+void suggest_for_demand(const IslandModel& model, CpuId cpu, Duration window, Suggester& suggester) noexcept {
+  for (std::size_t j = 0; j < model.tasks.size() && !suggester.full(); ++j) {
+    const TaskModel& task = model.tasks[j];
+    if (task.cpu != cpu || analysis::jobs_due(window, analysis::full_jitter(model, task), task) == 0) continue;
+    suggester.budget(j);
+    if (task.implicit_deadline) {
+      suggester.longer_period(j);
+    } else {
+      suggester.deadline(j);
+    }
+  }
+}
+
 void suggest_for_chain(const ChainModel& chain, std::size_t index, Suggester& suggester) noexcept {
   suggester.bound(index);
   for (const std::uint16_t j : chain.tasks) {
@@ -160,6 +176,9 @@ std::size_t suggest(IslandModel& model, const Analysis& analysis, std::span<Chan
       break;
     case Verdict::overloaded:
       suggest_for_cpu(model, CpuId(analysis.index), suggester);
+      break;
+    case Verdict::demand_late:
+      suggest_for_demand(model, CpuId(analysis.index), analysis.limit, suggester);
       break;
     case Verdict::chain_late:
       suggest_for_chain(model.chains[analysis.index], analysis.index, suggester);

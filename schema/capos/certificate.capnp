@@ -16,6 +16,19 @@ struct IslandCertificate {
   bestEffortSlack @7 :Bool;
   calls @8 :List(CallClaim);
   # Every kind of call that a task makes of a passive server.
+  interrupts @9 :List(InterruptClaim);
+  # Device interrupts that every bound allows for.
+  policy @10 :UInt16;
+  # SchedulingPolicy of manifest.capnp.
+  busyNs @11 :List(UInt64);
+  # EDF: for each of `cpus`, in that order, a busy window that is long enough to look at. Else empty.
+}
+
+struct InterruptClaim {
+  name @0 :Text;
+  cpu @1 :UInt16;
+  minInterarrivalNs @2 :UInt64;
+  costNs @3 :UInt64;
 }
 
 struct CallClaim {

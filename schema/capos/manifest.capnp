@@ -137,11 +137,27 @@ struct Island {
   tasks @3 :List(Task);
   chains @4 :List(Chain);
   slack @5 :SlackPolicy = idle;
+  interrupts @6 :List(InterruptLoad);
+  # Device interrupts that arrive on the island's CPUs.
+}
+
+struct InterruptLoad {
+  # Interrupts that take time from every task of a CPU. What is stated is believed, not enforced.
+  name @0 :Text;
+  # For reports; unique within the island.
+  cpu @1 :Int16 = -1;
+  # One of the island's CPUs; -1: the first.
+  minInterarrival @2 :Units.Time;
+  # The least time between two of them: 1 us to 1 hour. Required.
+  cost @3 :Units.Time;
+  # What one takes of the kernel; the machine's releaseNs unless given. Less than minInterarrival.
 }
 
 enum SchedulingPolicy {
   fixedPriority @0;
   # Deadline monotonic unless tasks state priorities.
+  edf @1;
+  # The earliest deadline first. Analysed by `./capos admit --analyse-only`; the kernel does not run it yet.
 }
 
 enum SlackPolicy {
@@ -162,7 +178,8 @@ struct Task {
   budget @3 :Units.Time;
   # Time per period, calls to passive servers included. At least 5 us; at most the deadline. Required.
   deadline @4 :Units.Time;
-  # Relative to the release; the period unless given. At most the period.
+  # Relative to the release; the period unless given. At most the period: beyond it `./capos admit --analyse-only`
+  # analyses, and the kernel does not run it yet.
   priority @5 :Int16 = -1;
   # 0 to 255, 255 most urgent; -1: derived from the deadlines.
   cpu @6 :Int16 = -1;

@@ -79,6 +79,54 @@ TEST(Certificate, SaysWhatTheManifestSays) {
   EXPECT_EQ(verdict(message.words()), "");
 }
 
+constexpr const char* kInterrupts =
+    "cpus = [1], interrupts = [(name = \"nic\", minInterarrival = (us = 500), cost = (us = 3)), "
+    "(name = \"audio\", minInterarrival = (ms = 5))]";
+
+TEST(Certificate, CarriesTheInterruptsThatItsBoundsAllowFor) {
+  Admitted island = test::admit_small({{"cpus = [1]", kInterrupts}});
+  ASSERT_TRUE(island.good()) << island.refusal();
+  Message message(island);
+  ASSERT_TRUE(message.good());
+  wire::MessageReader reader(message.words());
+  const auto sources = reader.root<Certificate>().interrupts();
+  ASSERT_EQ(sources.size(), 2u);
+  EXPECT_EQ(sources[0].name(), "nic");
+  EXPECT_EQ(sources[0].min_interarrival_ns(), 500'000u);
+  EXPECT_EQ(sources[0].cost_ns(), 3'000u);
+  EXPECT_EQ(sources[1].cost_ns(), 1'500u) << "not stated: the machine's release";
+  EXPECT_EQ(sources[1].cpu(), 1u);
+  EXPECT_EQ(verdict(message.words()), "");
+  EXPECT_EQ(island->report().tasks[0].response_ns, test::admit_small()->report().tasks[0].response_ns + 4'500);
+}
+
+// Through the message as in the struct: what a kernel that runs EDF would see.
+TEST(Certificate, OfAnEdfIslandIsForKernelsThatRunIt) {
+  auto manifest = test::Compiled::value(test::small_manifest(
+      {{"cpus = [1]", "cpus = [1], policy = edf"}, {"bound = (us = 1500)", "bound = (ms = 5)"}}));
+  auto admission = std::make_unique<admission::IslandAdmission>();
+  ASSERT_TRUE(admission->run(manifest.manifest(), 0, test::fixed_overheads(), sched::kRunsEdf));
+  std::array<wire::Word, 1024> words{};
+  wire::MessageBuilder builder(words);
+  ASSERT_TRUE(admission->build_certificate(builder));
+  sched::MachineFacts facts = two_cpu_machine();
+  EXPECT_EQ(verdict(builder.words(), facts), "checker: the kernel does not run what the island asks for");
+  facts.runs = sched::kRunsEdf;
+  EXPECT_EQ(verdict(builder.words(), facts), "");
+  auto edit = builder.root<Certificate>();
+  const std::uint64_t busy = edit.as_reader().busy_ns()[0];
+  edit.busy_ns().set(0, busy - 1);
+  EXPECT_EQ(verdict(builder.words(), facts), "checker: the claimed busy window of a CPU does not hold its work");
+}
+
+TEST(Certificate, OfAnEdfIslandIsNotMadeForThisKernel) {
+  auto manifest = test::Compiled::value(test::small_manifest(
+      {{"cpus = [1]", "cpus = [1], policy = edf"}, {"bound = (us = 1500)", "bound = (ms = 5)"}}));
+  auto admission = std::make_unique<admission::IslandAdmission>();
+  EXPECT_FALSE(admission->run(manifest.manifest(), 0, test::fixed_overheads()));
+  EXPECT_EQ(admission->report().refusal.kind, admission::RefusalKind::internal);
+}
+
 TEST(Certificate, WithoutRoomIsNotMade) {
   Admitted island = test::admit_small();
   std::array<wire::Word, 20> words{};
@@ -140,6 +188,21 @@ const Forgery kForgeries[] = {
     {"call_of_a_stranger", [](auto c) { c.calls()[0].set_task(9); }, "checker: "},
     {"call_over_budget", [](auto c) { c.calls()[0].set_wcet_ns(120'001); }, "checker: "},
     {"call_huge", [](auto c) { c.calls()[0].set_wcet_ns(~std::uint64_t{0}); }, "reader: a time out of range"},
+    {"policy_not_run", [](auto c) { c.set_policy(1); }, "checker: the kernel does not run"},
+    {"policy_unknown", [](auto c) { c.set_policy(2); }, "reader: unknown scheduling policy"},
+    {"many_interrupts", [](auto c) { c.init_interrupts(65); }, "reader: too many interrupts"},
+    {"interrupt_of_no_cpu",
+     [](auto c) { c.init_interrupts(1)[0].set_cpu(kMaxCpus); },
+     "reader: CPU out of range"},
+    {"interrupt_without_gap", [](auto c) { c.init_interrupts(1)[0].set_cpu(1); }, "checker: an interrupt source"},
+    {"interrupt_that_no_bound_allows_for",
+     [](auto c) {
+       const auto source = c.init_interrupts(1)[0];
+       source.set_cpu(1);
+       source.set_min_interarrival_ns(50'000);
+       source.set_cost_ns(1);
+     },
+     "checker: the claimed response does not hold"},
     {"many_tasks", [](auto c) { c.init_tasks(129); }, "reader: too many tasks"},
 };
 

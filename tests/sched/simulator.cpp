@@ -8,7 +8,7 @@ namespace capos::sched::test {
 namespace {
 
 constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();
-constexpr int kInterruptsOff = 1'000'000;
+constexpr std::int64_t kInterruptsOff = kNever;
 
 struct Arrival {
   std::int64_t at = 0;
@@ -21,6 +21,7 @@ struct Pending {
   SimJob job;
   std::int64_t executed = 0;
   bool started = false;
+  std::int64_t entered = -1;  // the server, at this time
 };
 
 std::vector<Arrival> all_arrivals(const std::vector<SimTask>& tasks, std::int64_t horizon) {
@@ -45,9 +46,14 @@ bool inside(const SimSection& section, const Pending& p) {
          p.executed < section.from + section.length;
 }
 
-int urgency(const std::vector<SimTask>& tasks, const Pending& p) {
+// The larger, the more urgent.
+std::int64_t urgency(const std::vector<SimTask>& tasks, SimPolicy policy, const Pending& p) {
   const SimTask& task = tasks[p.task];
   if (inside(task.kernel, p)) return kInterruptsOff;
+  if (policy == SimPolicy::edf) {
+    const std::int64_t due = p.job.release + task.deadline;
+    return -(p.entered >= 0 && inside(task.server, p) ? std::min(due, p.entered + task.server.floor) : due);
+  }
   return inside(task.server, p) ? std::max(task.server.priority, task.priority) : task.priority;
 }
 
@@ -66,7 +72,9 @@ std::int64_t next_boundary(const SimTask& task, const Pending& p, std::int64_t t
 class Simulation {
  public:
   Simulation(const std::vector<SimTask>& tasks, const SimCosts& costs, std::int64_t horizon)
-      : tasks_(tasks), costs_(costs), arrivals_(all_arrivals(tasks, horizon)), done_(tasks.size()) {}
+      : tasks_(tasks), costs_(costs), arrivals_(all_arrivals(tasks, horizon)), done_(tasks.size()) {
+    if (costs_.interrupt.gap != 0) next_interrupt_ = costs_.interrupt.offset;
+  }
 
   std::vector<std::vector<SimJob>> run() {
     while (next_ < arrivals_.size() || !pending_.empty()) {
@@ -74,7 +82,7 @@ class Simulation {
       if (interrupt_work_ > 0 && !interrupts_off()) {
         run_interrupt();
       } else if (pending_.empty()) {
-        now_ = std::max(now_, arrivals_[next_].at);
+        now_ = std::max(now_, std::min(arrivals_[next_].at, next_interrupt_));
       } else {
         run_job();
       }
@@ -88,13 +96,14 @@ class Simulation {
       pending_.push_back({arrivals_[next_].task, arrivals_[next_].job});
       interrupt_work_ += costs_.release;
     }
+    for (; next_interrupt_ <= now_; next_interrupt_ += costs_.interrupt.gap) interrupt_work_ += costs_.interrupt.cost;
   }
   [[nodiscard]] std::int64_t next_arrival() const {
-    return next_ < arrivals_.size() ? arrivals_[next_].at : kNever;
+    return std::min(next_ < arrivals_.size() ? arrivals_[next_].at : kNever, next_interrupt_);
   }
   [[nodiscard]] bool interrupts_off() const {
     return std::any_of(pending_.begin(), pending_.end(),
-                       [&](const Pending& p) { return urgency(tasks_, p) == kInterruptsOff; });
+                       [&](const Pending& p) { return urgency(tasks_, costs_.policy, p) == kInterruptsOff; });
   }
   void run_interrupt() {
     now_ += interrupt_work_;
@@ -104,7 +113,7 @@ class Simulation {
   std::size_t most_urgent() const {
     std::size_t best = 0;
     for (std::size_t i = 1; i < pending_.size(); ++i) {
-      if (urgency(tasks_, pending_[i]) > urgency(tasks_, pending_[best])) best = i;
+      if (urgency(tasks_, costs_.policy, pending_[i]) > urgency(tasks_, costs_.policy, pending_[best])) best = i;
     }
     return best;
   }
@@ -117,6 +126,7 @@ class Simulation {
       p.started = true;
       p.job.start = now_;
     }
+    if (p.entered < 0 && inside(task.server, p)) p.entered = now_;
     const std::int64_t step = std::min(next_boundary(task, p, total) - p.executed, next_arrival() - now_);
     p.executed += step;
     now_ += step;
@@ -133,6 +143,7 @@ class Simulation {
   std::vector<Pending> pending_;
   std::size_t next_ = 0;
   std::int64_t now_ = 0;
+  std::int64_t next_interrupt_ = kNever;
   std::int64_t interrupt_work_ = 0;
 };
 

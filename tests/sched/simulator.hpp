@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A discrete-event simulation of fixed-priority preemptive scheduling on one CPU. It knows nothing of sched/:
-// plain integers, its own queues, so that what it observes can contradict the analysis.
+// A discrete-event simulation of preemptive scheduling on one CPU, by fixed priorities or by the earliest deadline. It
+// knows nothing of sched/: plain integers, its own queues, so that what it observes can contradict the analysis.
 #pragma once
 
 #include <cstdint>
@@ -13,11 +13,13 @@ struct SimSection {
   std::int64_t from = 0;
   std::int64_t length = 0;  // 0: none
   int priority = 0;
+  std::int64_t floor = 0;  // EDF: the job is due at most this long after it enters
 };
 
 struct SimTask {
   int priority = 0;
   std::int64_t execution = 0;
+  std::int64_t deadline = 0;          // EDF: from the scheduled release
   std::int64_t period_numerator = 0;  // period = numerator / denominator ns
   std::int64_t period_denominator = 1;
   std::int64_t offset = 0;
@@ -32,9 +34,20 @@ struct SimJob {
   std::int64_t finish = 0;
 };
 
+enum class SimPolicy { fixed_priority, edf };
+
+// Device interrupts at `offset`, and every `gap` from then on.
+struct SimInterrupt {
+  std::int64_t gap = 0;  // 0: none
+  std::int64_t offset = 0;
+  std::int64_t cost = 0;
+};
+
 struct SimCosts {
   std::int64_t release = 0;         // runs above everything when a job arrives
   std::int64_t context_switch = 0;  // added to each job
+  SimPolicy policy = SimPolicy::fixed_priority;
+  SimInterrupt interrupt{};
 };
 
 // The finished jobs of each task, in order, of all that are released before `horizon`.

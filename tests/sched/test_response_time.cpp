@@ -212,6 +212,32 @@ struct Flaw {
   void (*make)(Island&);
 };
 
+// J. Lehoczky's example (1990): C = 26, 62; T = 70, 100. The jobs of the busy window take 114, 102, 116, 104, 118, 106
+// and 94: the worst is the fifth.
+TEST(ResponseTime, BeyondThePeriodTheWorstJobMayBeALaterOne) {
+  Island island;
+  island.task(70, 26);
+  island.task(100, 62, 118);
+  ASSERT_TRUE(island.analyse().admitted());
+  EXPECT_EQ(island.tasks[1].response, us(118));
+  EXPECT_EQ(island.tasks[1].worst_job, 4);
+  std::array<Contribution, 16> parts;
+  const std::size_t count = explain_task(island.model, 1, parts);
+  Duration sum{};
+  for (std::size_t i = 0; i < count; ++i) sum += parts[i].total();
+  EXPECT_EQ(sum, us(118));
+  island.tasks[1].deadline = us(117);
+  EXPECT_EQ(island.analyse().verdict, Verdict::task_late);
+}
+
+// All of the CPU, and a job that always overlaps the next: the busy window never ends.
+TEST(ResponseTime, AnEndlessBusyWindowHasNoBound) {
+  Island island;
+  island.task(70, 35);
+  island.task(100, 50, 200).budget += Duration::ns(1);
+  EXPECT_FALSE(island.analyse().admitted());
+}
+
 TEST(ResponseTime, MalformedModelsAreNamed) {
   const std::array flaws{
       Flaw{"no tasks", Rejection::no_tasks, [](Island& i) { i.tasks.clear(); }},
@@ -225,7 +251,11 @@ TEST(ResponseTime, MalformedModelsAreNamed) {
            }},
       Flaw{"budget too small", Rejection::budget, [](Island& i) { i.tasks[1].budget = kMinBudget - us(1); }},
       Flaw{"budget over deadline", Rejection::budget, [](Island& i) { i.tasks[1].budget = us(1001); }},
-      Flaw{"deadline over period", Rejection::deadline, [](Island& i) { i.tasks[1].deadline = us(1001); }},
+      Flaw{"deadline over a period that may be skipped", Rejection::deadline,
+           [](Island& i) {
+             i.tasks[1].deadline = us(1001);
+             i.tasks[1].on_miss = Consequence::skip;
+           }},
       Flaw{"CPU not leased", Rejection::cpu_not_leased, [](Island& i) { i.tasks[1].cpu = CpuId(3); }},
       Flaw{"negative jitter", Rejection::negative, [](Island& i) { i.tasks[1].jitter = -us(1); }},
       Flaw{"negative overhead", Rejection::negative, [](Island& i) { i.overheads.release = -us(1); }},

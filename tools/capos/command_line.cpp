@@ -79,6 +79,8 @@ void add_admit(CLI::App& app, Action& action) {
   verb.add_option("FILE", options->file, "The manifest, for example configs/demo.capnp")->required();
   verb.add_option("--machine", options->machine, "configs/machines/NAME.capnp: the kernel's overheads")
       ->capture_default_str();
+  verb.add_flag("--analyse-only", options->analyse_only,
+                "Also analyse what the kernel does not run: EDF, deadlines beyond the period, triggered hops");
   verb.add_flag("--show", options->show, "Print the manifest with every default filled in, and do no more");
   verb.add_flag("--json", options->json, kJsonFlag);
   verb.footer("Exit status: 0 admitted, 2 refused, 1 the file is wrong.");

@@ -67,14 +67,14 @@ std::string exact_us(std::uint64_t ns) {
 }
 
 std::vector<IslandVerdict> admit_islands(schema::SystemManifest::Reader manifest,
-                                         schema::MachineParams::Reader machine) {
+                                         schema::MachineParams::Reader machine, std::uint32_t runs) {
   const auto overheads = admission::overheads_of(machine, manifest.kernel_params().cpus());
   std::vector<IslandVerdict> verdicts;
   const auto count = manifest.init_config().islands().size();
   for (std::uint32_t i = 0; i < count; ++i) {
     IslandVerdict verdict{std::make_unique<admission::IslandAdmission>(), {}, ""};
     for (const auto cpu : manifest.init_config().islands()[i].cpus()) verdict.cpus.push_back(cpu);
-    if (!verdict.admission->run(manifest, static_cast<std::uint16_t>(i), overheads)) {
+    if (!verdict.admission->run(manifest, static_cast<std::uint16_t>(i), overheads, runs)) {
       verdict.refusal = refusal_of(*verdict.admission);
     }
     verdicts.push_back(std::move(verdict));
@@ -84,7 +84,8 @@ std::vector<IslandVerdict> admit_islands(schema::SystemManifest::Reader manifest
 
 std::string render_island(const IslandVerdict& verdict) {
   const auto& report = verdict.admission->report();
-  std::string text = fmt::format("island {} on CPU {}: {}\n", report.island, cpus_of(verdict),
+  const bool edf = verdict.admission->model().view.policy == sched::Policy::edf;
+  std::string text = fmt::format("island {} on CPU {}{}: {}\n", report.island, cpus_of(verdict), edf ? ", EDF" : "",
                                  verdict.admitted() ? "admitted" : "REFUSED");
   text += fmt::format("  {:<20} {:>3} {:>5} {:>13} {:>12} {:>12} {:>13} {:>13} {:>7}\n", "task", "cpu",
                       "prio", "period", "budget", "deadline", "response at most", "slack", "use");
@@ -100,6 +101,7 @@ std::string render_island(const IslandVerdict& verdict) {
 Json island_json(const IslandVerdict& verdict) {
   const auto& report = verdict.admission->report();
   Json json{{"name", report.island}, {"admitted", verdict.admitted()}, {"refusal", verdict.refusal}};
+  json["policy"] = verdict.admission->model().view.policy == sched::Policy::edf ? "edf" : "fixedPriority";
   json["cpus"] = verdict.cpus;
   json["tasks"] = Json::array();
   for (const auto& task : report.all_tasks()) json["tasks"].push_back(task_json(task));

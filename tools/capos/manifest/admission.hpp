@@ -23,9 +23,11 @@ struct IslandVerdict {
   [[nodiscard]] bool admitted() const { return refusal.empty(); }
 };
 
-// The messages must outlive the verdicts: names are views into them. The manifest must be valid.
+// The messages must outlive the verdicts: names are views into them. The manifest must be valid. `runs`: the
+// KernelFeatures that it was allowed to ask for.
 [[nodiscard]] std::vector<IslandVerdict> admit_islands(schema::SystemManifest::Reader manifest,
-                                                       schema::MachineParams::Reader machine);
+                                                       schema::MachineParams::Reader machine,
+                                                       std::uint32_t runs = sched::kKernelRuns);
 
 // One island as a table, with its chains, and its refusal if it has one. Ends with a newline.
 [[nodiscard]] std::string render_island(const IslandVerdict& verdict);

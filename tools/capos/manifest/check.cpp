@@ -14,9 +14,9 @@ std::expected<CompiledFile, CompileFailure> compile_manifest(const Paths& paths,
   return compile_constant(paths, file, "SystemManifest");
 }
 
-std::vector<Finding> check_manifest(const CompiledFile& file) {
+std::vector<Finding> check_manifest(const CompiledFile& file, std::uint32_t runs) {
   const auto found = std::make_unique<admission::Diagnostics>();
-  admission::validate(file.message.root<schema::SystemManifest>(), *found);
+  admission::validate(file.message.root<schema::SystemManifest>(), *found, runs);
   std::vector<Finding> findings;
   for (const auto& diagnostic : found->all()) {
     findings.push_back({file.place(diagnostic.path.view()), std::string(diagnostic.rule),

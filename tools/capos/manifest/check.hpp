@@ -2,9 +2,11 @@
 // A manifest file as commands take it: compiled, and checked against every rule that is not about timing.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
+#include "capos/sched/certificate.hpp"
 #include "capos/schema/bootpack.hpp"
 #include "capos/schema/manifest.hpp"
 #include "compile.hpp"
@@ -15,7 +17,8 @@ namespace capos::cli {
 [[nodiscard]] std::expected<CompiledFile, CompileFailure> compile_manifest(const Paths& paths,
                                                                            const std::string& file);
 // What admission's rules find wrong with it, at its place in the file.
-[[nodiscard]] std::vector<Finding> check_manifest(const CompiledFile& file);
+// `runs`: the KernelFeatures that it may ask for.
+[[nodiscard]] std::vector<Finding> check_manifest(const CompiledFile& file, std::uint32_t runs = sched::kKernelRuns);
 
 // configs/machines/NAME.capnp: a MachineParams. "deterministic" or "kvm".
 [[nodiscard]] std::expected<CompiledFile, CompileFailure> compile_machine(const Paths& paths,

@@ -38,13 +38,15 @@ int print_verdicts(const AdmitOptions& options, const std::vector<IslandVerdict>
   if (options.json) {
     Json json{
         {"file", options.file}, {"verdict", admitted ? "admitted" : "refused"}, {"machine", options.machine}};
+    json["analysed_only"] = options.analyse_only;
     json["islands"] = Json::array();
     for (const auto& verdict : verdicts) json["islands"].push_back(island_json(verdict));
     print(json);
   } else {
     for (const auto& verdict : verdicts) fmt::print("{}\n", render_island(verdict));
     const auto* const nothing = verdicts.empty() ? " (it has no islands)" : "";
-    fmt::print("{}: {}{}\n", options.file, admitted ? "admitted" : "REFUSED", nothing);
+    const auto* const fits = options.analyse_only ? "would be admitted by a kernel that runs it" : "admitted";
+    fmt::print("{}: {}{}\n", options.file, admitted ? fits : "REFUSED", nothing);
   }
   return admitted ? kExitFine : kExitRefused;
 }
@@ -54,7 +56,8 @@ int print_verdicts(const AdmitOptions& options, const std::vector<IslandVerdict>
 Outcome<int> admit(const Paths& paths, const AdmitOptions& options) {
   const auto file = compile_manifest(paths, options.file);
   if (!file) return report_wrong(options, file.error());
-  if (auto findings = check_manifest(*file); !findings.empty())
+  const std::uint32_t runs = options.analyse_only ? sched::kRunsAll : sched::kKernelRuns;
+  if (auto findings = check_manifest(*file, runs); !findings.empty())
     return report_wrong(options, CompileFailure(findings));
   const auto manifest = file->message.root<schema::SystemManifest>();
   if (options.show) {
@@ -67,7 +70,7 @@ Outcome<int> admit(const Paths& paths, const AdmitOptions& options) {
   if (!machine) return std::unexpected(show(machine.error()));
   const Message fitted =
       machine_for(machine->message.root<schema::MachineParams>(), manifest.kernel_params().cpus());
-  return print_verdicts(options, admit_islands(manifest, fitted.root<schema::MachineParams>()));
+  return print_verdicts(options, admit_islands(manifest, fitted.root<schema::MachineParams>(), runs));
 }
 
 }  // namespace capos::cli

@@ -38,6 +38,7 @@ struct AdmitOptions {
   std::string machine = "deterministic";
   bool json = false;
   bool show = false;
+  bool analyse_only = false;  // also what the kernel does not run
 };
 [[nodiscard]] Outcome<int> admit(const Paths& paths, const AdmitOptions& options);
 

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // Admission: response-time analysis of an island's tasks and chains, and what to tell when they do not fit.
 //
-// Fixed priorities, constrained deadlines, release jitter, immediate-ceiling blocking, kernel overheads:
+// Fixed priorities or EDF, any deadlines, release jitter, immediate-ceiling blocking, kernel overheads:
 // M. Joseph, P. Pandya (1986); N. Audsley, A. Burns, M. Richardson, K. Tindell, A. Wellings (1993);
 // deadline-monotonic order: J. Leung, J. Whitehead (1982); triggered chains: K. Tindell, J. Clark (1994);
-// sampled chains: A. Davare et al. (2007), N. Feiertag et al. (2008).
+// sampled chains: A. Davare et al. (2007), N. Feiertag et al. (2008); deadlines beyond the period: J. Lehoczky
+// (1990), K. Tindell, A. Burns, A. Wellings (1994); EDF: S. Baruah, A. Mok, L. Rosier (1990) with M. Spuri's jitter
+// (1996), searched by QPA: F. Zhang, A. Burns (2009).
 // The caller provides all memory. Integers only; every sum is checked; every iteration is bounded.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -27,7 +30,7 @@ struct TaskModel {
   CpuId cpu;
   Period period;
   Duration budget;
-  Duration deadline;               // relative; at most the period
+  Duration deadline;               // relative; beyond the period only with on_miss = run_late
   bool implicit_deadline = false;  // not stated: it is the period, rounded down, and follows it in suggest()
   Duration jitter{};               // of the release, the machine's own apart
   std::optional<Priority> stated;  // none: from the deadlines
@@ -37,7 +40,8 @@ struct TaskModel {
   Priority priority{};
   Duration release_jitter{};  // jitter, and what a triggered chain adds
   Duration blocking{};
-  Duration response{};  // bound; Duration::max() if there is none
+  Duration response{};  // bound; Duration::max() if there is none. Under EDF the deadline, if all are met
+  std::uint16_t worst_job = 0;  // which job of the busy window has that response: 0 unless deadline > period
 };
 
 struct ChainModel {
@@ -52,11 +56,14 @@ struct ChainModel {
 struct IslandModel {
   std::string_view name;
   std::uint32_t cpus = 0;  // bit c: CPU c is leased
+  Policy policy = Policy::fixed_priority;
   std::span<TaskModel> tasks;
   std::span<ChainModel> chains;
   std::span<ServerCall> calls;
   std::span<const InterruptSource> interrupts;
   Overheads overheads;
+  // What analyse() finds for an EDF island: the longest busy window of each CPU.
+  std::array<Duration, kMaxCpus> busy{};
 };
 
 enum class Verdict : std::uint8_t {
@@ -65,16 +72,17 @@ enum class Verdict : std::uint8_t {
   overloaded,  // a CPU's budgets exceed it; index = CPU
   task_late,   // response > deadline; index = task
   chain_late,  // latency > bound; index = chain
-  unresolved,  // no fixed point within kMaxIterations; index = task
+  unresolved,  // no fixed point within kMaxIterations, or too many steps to check; index = task
+  demand_late,  // EDF: within `limit` more is due than fits, `found`; index = CPU
 };
 
 struct Analysis {
   Verdict verdict = Verdict::admitted;
   std::uint16_t index = 0;
   std::optional<Rejection> rejection;
-  Duration found{};                // response or latency; Duration::max() if there is no bound
-  Duration limit{};                // deadline or bound
-  std::int64_t load_permille = 0;  // of the overloaded CPU, overheads apart
+  Duration found{};                // response, latency or demand; Duration::max() if there is no bound
+  Duration limit{};                // deadline, bound or length of the window
+  std::int64_t load_permille = 0;  // of the overloaded CPU; overheads apart, unless they make it so under EDF
   [[nodiscard]] bool admitted() const noexcept { return verdict == Verdict::admitted; }
   // Negative if it does not fit.
   [[nodiscard]] Duration slack() const noexcept { return limit - found; }
@@ -82,6 +90,9 @@ struct Analysis {
 
 // Steps of one fixed point; a response needs at most the number of releases within a deadline.
 inline constexpr std::uint32_t kMaxIterations = 1'000'000;
+// Jobs of one task in its busy window that are looked at; more are a task without a bound. With fewer than
+// kMaxDemandPoints steps in all, which the checker can follow.
+inline constexpr std::int64_t kMaxJobsInWindow = 1'000;
 // Derived priorities go downwards from here, those stated by others left out.
 inline constexpr std::uint8_t kHighestDerivedPriority = 200;
 
@@ -102,6 +113,7 @@ enum class ContributionKind : std::uint8_t {
   interrupt,         // index = interrupt source
   late_budget_ends,  // as urgent tasks that outrun their budget until a late timer ends it
   jitter,            // release jitter, the machine's included
+  earlier_releases,  // periods between the window's start and the worst job's release; negative
   hop_wait,          // of a chain: up to a period of the reader; index = task
   hop_response,      // of a chain; index = task
 };
@@ -118,6 +130,9 @@ struct Contribution {
 // step taken). After analyse(). Returns how many were written; contributions of zero are left out.
 [[nodiscard]] std::size_t explain_task(const IslandModel& model, std::uint16_t task,
                                        std::span<Contribution> out) noexcept;
+// EDF: what is due within `window` on a CPU; the contributions sum to the demand. Same rules.
+[[nodiscard]] std::size_t explain_demand(const IslandModel& model, CpuId cpu, Duration window,
+                                         std::span<Contribution> out) noexcept;
 // What a chain's latency is made of.
 [[nodiscard]] std::size_t explain_chain(const IslandModel& model, std::uint16_t chain,
                                         std::span<Contribution> out) noexcept;
@@ -140,7 +155,8 @@ struct Change {
 // Single changes after which the whole island fits, each found by bisection over analyse() itself: it fits
 // with `value` and does not with one microsecond less of a change. For a late task: its budget, deadline and
 // (with an implicit deadline) period, then budgets and periods of the tasks that come before it, then the
-// call that blocks it. For a late chain: its bound, then the periods and budgets along it. For a full CPU:
+// call that blocks it. For EDF demand: budget and deadline, or period, of each task with jobs due in the window. For
+// a late chain: its bound, then the periods and budgets along it. For a full CPU:
 // budgets and periods. The model is left as analyse() left it. Cost: at most 50 analyses per candidate.
 [[nodiscard]] std::size_t suggest(IslandModel& model, const Analysis& analysis,
                                   std::span<Change> out) noexcept;

@@ -6,9 +6,18 @@
 //   w >= own work + blocking + the work of everything as urgent that is released within w,   R = w + jitter
 // is at least the true worst case (M. Joseph, P. Pandya 1986; N. Audsley et al. 1993), wherever R came from.
 // So checking is one evaluation per task: O(n^2) in tasks, no iteration, no allocation, no trust in the
-// analyser.
+// analyser. Where R is beyond the period several jobs may be pending (J. Lehoczky 1990; K. Tindell et al. 1994): the
+// inequality, for q + 1 jobs within R - jitter + q * period, need not hold at that very length when it holds at a
+// lesser one. Then the checker finds the windows itself, from below, in at most kMaxDemandPoints steps, up to the job
+// that is done before the next may arrive.
+//
+// An EDF island claims a busy window L for each CPU. Work(L) <= L is evaluated once; then demand(t) <= t must
+// hold for every t up to L. The demand never falls as t grows, so one evaluation at t covers all of
+// [demand(t), t]: the walk from L downwards (QPA: F. Zhang, A. Burns 2009) is its own witness, and the checker
+// does it itself, in at most kMaxDemandPoints steps per CPU.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -23,6 +32,23 @@ namespace capos::sched {
 
 inline constexpr std::uint32_t kCertificateFormat = 1;
 inline constexpr std::size_t kMaxClaimedTasks = 256;
+// Evaluations for one CPU under EDF, or for one task with a response beyond its period; more are refused.
+inline constexpr std::uint32_t kMaxDemandPoints = 20'000;
+
+enum class Policy : std::uint8_t {
+  fixed_priority = 0,
+  edf = 1,  // the earliest absolute deadline first; servers run at the floor of their callers' deadlines
+};
+
+// What a kernel carries out beyond fixed priorities, deadlines within the period and sampled chains.
+enum KernelFeature : std::uint32_t {
+  kRunsEdf = 1u << 0,
+  kRunsLongDeadlines = 1u << 1,   // beyond the period
+  kRunsTriggeredHops = 1u << 2,  // releases by a predecessor's finish
+  kRunsAll = 0b111,
+};
+// This kernel: none of them yet. The analyser knows them all; admission refuses what is not run.
+inline constexpr std::uint32_t kKernelRuns = 0;
 
 // What the kernel adds to the tasks' own work; measured, or stated by the machine's description.
 struct Overheads {
@@ -91,11 +117,13 @@ struct Certificate {
   std::uint32_t format = kCertificateFormat;
   std::string_view island;
   std::uint32_t cpus = 0;  // bit c: CPU c is leased to the island
+  Policy policy = Policy::fixed_priority;
   Overheads overheads;
   std::span<const TaskClaim> tasks;
   std::span<const ChainClaim> chains;
   std::span<const ServerCall> calls;
   std::span<const InterruptSource> interrupts;
+  std::array<Duration, kMaxCpus> busy{};  // EDF: the claimed busy window of each CPU that has tasks
 };
 
 // What the checker compares the certificate with: facts of the machine that it runs on.
@@ -103,6 +131,7 @@ struct MachineFacts {
   std::uint32_t cpus = 0;         // bit c: CPU c exists and may be leased
   std::uint32_t leased_cpus = 0;  // bit c: CPU c is leased to another island already
   Overheads overheads;
+  std::uint32_t runs = kKernelRuns;  // KernelFeatures
 };
 
 enum class Rejection : std::uint8_t {
@@ -126,18 +155,24 @@ enum class Rejection : std::uint8_t {
   chain_latency,  // less than the sum of its hops
   chain_exceeds_bound,
   overflow,  // a sum leaves 63 bits
+  not_run,   // the kernel does not carry out what the island asks for: EDF, long deadlines, triggered hops
+  busy_window,    // EDF: the claimed busy window does not hold its own work; index = CPU
+  demand,         // EDF: within `claimed` more is due than fits; index = CPU
+  demand_points,  // EDF: the walk takes more than kMaxDemandPoints steps; index = CPU
 };
 
 struct Refusal {
   Rejection reason;
-  std::uint16_t index = 0;  // of the task, chain, call or interrupt
+  std::uint16_t index = 0;  // of the task, chain, call, interrupt or CPU
   Duration claimed;         // the side of the inequality that was claimed, where there is one
   Duration required;        // the side that was computed
 };
 
 [[nodiscard]] std::string_view describe(Rejection reason) noexcept;
 
-// Verifies every inequality by one evaluation. O(tasks^2 + calls * tasks), no allocation.
+// Verifies every inequality by one evaluation. O(tasks^2 + calls * (calls + tasks)), plus
+// O(kMaxDemandPoints * tasks) for each task with a response beyond its period; EDF: the same for each CPU. No
+// allocation.
 [[nodiscard]] ResultOf<void, Refusal> check_certificate(const Certificate& certificate,
                                                         const MachineFacts& machine) noexcept;
 

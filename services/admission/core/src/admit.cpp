@@ -9,14 +9,14 @@ namespace {
 
 // Every CPU a manifest may name: whether the machine has it and another island leases it is validate()'s and
 // in the end the kernel's to say.
-sched::MachineFacts facts(const sched::IslandModel& model) noexcept {
-  return {model.cpus, 0, model.overheads};
+sched::MachineFacts facts(const sched::IslandModel& model, std::uint32_t runs) noexcept {
+  return {model.cpus, 0, model.overheads, runs};
 }
 
 }  // namespace
 
 bool IslandAdmission::run(schema::SystemManifest::Reader manifest, std::uint16_t island,
-                          const Overheads& overheads) noexcept {
+                          const Overheads& overheads, std::uint32_t runs) noexcept {
   reset(report_);
   if (!elaborate(manifest, island, overheads, model_)) {
     refuse_internal(report_, "the island cannot be read");
@@ -26,7 +26,7 @@ bool IslandAdmission::run(schema::SystemManifest::Reader manifest, std::uint16_t
   fill_report(model_, analysis, report_);
   if (!analysis.admitted()) return false;
   certificate_ = sched::certify(model_.view, task_claims_, chain_claims_);
-  const auto checked = sched::check_certificate(certificate_, facts(model_.view));
+  const auto checked = sched::check_certificate(certificate_, facts(model_.view, runs));
   if (!checked) refuse_internal(report_, sched::describe(checked.error().reason));
   return report_.admitted;
 }

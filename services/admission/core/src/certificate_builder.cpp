@@ -58,6 +58,23 @@ void write_call(const sched::ServerCall& call, schema::CallClaim::Builder out) n
   out.set_wcet_ns(to_ns(call.wcet));
 }
 
+void write_interrupt(const sched::InterruptSource& source, schema::InterruptClaim::Builder out) noexcept {
+  out.set_name(source.name);
+  out.set_cpu(source.cpu.value());
+  out.set_min_interarrival_ns(to_ns(source.min_interarrival));
+  out.set_cost_ns(to_ns(source.cost));
+}
+
+void write_policy(const sched::Certificate& certificate, schema::IslandCertificate::Builder out) noexcept {
+  out.set_policy(static_cast<std::uint16_t>(certificate.policy));
+  if (certificate.policy != sched::Policy::edf) return;
+  auto busy = out.init_busy_ns(static_cast<std::uint32_t>(std::popcount(certificate.cpus)));
+  std::uint32_t mask = certificate.cpus;
+  for (std::uint32_t i = 0; mask != 0; ++i, mask &= mask - 1) {
+    busy.set(i, to_ns(certificate.busy[static_cast<std::size_t>(std::countr_zero(mask))]));
+  }
+}
+
 }  // namespace
 
 bool IslandAdmission::build_certificate(wire::MessageBuilder& message) const noexcept {
@@ -74,6 +91,9 @@ bool IslandAdmission::build_certificate(wire::MessageBuilder& message) const noe
   for (std::uint32_t i = 0; i < chains.size(); ++i) write_chain(certificate_.chains[i], chains[i]);
   auto calls = out.init_calls(static_cast<std::uint32_t>(certificate_.calls.size()));
   for (std::uint32_t i = 0; i < calls.size(); ++i) write_call(certificate_.calls[i], calls[i]);
+  auto interrupts = out.init_interrupts(static_cast<std::uint32_t>(certificate_.interrupts.size()));
+  for (std::uint32_t i = 0; i < interrupts.size(); ++i) write_interrupt(certificate_.interrupts[i], interrupts[i]);
+  write_policy(certificate_, out);
   return message.error() == wire::Error::none;
 }
 

@@ -82,8 +82,8 @@ class Path {
 // The walk over one manifest: its place, and where findings go.
 class Check {
  public:
-  Check(schema::SystemManifest::Reader root, Diagnostics& out) noexcept
-      : manifest(root), graph(root), out_(out) {}
+  Check(schema::SystemManifest::Reader root, Diagnostics& out, std::uint32_t features) noexcept
+      : manifest(root), graph(root), runs(features), out_(out) {}
 
   // Reports at `field` of the current place ("" is the place itself).
   void report(std::string_view field, std::string_view rule, const FixedText<240>& message,
@@ -96,6 +96,7 @@ class Check {
 
   const schema::SystemManifest::Reader manifest;
   const CallGraph graph;
+  const std::uint32_t runs;  // sched's KernelFeatures
   Path path;
 
  private:

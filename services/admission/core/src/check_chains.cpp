@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Rules about chains: tasks that exist, each once, and a bound to hold them to.
 #include "capos/admission/units.hpp"
+#include "capos/sched/certificate.hpp"
 #include "check.hpp"
 
 namespace capos::admission {
@@ -43,7 +44,8 @@ void check_bound(Check& check, schema::Chain::Reader chain) noexcept {
 // Nothing releases a task by its predecessor's finish yet, so a bound that relies on it would be a false
 // promise.
 void check_hops(Check& check, schema::Chain::Reader chain) noexcept {
-  if (chain.hops() == schema::HopKind::sampled) return;
+  const bool run = chain.hops() == schema::HopKind::triggered && (check.runs & sched::kRunsTriggeredHops) != 0;
+  if (run || chain.hops() == schema::HopKind::sampled) return;
   check.report("hops", "hops-unsupported",
                text("chain '", chain.name(), "' asks for hops other than sampled"),
                text("only hops = sampled is supported by this version"));

@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Rules about islands: the CPUs they lease, and their chains.
 #include "capos/admission/units.hpp"
+#include "capos/sched/certificate.hpp"
 #include "check.hpp"
 
 namespace capos::admission {
 namespace {
+
+constexpr std::uint64_t kMinInterarrivalNs = 1'000;
+constexpr std::uint64_t kMaxInterarrivalNs = 3'600'000'000'000;
 
 void check_lease_of_boot_cpu(Check& check, schema::Island::Reader island) noexcept {
   if (check.manifest.kernel_params().cpus() > 1) {
@@ -64,7 +68,11 @@ void check_cpus(Check& check, std::uint32_t island_index) noexcept {
 }
 
 void check_policies(Check& check, schema::Island::Reader island) noexcept {
-  if (island.policy() != schema::SchedulingPolicy::fixed_priority) {
+  if (island.policy() == schema::SchedulingPolicy::edf && (check.runs & sched::kRunsEdf) == 0) {
+    check.report("policy", "policy-not-run",
+                 text("island '", island.name(), "' asks for EDF, which this version's kernel does not run"),
+                 text("policy = fixedPriority; `./capos admit --analyse-only` shows what EDF would give"));
+  } else if (island.policy() > schema::SchedulingPolicy::edf) {
     check.report("policy", "policy-unsupported",
                  text("island '", island.name(), "' asks for an unknown policy"), text("fixedPriority"));
   }
@@ -72,6 +80,37 @@ void check_policies(Check& check, schema::Island::Reader island) noexcept {
     check.report("slack", "policy-unsupported",
                  text("island '", island.name(), "' asks for an unknown slack policy"),
                  text("idle or bestEffort"));
+  }
+}
+
+void check_interrupt(Check& check, schema::Island::Reader island, std::uint32_t index) noexcept {
+  const auto load = island.interrupts()[index];
+  check.name("interrupt", load.name());
+  unique_name(check, "interrupt", island.interrupts(), index);
+  if (load.cpu() != -1 && (load.cpu() < 0 || !leases(island, static_cast<std::uint16_t>(load.cpu())))) {
+    check.report("cpu", "cpu-not-leased",
+                 text("interrupt '", load.name(), "' arrives on CPU ", load.cpu(), ", which island '",
+                      island.name(), "' does not lease"),
+                 text("one of the island's cpus: what arrives elsewhere does not delay it"));
+  }
+  const auto gap = time_ns(load.min_interarrival());
+  const auto cost = time_ns_or(load.cost(), 0);
+  if (!gap || *gap < kMinInterarrivalNs || *gap > kMaxInterarrivalNs) {
+    check.report("minInterarrival", "interrupt-interarrival",
+                 text("interrupt '", load.name(), "' does not say how often it comes at most"),
+                 text("1 us to 1 hour, for example minInterarrival = (us = 500)"));
+  } else if (!cost || *cost >= *gap) {
+    check.report("cost", "interrupt-cost",
+                 text("interrupt '", load.name(), "' takes all of the time until the next"),
+                 text("less than its minInterarrival, ", Us{*gap}));
+  }
+}
+
+void check_interrupts(Check& check, schema::Island::Reader island) noexcept {
+  const std::uint32_t count = check.bounded("interrupts", island.interrupts().size(), kMaxInterrupts);
+  for (std::uint32_t i = 0; i < count; ++i) {
+    const Path::Scope scope(check.path, "interrupts", i);
+    check_interrupt(check, island, i);
   }
 }
 
@@ -99,6 +138,7 @@ void check_islands(Check& check) noexcept {
     check_cpus(check, i);
     check_policies(check, islands[i]);
     check_tasks(check, islands[i]);
+    check_interrupts(check, islands[i]);
     check_chains(check, islands[i]);
   }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Rules about tasks: whose they are, their times, and the calls they may make.
 #include "capos/admission/units.hpp"
+#include "capos/sched/certificate.hpp"
 #include "capos/sched/context.hpp"
 #include "check.hpp"
 
@@ -66,6 +67,20 @@ void check_period(Check& check, schema::Task::Reader task, TaskTimes& times) noe
   }
 }
 
+void check_long_deadline(Check& check, schema::Task::Reader task, std::uint64_t deadline, TaskTimes& times) noexcept {
+  if (deadline > kMaxPeriodNs) {
+    check.report("deadline", "deadline-range",
+                 text("the deadline of task '", task.name(), "' is out of range"), text("at most 1 hour"));
+  } else if (task.on_miss() != schema::Consequence::run_late) {
+    check.report("deadline", "long-deadline-skips",
+                 text("the deadline of task '", task.name(), "' is after its next release, ", Us{times.period_ns},
+                      ", and its onMiss would skip that"),
+                 text("onMiss = runLate, or a deadline of at most the period"));
+  } else {
+    times.deadline_ns = deadline;
+  }
+}
+
 void check_deadline(Check& check, schema::Task::Reader task, TaskTimes& times) noexcept {
   const auto deadline = time_ns_or(task.deadline(), times.period_ns);
   if (!deadline) {
@@ -75,6 +90,8 @@ void check_deadline(Check& check, schema::Task::Reader task, TaskTimes& times) n
   } else if (task.deadline().which() != schema::Time::Which::unset && *deadline == 0) {
     check.report("deadline", "zero-deadline", text("the deadline of task '", task.name(), "' is zero"),
                  text("a time after the release, at most the period; leave it out for the period"));
+  } else if (times.period_ns != 0 && *deadline > times.period_ns && (check.runs & sched::kRunsLongDeadlines) != 0) {
+    check_long_deadline(check, task, *deadline, times);
   } else if (times.period_ns != 0 && *deadline > times.period_ns) {
     check.report("deadline", "deadline-over-period",
                  text("the deadline of task '", task.name(), "', ", Us{*deadline},
@@ -131,6 +148,11 @@ void check_place(Check& check, schema::Island::Reader island, schema::Task::Read
     check.report("priority", "priority-range",
                  text("priority ", task.priority(), " of task '", task.name(), "' is out of range"),
                  text("0 to 255, 255 most urgent; -1 derives it from the deadlines"));
+  }
+  if (island.policy() == schema::SchedulingPolicy::edf && task.priority() != -1) {
+    check.report("priority", "priority-with-edf",
+                 text("task '", task.name(), "' states a priority in an EDF island"),
+                 text("leave it out: the earliest deadline comes first"));
   }
   if (task.cpu() == -1) return;
   const std::uint16_t cpus = check.manifest.kernel_params().cpus();

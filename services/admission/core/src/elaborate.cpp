@@ -37,6 +37,9 @@ class Elaboration {
     TRY_VOID(lease_cpus());
     for (std::uint32_t i = 0; i < tasks.size(); ++i) TRY_VOID(add_task(tasks[i], i));
     for (std::uint32_t i = 0; i < chains.size(); ++i) TRY_VOID(add_chain(chains[i], i));
+    TRY_VOID(add_interrupts(overheads));
+    model_.view.policy = island_.policy() == schema::SchedulingPolicy::edf ? sched::Policy::edf
+                                                                           : sched::Policy::fixed_priority;
     model_.view.tasks = {model_.tasks.data(), tasks.size()};
     model_.view.chains = {model_.chains.data(), chains.size()};
     model_.view.calls = {model_.calls.data(), calls_};
@@ -50,6 +53,19 @@ class Elaboration {
       if (cpus[i] >= kMaxCpus) return fail(UnitError::overflow);
       model_.view.cpus |= std::uint32_t{1} << cpus[i];
     }
+    return {};
+  }
+
+  ResultOf<void, UnitError> add_interrupts(const Overheads& overheads) noexcept {
+    const auto loads = island_.interrupts();
+    if (loads.size() > kMaxInterrupts) return fail(UnitError::overflow);
+    for (std::uint32_t i = 0; i < loads.size(); ++i) {
+      const auto cpu = loads[i].cpu() >= 0 ? static_cast<std::uint16_t>(loads[i].cpu()) : island_.cpus()[0];
+      const auto cost = TRY(time_ns_or(loads[i].cost(), static_cast<std::uint64_t>(overheads.release.ns())));
+      model_.interrupts[i] = {loads[i].name(), CpuId(cpu), TRY(duration(loads[i].min_interarrival())),
+                              Duration::ns(static_cast<std::int64_t>(cost))};
+    }
+    model_.view.interrupts = {model_.interrupts.data(), loads.size()};
     return {};
   }
 

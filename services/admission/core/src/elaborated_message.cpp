@@ -61,9 +61,9 @@ void fill_service(schema::Service::Builder service) noexcept {
 }
 
 // `model`: the island as analyse() left it, so that priorities are known.
-void fill_task(const sched::TaskModel& model, schema::Task::Builder task) noexcept {
+void fill_task(const sched::TaskModel& model, sched::Policy policy, schema::Task::Builder task) noexcept {
   const auto reader = task.as_reader();
-  task.set_priority(model.priority.value());
+  if (policy == sched::Policy::fixed_priority) task.set_priority(model.priority.value());
   task.set_cpu(static_cast<std::int16_t>(model.cpu.value()));
   if (model.implicit_deadline) write_period_as_deadline(model.deadline, task.init_deadline());
   if (reader.jitter().which() == schema::Time::Which::unset) task.init_jitter().set_ns(0);
@@ -90,7 +90,11 @@ bool build_elaborated(schema::SystemManifest::Reader manifest, IslandModel& scra
     if (!elaborate(manifest, static_cast<std::uint16_t>(i), {}, scratch)) return false;
     static_cast<void>(sched::analyse(scratch.view));
     const auto tasks = islands[i].tasks();
-    for (std::uint32_t t = 0; t < tasks.size(); ++t) fill_task(scratch.tasks[t], tasks[t]);
+    for (std::uint32_t t = 0; t < tasks.size(); ++t) fill_task(scratch.tasks[t], scratch.view.policy, tasks[t]);
+    const auto interrupts = islands[i].interrupts();
+    for (std::uint32_t k = 0; k < interrupts.size(); ++k) {
+      interrupts[k].set_cpu(static_cast<std::int16_t>(scratch.interrupts[k].cpu.value()));
+    }
   }
   return message.error() == wire::Error::none;
 }

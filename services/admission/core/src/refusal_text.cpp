@@ -32,6 +32,9 @@ void write_contributor(TextWriter& out, const Contributor& part) noexcept {
     case ContributorKind::jitter:
       out << "release jitter";
       break;
+    case ContributorKind::earlier_releases:
+      out << "less earlier periods";
+      break;
     case ContributorKind::hop_wait:
       out << "wait for " << part.name;
       break;
@@ -40,7 +43,8 @@ void write_contributor(TextWriter& out, const Contributor& part) noexcept {
       break;
   }
   out << ' ';
-  const bool of_tasks = part.kind == ContributorKind::task || part.kind == ContributorKind::interrupt;
+  const bool of_tasks = part.kind == ContributorKind::own || part.kind == ContributorKind::task ||
+                        part.kind == ContributorKind::interrupt || part.kind == ContributorKind::earlier_releases;
   if (part.count > 1 && of_tasks) out << part.count << " x ";
   write_us(out, part.count > 1 && of_tasks ? part.each_ns : part.total_ns());
 }
@@ -121,6 +125,12 @@ void write_cause(TextWriter& out, const Refusal& refusal) noexcept {
       out << " exceeds its bound ";
       write_us_unit(out, refusal.limit_ns);
       break;
+    case RefusalKind::demand:
+      out << "on CPU " << std::uint64_t{refusal.cpu} << " work of ";
+      write_us_unit(out, refusal.response_ns);
+      out << " is due within ";
+      write_us_unit(out, refusal.limit_ns);
+      break;
     case RefusalKind::internal:
       out << "admission failed: " << refusal.name;
       break;
@@ -133,13 +143,15 @@ void write_cause(TextWriter& out, const Refusal& refusal) noexcept {
 void write_refusal_text(const IslandReport& report, TextWriter& out) noexcept {
   const Refusal& refusal = report.refusal;
   out << report.island;
-  const bool named = refusal.kind != RefusalKind::overloaded && refusal.kind != RefusalKind::internal;
+  const bool named = refusal.kind != RefusalKind::overloaded && refusal.kind != RefusalKind::internal &&
+                     refusal.kind != RefusalKind::demand;
   if (named) out << '.' << refusal.name;
   out << ": ";
   write_cause(out, refusal);
   if (refusal.kind == RefusalKind::none || refusal.kind == RefusalKind::internal) return;
   using namespace std::string_view_literals;
-  write_contributors(out, refusal, refusal.kind == RefusalKind::chain ? "Made of"sv : "Busy window"sv);
+  const bool is_sum = refusal.kind == RefusalKind::chain || refusal.kind == RefusalKind::demand;
+  write_contributors(out, refusal, is_sum ? "Made of"sv : "Busy window"sv);
   write_fixes(out, refusal);
 }
 

@@ -53,6 +53,8 @@ RefusalKind refusal_kind(sched::Verdict verdict) noexcept {
       return RefusalKind::chain;
     case sched::Verdict::unresolved:
       return RefusalKind::unbounded;
+    case sched::Verdict::demand_late:
+      return RefusalKind::demand;
   }
   return RefusalKind::internal;
 }
@@ -83,6 +85,8 @@ Named name_of(const IslandModel& model, std::uint16_t self, const sched::Contrib
       return {ContributorKind::interrupt, model.view.interrupts[part.index].name};
     case Kind::jitter:
       return {ContributorKind::jitter, {}};
+    case Kind::earlier_releases:
+      return {ContributorKind::earlier_releases, {}};
     case Kind::hop_wait:
       return {ContributorKind::hop_wait, model.view.tasks[part.index].name};
     case Kind::hop_response:
@@ -96,13 +100,15 @@ void explain(const IslandModel& model, const sched::Analysis& analysis, Refusal&
   std::size_t count = 0;
   if (refusal.kind == RefusalKind::chain) {
     count = sched::explain_chain(model.view, analysis.index, parts);
+  } else if (refusal.kind == RefusalKind::demand) {
+    count = sched::explain_demand(model.view, CpuId(analysis.index), analysis.limit, parts);
   } else if (refusal.kind == RefusalKind::response || refusal.kind == RefusalKind::unbounded) {
     count = sched::explain_task(model.view, analysis.index, parts);
   }
   for (std::size_t i = 0; i < count; ++i) {
     const Named named = name_of(model, analysis.index, parts[i]);
     refusal.contributors[i] = {named.kind, named.name, static_cast<std::uint64_t>(parts[i].count),
-                               to_ns(parts[i].each)};
+                               to_ns(parts[i].each < Duration{} ? -parts[i].each : parts[i].each)};
   }
   refusal.contributor_count = count;
 }
@@ -136,7 +142,9 @@ void refuse(IslandModel& model, const sched::Analysis& analysis, Refusal& refusa
   refusal.kind = refusal_kind(analysis.verdict);
   refusal.response_ns = analysis.found == Duration::max() ? 0 : to_ns(analysis.found);
   refusal.limit_ns = to_ns(analysis.limit);
-  if (refusal.kind == RefusalKind::overloaded) {
+  if (refusal.kind == RefusalKind::demand) {
+    refusal.cpu = analysis.index;
+  } else if (refusal.kind == RefusalKind::overloaded) {
     refusal.cpu = analysis.index;
     refusal.load_permille = static_cast<std::uint32_t>(analysis.load_permille);
   } else if (refusal.kind == RefusalKind::internal) {

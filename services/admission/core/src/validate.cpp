@@ -39,9 +39,9 @@ void check_init_config(Check& check) noexcept {
 
 }  // namespace
 
-bool validate(schema::SystemManifest::Reader manifest, Diagnostics& diagnostics) noexcept {
+bool validate(schema::SystemManifest::Reader manifest, Diagnostics& diagnostics, std::uint32_t runs) noexcept {
   diagnostics.clear();
-  Check check(manifest, diagnostics);
+  Check check(manifest, diagnostics, runs);
   if (!check_version(check)) return false;
   check_kernel_params(check);
   check_binaries(check);

@@ -24,10 +24,13 @@ class IslandAdmission {
  public:
   // Elaborates and analyses island `island` of a manifest that validate() accepts. True if it is admitted;
   // then the checker has accepted the very numbers that build_certificate writes. Cost: see sched's analyser.
-  bool run(schema::SystemManifest::Reader manifest, std::uint16_t island,
-           const Overheads& overheads) noexcept;
+  // `runs`: the KernelFeatures that validate() allowed.
+  bool run(schema::SystemManifest::Reader manifest, std::uint16_t island, const Overheads& overheads,
+           std::uint32_t runs = sched::kKernelRuns) noexcept;
 
   [[nodiscard]] const IslandModel& model() const noexcept { return model_; }
+  // For searches that change it and put it back as it was.
+  [[nodiscard]] IslandModel& model() noexcept { return model_; }
   [[nodiscard]] const IslandReport& report() const noexcept { return report_; }
 
   // The refusal as one line of text, without a newline: "balance.control: response 1 240 us exceeds ...".

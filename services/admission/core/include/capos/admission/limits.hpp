@@ -17,6 +17,7 @@ inline constexpr std::size_t kMaxTasks = 128;  // per island
 inline constexpr std::size_t kMaxCallsPerTask = 8;
 inline constexpr std::size_t kMaxChains = 32;  // per island
 inline constexpr std::size_t kMaxChainTasks = 16;
+inline constexpr std::size_t kMaxInterrupts = 16;  // per island
 inline constexpr std::size_t kMaxNameLength = 31;  // bytes; what a CapSet entry holds
 inline constexpr std::size_t kMaxPathLength = 255;
 

@@ -36,6 +36,7 @@ struct IslandModel {
   std::array<std::uint16_t, kMaxChains * kMaxChainTasks> hops{};
   std::array<sched::ServerCall, kMaxTasks * kMaxCallsPerTask> calls{};
   std::array<std::string_view, kMaxTasks * kMaxCallsPerTask> servers{};  // of each call: "service.export"
+  std::array<sched::InterruptSource, kMaxInterrupts> interrupts{};
   sched::IslandModel view;  // spans over the arrays above, in the manifest's order
 
   IslandModel() noexcept = default;

@@ -48,6 +48,7 @@ enum class ContributorKind : std::uint8_t {
   late_budget_ends,  // tasks that come before it, until a late timer ends their budgets
   interrupt,
   jitter,        // of the release
+  earlier_releases,  // subtracted: the worst job is released that many periods after the window's start
   hop_wait,      // of a chain: until the reader's next release
   hop_response,  // of a chain: a task's response
 };
@@ -58,7 +59,7 @@ struct Contributor {
   std::string_view name;  // task, or "service.export" for a call; empty for the kernel's
   std::uint64_t count = 0;
   std::uint64_t each_ns = 0;
-  [[nodiscard]] std::uint64_t total_ns() const noexcept { return count * each_ns; }
+  [[nodiscard]] std::uint64_t total_ns() const noexcept { return count * each_ns; }  // without its sign
 };
 
 enum class FixKind : std::uint8_t {
@@ -83,18 +84,19 @@ enum class RefusalKind : std::uint8_t {
   unbounded,   // no bound was found for a task
   overloaded,  // the budgets of a CPU exceed it
   chain,       // a chain's latency exceeds its bound
+  demand,      // EDF: more is due within a window than fits into it
   internal,    // analyser and checker disagree: a fault of admission itself, never of the manifest
 };
 
-inline constexpr std::size_t kMaxContributors = kMaxTasks + 16;
+inline constexpr std::size_t kMaxContributors = kMaxTasks + kMaxInterrupts + 16;
 inline constexpr std::size_t kMaxFixes = 6;
 
 struct Refusal {
   RefusalKind kind = RefusalKind::none;
   std::string_view name;            // task or chain; for `internal` what was found wrong
-  std::uint16_t cpu = 0;            // for `overloaded`
-  std::uint64_t response_ns = 0;    // or latency
-  std::uint64_t limit_ns = 0;       // deadline or chain bound
+  std::uint16_t cpu = 0;            // for `overloaded` and `demand`
+  std::uint64_t response_ns = 0;    // or latency, or demand
+  std::uint64_t limit_ns = 0;       // deadline, chain bound, or length of the window
   std::uint32_t load_permille = 0;  // for `overloaded`
   std::array<Contributor, kMaxContributors> contributors{};
   std::size_t contributor_count = 0;

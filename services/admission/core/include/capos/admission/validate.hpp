@@ -6,6 +6,7 @@
 #pragma once
 
 #include "capos/admission/diagnostics.hpp"
+#include "capos/sched/certificate.hpp"
 #include "capos/schema/manifest.hpp"
 #include "capos/wire/types.hpp"
 
@@ -16,7 +17,9 @@ namespace capos::admission {
 // parts read as empty.
 inline constexpr wire::Limits kManifestLimits{.traversal_words = std::uint64_t{1} << 60, .depth = 64};
 
-// True if nothing was found. The rule identifiers are listed in services/admission/README.md.
-bool validate(schema::SystemManifest::Reader manifest, Diagnostics& diagnostics) noexcept;
+// True if nothing was found. The rule identifiers are listed in services/admission/README.md. `runs` says which of
+// sched's KernelFeatures a manifest may ask for: what the kernel does not run is a finding.
+bool validate(schema::SystemManifest::Reader manifest, Diagnostics& diagnostics,
+              std::uint32_t runs = sched::kKernelRuns) noexcept;
 
 }  // namespace capos::admission

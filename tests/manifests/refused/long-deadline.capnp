@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: Apache-2.0
+# Refused: a deadline beyond the period that an earlier job of the task spoils
+using M = import "/capos/manifest.capnp";
+
+const bad :M.SystemManifest = (
+  schemaVersion = 1,
+  kernelParams = (cpus = 2),
+  binaries = [
+    (name = "init", path = "services/init"),
+    (name = "worker", path = "services/wakeup-probe"),
+    (name = "server", path = "services/actuator"),
+    (name = "load", path = "services/load"),
+  ],
+  initConfig = (
+    init = "init",
+    buffers = [(name = "samples", size = (kib = 16))],
+    services = [
+      (name = "other", binary = "worker"),
+      (name = "worker", binary = "worker", grants = [(name = "drive", from = "server.drive")]),
+      (name = "server", binary = "server", passive = true, exports = [(name = "drive", interface = 7)]),
+      (name = "noise", binary = "load", grants = [(name = "samples", buffer = "samples")]),
+    ],
+    islands = [(
+      name = "beat",
+      cpus = [1],
+      tasks = [
+        (
+          name = "work", service = "worker", period = (ms = 10), budget = (us = 6200), deadline = (us = 11800),
+          calls = [(server = "server.drive", wcet = (us = 15))],
+        ),
+        (name = "other", service = "other", period = (ms = 7), budget = (us = 2600)),
+      ],
+    )],
+  ),
+);
