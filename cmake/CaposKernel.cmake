@@ -15,8 +15,15 @@ function(capos_kernel name)
     RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/kernel
     LINK_DEPENDS "${script};${linker}"
     RULE_LAUNCH_LINK "sh ${linker} ${CMAKE_NM} ${CAPOS_CXXFILT}")
-  # The paths that are counted in instructions cross files: one optimisation over all of them.
-  target_compile_options(${name} PRIVATE -flto)
+  if(CAPOS_COVERAGE)
+    # Counters in the image's memory; tests/coverage/guest_counters.py finds them through the section .gcov_info. Nothing
+    # merges or writes them inside the machine.
+    target_compile_options(${name} PRIVATE -O1 -fprofile-arcs -ftest-coverage -fprofile-info-section)
+    target_link_options(${name} PRIVATE -Wl,--defsym=__gcov_merge_add=0)
+  else()
+    # The paths that are counted in instructions cross files: one optimisation over all of them.
+    target_compile_options(${name} PRIVATE -flto)
+  endif()
   target_link_options(${name} PRIVATE -flto=auto -O2 -nostdlib -nostartfiles -static -no-pie -Wl,--gc-sections
     -Werror=odr -Werror=lto-type-mismatch
     -Wl,-z,noexecstack -Wl,-z,max-page-size=4096 -Wl,--build-id=none -Wl,--no-warn-rwx-segments

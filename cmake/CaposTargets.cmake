@@ -8,7 +8,7 @@
 # Freestanding code uses the header-only parts of libstdc++; it is compiled hosted, linked against nothing.
 
 option(CAPOS_SANITIZE "Build host code with AddressSanitizer and UndefinedBehaviorSanitizer" OFF)
-option(CAPOS_COVERAGE "Build host code with gcov coverage" OFF)
+option(CAPOS_COVERAGE "Build host code and the kernel with gcov counters" OFF)
 option(CAPOS_FUZZ "Build the code under fuzzing with clang's sanitizers and libFuzzer's counters" OFF)
 option(CAPOS_DEBUG_CHECKS "Check kernel invariants at every kernel exit" OFF)
 
