@@ -16,7 +16,7 @@ namespace {
 std::size_t words() noexcept { return static_cast<std::size_t>(capos_kernel_state_end - capos_kernel_state_begin); }
 
 // Word by word: between the variables lie the address sanitizer's red zones, which memcpy() must not touch.
-[[gnu::no_sanitize("address"), gnu::noinline]] void copy(const volatile std::uint64_t* from,
+[[gnu::no_sanitize_address, gnu::noinline]] void copy(const volatile std::uint64_t* from,
                                                          volatile std::uint64_t* to, std::size_t count) noexcept {
   for (std::size_t i = 0; i < count; ++i) to[i] = from[i];
 }

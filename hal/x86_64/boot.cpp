@@ -112,7 +112,7 @@ void take_loader(std::uint32_t protocol, std::uint32_t info) noexcept {
   report_acpi();
   boot.cpus = find_cpus(acpi);
   boot.module = loader.module;
-  boot.command_line = loader.command_line;
+  boot.command_line = loader.command_line();
   boot.entry_tsc = hal_entry_tsc;
   boot.features = features();
   const RangeSet ram = choose_ram(loader);

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "acpi/acpi.hpp"
+#include "boot/loader_info.hpp"
 #include "boot/memory_map.hpp"
 #include "capos/hal/address_space.hpp"
 #include "capos/hal/machine.hpp"
@@ -31,14 +32,7 @@ void check_features() noexcept;
 [[nodiscard]] bool has(MachineFeature feature) noexcept;
 void enable_features() noexcept;  // control registers, EFER, XCR0, SYSCALL MSRs of this CPU
 
-// boot_protocol.cpp: what the loader said, copied out of its memory.
-struct LoaderInfo {
-  RangeSet ram;  // as given, minus everything reserved
-  MemoryRange module;
-  std::string_view command_line;
-  std::uint64_t rsdp = 0;
-  bool cut_short = false;  // more ranges or a longer command line than there is room for
-};
+// boot_protocol.cpp
 [[nodiscard]] const LoaderInfo& read_loader(std::uint32_t protocol, std::uint32_t info) noexcept;
 
 // early_memory.cpp: the physical 4 GiB that the first tables map, with bounds.
