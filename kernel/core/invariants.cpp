@@ -9,8 +9,8 @@ namespace capos::kernel {
 
 #if defined(CAPOS_DEBUG_CHECKS)
 template <typename T>
-Locked<List<T, WatchTag<T>>, kWatchedRank>& Watched<T>::everyone() noexcept {
-  static constinit Locked<List<T, WatchTag<T>>, kWatchedRank> all;
+Locked<typename Watched<T>::Everyone, kWatchedRank>& Watched<T>::everyone() noexcept {
+  static constinit Locked<Everyone, kWatchedRank> all;
   return all;
 }
 template class Watched<Thread>;

@@ -29,19 +29,21 @@ class Watched : public ListHook<WatchTag<T>> {
   template <typename Visitor>
   static void for_each(Visitor&& visit) noexcept {
     auto all = everyone().lock();
-    for (T* object = all->front(); object != nullptr; object = all->next(*object)) visit(*object);
+    for (Watched* object = all->front(); object != nullptr; object = all->next(*object)) visit(static_cast<T&>(*object));
   }
 
  protected:
-  Watched() noexcept { everyone().lock()->push_back(static_cast<T&>(*this)); }
+  // No T yet, nor any more: the list is of what is one all the time.
+  Watched() noexcept { everyone().lock()->push_back(*this); }
   ~Watched() {
     auto all = everyone().lock();
-    List<T, WatchTag<T>>::erase(static_cast<T&>(*this));
+    Everyone::erase(*this);
   }
 
  private:
+  using Everyone = List<Watched, WatchTag<T>>;
   // Defined for each class in invariants.cpp, and only there.
-  static Locked<List<T, WatchTag<T>>, kWatchedRank>& everyone() noexcept;
+  static Locked<Everyone, kWatchedRank>& everyone() noexcept;
   std::atomic<bool> watched_{false};
 };
 #else

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "world.hpp"
 
+#include <algorithm>
+#include <span>
+
 #include "core/invariants.hpp"
 #include "memory/object_heap.hpp"
 
@@ -165,7 +168,7 @@ Error World::release(Thread& thread, abi::CapId cap) {
 abi::CapCqe World::send(Thread& thread, abi::CapId cap, std::uint64_t interface_id, std::uint16_t method,
                         std::size_t params_words, const std::vector<abi::TransferDescriptor>& transfers) {
   if (transfers.size() > abi::kMaxTransfers) throw std::logic_error("too many capabilities in a message");
-  std::memcpy(arena(thread) + kTransfersOffset, transfers.data(), transfers.size() * sizeof(abi::TransferDescriptor));
+  std::ranges::copy(std::as_bytes(std::span(transfers)), arena(thread) + kTransfersOffset);
   abi::CapSqe entry{};
   entry.operation = static_cast<std::uint8_t>(abi::RingOperation::call);
   entry.method = method;

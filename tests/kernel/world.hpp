@@ -5,7 +5,9 @@
 // Exceptions: Unsound when the kernel has broken an invariant; std::logic_error when the test asks for the impossible.
 #pragma once
 
+#include <algorithm>
 #include <map>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -163,8 +165,8 @@ class World {
     const std::byte* const at = arena(thread) + kResultsOffset;
     std::vector<wire::Word> words(completion.results_size / 8);
     std::vector<abi::ResultCap> caps(completion.caps_count);
-    std::memcpy(words.data(), at, words.size() * 8);
-    std::memcpy(caps.data(), at + completion.results_size, caps.size() * sizeof(abi::ResultCap));
+    std::copy_n(at, words.size() * 8, std::as_writable_bytes(std::span(words)).begin());
+    std::copy_n(at + completion.results_size, caps.size() * sizeof(abi::ResultCap), std::as_writable_bytes(std::span(caps)).begin());
     return Message<Method>(std::move(words), std::move(caps));
   }
 
