@@ -9,6 +9,7 @@
 #include "core/account.hpp"
 #include "core/assert.hpp"
 #include "core/text.hpp"
+#include "devices/services.hpp"
 #include "islands/island.hpp"
 #include "objects/services.hpp"
 #include "objects/session.hpp"
@@ -111,6 +112,8 @@ Process& make_init(schema::BootPack::Reader pack) noexcept {
       grant("bootPackage", boot_package_service()), grant("spawner", process_spawner_service()),
       grant("islands", island_authority_service()),
       grant("sessions", session_authority_service()),
+      grant("devices", device_manager_service()),  grant("entropy", entropy_service()),
+      grant("systemInfo", system_info_service()), grant("sharedBuffers", shared_buffers_service()),
   };
   const SpawnRequest request{
       .name = name, .image = image, .number = kInitNumber, .cpu = CpuId(0), .ledger = Ref<Ledger>::share(machine_ledger())};
@@ -149,6 +152,7 @@ void kernel_main(const BootInfo& boot) noexcept {
   kernel::parameters() = parameters_from(pack);
   set_boot_memory(boot.host_channel, boot.module);
   set_machine_features(boot.features);
+  set_system_info(frames().lock()->free_frames() * kPageSize, boot.tsc_hz, boot.features);
   start_boot_cpu();
   const std::uint64_t cpus_starting = hal::read_tsc();
   start_other_cpus(pack.manifest().kernel_params().cpus(), boot.cpus);

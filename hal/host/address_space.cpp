@@ -14,7 +14,7 @@ namespace {
 
 constexpr unsigned kTopLevel = 3;
 constexpr std::size_t kEntries = 512;
-constexpr std::uint64_t kPresent = 1, kWrite = 2, kExecute = 4;
+constexpr std::uint64_t kPresent = 1, kWrite = 2, kExecute = 4, kDevice = 8;
 constexpr std::uint64_t kFrame = ~std::uint64_t{kPageSize - 1};
 
 using Table = std::array<std::uint64_t, kEntries>;
@@ -26,7 +26,8 @@ std::size_t index_of(std::uint64_t address, unsigned level) noexcept { return ad
 bool is_user_page(std::uint64_t address) noexcept { return address < abi::kUserEnd && address % kPageSize == 0; }
 
 std::uint64_t entry_of(PhysicalAddress frame, Protection protection) noexcept {
-  return frame.value() | kPresent | (protection.write ? kWrite : 0) | (protection.execute ? kExecute : 0);
+  return frame.value() | kPresent | (protection.write ? kWrite : 0) | (protection.execute ? kExecute : 0) |
+         (protection.device ? kDevice : 0);
 }
 
 // The entry of a mapped page, or nullptr.
@@ -70,7 +71,7 @@ ResultOf<void, MapError> AddressSpace::map(UserAddress page, PhysicalAddress fra
   const std::uint64_t address = page.value();
   if (!is_user_page(address) || frame.value() % kPageSize != 0) return fail(MapError::bad_address);
   if (protection.write && protection.execute) return fail(MapError::write_and_execute);
-  (void)to_kernel(frame);  // the machine has no memory there: it stops
+  if (!protection.device) (void)to_kernel(frame);  // the machine has no memory there: it stops
   Table* table = &table_at(root_.value());
   for (unsigned level = kTopLevel; level > 0; --level) {
     std::uint64_t& entry = (*table)[index_of(address, level)];
@@ -159,7 +160,8 @@ bool walk(std::uint64_t root, std::uint64_t page, hal::Mapping& found) noexcept 
   const std::uint64_t* const entry = hal::find(root, page);
   if (entry == nullptr) return false;
   found = {hal::PhysicalAddress(*entry & hal::kFrame),
-           {.write = (*entry & hal::kWrite) != 0, .execute = (*entry & hal::kExecute) != 0}};
+           {.write = (*entry & hal::kWrite) != 0, .execute = (*entry & hal::kExecute) != 0,
+            .device = (*entry & hal::kDevice) != 0}};
   return true;
 }
 

@@ -133,9 +133,18 @@ Place Machine::deliver_mail(CpuId id) {
   return run(id, [] { hal::on_mailbox(); });
 }
 
-Place Machine::device_interrupt(CpuId id, std::uint8_t line) {
+Place Machine::device_interrupt(CpuId id, std::uint8_t number) {
   (void)running(id);
-  return run(id, [&] { hal::on_device_interrupt(line); });
+  return run(id, [&] { hal::on_device_interrupt(number); });
+}
+
+bool Machine::raise_line(std::uint8_t number) {
+  need(number < kLines, "no such line");
+  Line& line = simulation().lines[number];
+  if (line.masked) return false;
+  if (line.level) line.masked = true;
+  (void)device_interrupt(line.cpu, number);
+  return true;
 }
 
 Place Machine::spurious_interrupt(CpuId id) {

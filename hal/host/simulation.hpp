@@ -40,6 +40,14 @@ struct Memory {
   std::uint64_t size = 0;
   hal::MemoryRange ram, module, channel;
 };
+// One line of the interrupt controller.
+inline constexpr unsigned kLines = 24;
+struct Line {
+  CpuId cpu{};
+  bool level = false;
+  bool masked = true;
+};
+
 inline constexpr std::uint64_t kMemoryBase = 1u << 20;  // as on a PC: nothing of the kernel's lies below
 
 struct Simulation {
@@ -51,6 +59,8 @@ struct Simulation {
   CpuId current{};
   Entry* entry = nullptr;
   Memory memory;
+  std::array<Line, kLines> lines{};
+  std::array<std::uint8_t, 0x10000> ports{};
   Time now = Time::from_ns(1'000);
   Duration clock_step;
   bool off = false;

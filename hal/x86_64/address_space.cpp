@@ -20,6 +20,7 @@ constexpr std::uint64_t flags_of(Protection protection) noexcept {
   std::uint64_t flags = kPresent | kUser | kAccessed;
   if (protection.write) flags |= kWritable | kDirty;
   if (!protection.execute) flags |= kNoExecute;
+  if (protection.device) flags |= kWriteThrough | kCacheDisable;
   return flags;
 }
 
@@ -109,7 +110,8 @@ ResultOf<Mapping, MapError> AddressSpace::lookup(UserAddress page) const noexcep
   const std::uint64_t* const entry = find_mapped(root_.value(), page.value());
   if (entry == nullptr) return fail(MapError::not_mapped);
   return Mapping{PhysicalAddress{*entry & kFrameMask},
-                 {.write = (*entry & kWritable) != 0, .execute = (*entry & kNoExecute) == 0}};
+                 {.write = (*entry & kWritable) != 0, .execute = (*entry & kNoExecute) == 0,
+                  .device = (*entry & kCacheDisable) != 0}};
 }
 
 bool AddressSpace::next_mapped(UserAddress& from) const noexcept {

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Local APIC, by MSRs where the CPU has x2APIC, else by registers in memory; I/O APICs and 8259 are masked at
-// boot. Registers after Intel SDM vol. 3, chapter 11 (x2APIC: MSR 0x800 + offset / 16).
+// Local APIC, by MSRs where the CPU has x2APIC, else by registers in memory; the 8259 is masked at boot. Registers after Intel SDM vol. 3, chapter 11 (x2APIC: MSR 0x800 + offset / 16).
 #include "instructions.hpp"
 #include "internal.hpp"
 
@@ -95,23 +94,7 @@ std::uint32_t apic_id() noexcept {
 
 void send_ipi(std::uint32_t apic, std::uint32_t what) noexcept { command(apic, what); }
 
-namespace {
-// Every redirection entry masked; the window of a controller is two registers.
-void mask_io_apic(const IoApic& controller) noexcept {
-  auto* const base = static_cast<volatile std::uint8_t*>(map_device(controller.address, 0x20));
-  if (base == nullptr) return say("an I/O APIC could not be mapped; its lines stay as they were");
-  auto* const select = reinterpret_cast<volatile std::uint32_t*>(base);
-  auto* const window = reinterpret_cast<volatile std::uint32_t*>(base + 0x10);
-  *select = 1;
-  const unsigned lines = (*window >> 16 & 0xff) + 1;
-  for (unsigned line = 0; line < lines; ++line) {
-    *select = 0x10 + 2 * line;
-    *window = kMasked;
-  }
-}
-}  // namespace
-
-void mask_legacy_interrupts(const AcpiInfo& acpi) noexcept {
+void mask_legacy_interrupts() noexcept {
   // 8259: initialise with vectors that nothing else uses (a masked one can still send a spurious 7 or 15),
   // mask all.
   constexpr std::uint8_t kWords[][2] = {{0x20, 0x11},
@@ -125,7 +108,6 @@ void mask_legacy_interrupts(const AcpiInfo& acpi) noexcept {
                                         {0x21, 0xff},
                                         {0xa1, 0xff}};
   for (const auto& [port, value] : kWords) out8(port, value);
-  for (const IoApic& controller : acpi.io_apics.span()) mask_io_apic(controller);
 }
 
 }  // namespace x86
@@ -133,11 +115,6 @@ void mask_legacy_interrupts(const AcpiInfo& acpi) noexcept {
 extern "C" [[noreturn]] void hal_on_unexpected() noexcept {
   end_of_interrupt();
   on_spurious();
-}
-
-extern "C" [[noreturn]] void hal_on_device(std::uint8_t line) noexcept {
-  end_of_interrupt();
-  on_device_interrupt(line);
 }
 
 }  // namespace capos::hal

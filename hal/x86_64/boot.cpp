@@ -9,7 +9,7 @@
 namespace capos::hal::x86 {
 namespace {
 
-constinit RangeSet free_ram;
+constinit RangeSet free_ram, all_ram;
 constinit AcpiInfo acpi;
 constinit BootInfo boot;
 constexpr std::uint64_t kLowMemory = 1 << 20, kFourGiB = std::uint64_t{4} << 30;
@@ -87,17 +87,21 @@ void report_machine(const Frequencies& clock, const TableCensus& tables) noexcep
 [[noreturn]] void continue_boot() noexcept {
   map_local_apic();
   start_this_cpu(0);
-  mask_legacy_interrupts(acpi);
+  mask_legacy_interrupts();
+  start_device_access(all_ram, acpi);
+  start_io_apics(acpi);
   set_reset_register(acpi.reset, acpi.reset_value);
   const Frequencies clock = calibrate(acpi, boot.command_line);
   set_frequencies(clock.tsc_hz, clock.timer_hz, hal_entry_tsc);
   boot.tsc_hz = clock.tsc_hz;
   boot.calibration_start_tsc = clock.start_tsc;
   boot.calibration_end_tsc = clock.end_tsc;
-  boot.host_channel = find_host_channel(acpi);
+  start_pci(acpi);
+  boot.host_channel = find_host_channel();
   if (boot.host_channel.size != 0) {
     const std::uint64_t base = boot.host_channel.base.value();
     map_kernel(CAPOS_PHYSMAP_BASE + base, base, boot.host_channel.size, {.write = true});
+    keep_device_memory(boot.host_channel);
   }
   report_machine(clock, verify_kernel_tables());
   boot.ram = free_ram.ranges();
@@ -116,6 +120,7 @@ void take_loader(std::uint32_t protocol, std::uint32_t info) noexcept {
   boot.entry_tsc = hal_entry_tsc;
   boot.features = features();
   const RangeSet ram = choose_ram(loader);
+  all_ram = ram;
   if (!ram.contains(CAPOS_TRAMPOLINE, kPageSize)) boot.cpus = 1;
   build_kernel_tables(ram, boot.cpus);
 }

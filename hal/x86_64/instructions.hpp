@@ -30,12 +30,20 @@ inline void write_msr(std::uint32_t msr, std::uint64_t value) noexcept {
 inline void out8(std::uint16_t port, std::uint8_t value) noexcept {
   asm volatile("outb %0, %1" ::"a"(value), "Nd"(port) : "memory");
 }
+inline void out16(std::uint16_t port, std::uint16_t value) noexcept {
+  asm volatile("outw %0, %1" ::"a"(value), "Nd"(port) : "memory");
+}
 inline void out32(std::uint16_t port, std::uint32_t value) noexcept {
   asm volatile("outl %0, %1" ::"a"(value), "Nd"(port) : "memory");
 }
 [[nodiscard]] inline std::uint8_t in8(std::uint16_t port) noexcept {
   std::uint8_t value;
   asm volatile("inb %1, %0" : "=a"(value) : "Nd"(port) : "memory");
+  return value;
+}
+[[nodiscard]] inline std::uint16_t in16(std::uint16_t port) noexcept {
+  std::uint16_t value;
+  asm volatile("inw %1, %0" : "=a"(value) : "Nd"(port) : "memory");
   return value;
 }
 [[nodiscard]] inline std::uint32_t in32(std::uint16_t port) noexcept {

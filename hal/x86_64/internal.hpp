@@ -77,7 +77,14 @@ inline void set_memory_timer_count(std::uint32_t count) noexcept {  // without x
 }
 [[nodiscard]] std::uint32_t timer_count() noexcept;  // what is left
 inline constexpr std::uint32_t kIpiInit = 0x4500, kIpiStartup = 0x4600, kIpiNmi = 0x4400;
-void mask_legacy_interrupts(const AcpiInfo& acpi) noexcept;
+void mask_legacy_interrupts() noexcept;  // the 8259s
+
+// io_apic.cpp: finds the controllers, masks all their lines.
+void start_io_apics(const AcpiInfo& acpi) noexcept;
+
+// device_access.cpp: what may not be handed out as device memory: RAM as the loader names it, and the kernel's own.
+void start_device_access(const RangeSet& all_ram, const AcpiInfo& acpi) noexcept;
+void keep_device_memory(MemoryRange range) noexcept;
 
 // clock.cpp and calibration.cpp
 void set_frequencies(std::uint64_t tsc_hz, std::uint64_t timer_hz, std::uint64_t clock_start) noexcept;
@@ -100,7 +107,8 @@ void start_this_cpu(unsigned cpu) noexcept;
 // thread.cpp
 
 // pci.cpp
-[[nodiscard]] MemoryRange find_host_channel(const AcpiInfo& acpi) noexcept;
+void start_pci(const AcpiInfo& acpi) noexcept;
+[[nodiscard]] MemoryRange find_host_channel() noexcept;
 
 // The image's parts; physical = address - CAPOS_KERNEL_BASE.
 extern "C" {

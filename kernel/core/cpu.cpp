@@ -107,8 +107,8 @@ void Cpu::start(Time now) noexcept {
 [[gnu::noinline]] void leave(Cpu& cpu, Time now) noexcept {
   if (cpu.remains) [[unlikely]] clear_remains(cpu);
   sched::Dispatch next = choose(cpu, now);
-  // What goes may set a server free: the choice is made again.
-  if (next.entity != nullptr && cpu.id == CpuId(0) && reap_step()) next = choose(cpu, now);
+  // What went may have set a server free or woken somebody, and took time: the choice is made again.
+  if (next.entity != nullptr && cpu.id == CpuId(0) && reap_step()) next = choose(cpu, now = hal::now());
   Thread* const thread = owner_of(next);
   arm(cpu, next, now);
   if (thread == nullptr) {

@@ -8,6 +8,7 @@
 #include "core/job_trace.hpp"
 #include "core/termination.hpp"
 #include "core/wake.hpp"
+#include "devices/interrupt.hpp"
 #include "ipc/call_context.hpp"
 #include "ipc/endpoint.hpp"
 #include "ipc/fast_path.hpp"
@@ -215,9 +216,10 @@ void on_mailbox() noexcept {
   leave(cpu, hal::now());
 }
 
-void on_device_interrupt(std::uint8_t) noexcept {
+void on_device_interrupt(std::uint8_t number) noexcept {
   Cpu& cpu = Cpu::current();
-  cpu.trace.count_interrupt(InterruptCause::device);
+  const bool known = interrupt_arrived(cpu.id, number);
+  cpu.trace.count_interrupt(known ? InterruptCause::device : InterruptCause::spurious);
   leave(cpu, hal::now());
 }
 

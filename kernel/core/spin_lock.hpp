@@ -20,9 +20,11 @@ namespace capos::kernel {
 
 // Whoever holds a lock may take those below it in this list.
 enum class LockRank : std::uint8_t {
-  parked_threads = 1,
-  object_heap = 2,  // takes frames
-  frames = 3,
+  dma_buffers = 1,  // makes and drops objects
+  device_claims = 2,
+  parked_threads = 3,
+  object_heap = 4,  // takes frames
+  frames = 5,
 };
 
 class CAPOS_CAPABILITY("spin lock") SpinLock {

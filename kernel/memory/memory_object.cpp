@@ -59,6 +59,14 @@ ResultOf<Ref<MemoryObject>, KernelError> MemoryObject::wrap(Ledger& payer, hal::
   return object;
 }
 
+ResultOf<Ref<MemoryObject>, KernelError> MemoryObject::wrap_device(Ledger& payer, hal::MemoryRange range,
+                                                                   Claim claim) noexcept {
+  Ref<MemoryObject> object = TRY(wrap(payer, range, true));
+  object->device_ = true;
+  object->claim_ = std::move(claim);
+  return object;
+}
+
 // One block more at the end.
 bool MemoryObject::add_block(unsigned order) noexcept {
   if (extents_count_ == kMaxExtents) return false;

@@ -13,6 +13,7 @@
 
 #include "capos/base/result.hpp"
 #include "ipc/park_list.hpp"
+#include "devices/claim.hpp"
 #include "memory/page_source.hpp"
 #include "objects/liveness.hpp"
 #include "objects/object.hpp"
@@ -45,8 +46,12 @@ class MemoryObject final : public TypedObject<MemoryObject, schema::MemoryOwner>
 
   // Not the owner's: a capability to all of a window's interface is given to who makes it, and to nobody else.
   [[nodiscard]] std::uint64_t interface_id() const noexcept override { return Interface::kInterfaceId; }
+  // Device registers, held by `claim` as long as this lives. For mappings only: the kernel has none of its own.
+  [[nodiscard]] static ResultOf<Ref<MemoryObject>, schema::KernelError> wrap_device(Ledger& payer, hal::MemoryRange range,
+                                                                                    Claim claim) noexcept;
 
   [[nodiscard]] std::uint64_t pages() const noexcept { return pages_; }
+  [[nodiscard]] bool device() const noexcept { return device_; }
   [[nodiscard]] bool writable() const noexcept { return writable_; }
   // Memory that processes were charged for; not a device's, nor the kernel's own.
   [[nodiscard]] bool is_ram() const noexcept { return owned_ || (parent_ && parent_->is_ram()); }
@@ -119,6 +124,8 @@ class MemoryObject final : public TypedObject<MemoryObject, schema::MemoryOwner>
   Ref<Liveness> life_;               // of a window
   ExtentPage* more_extents_ = nullptr;
   std::array<Extent, kFirstExtents> first_extents_{};
+  bool device_ = false;
+  Claim claim_;
 };
 
 }  // namespace capos::kernel

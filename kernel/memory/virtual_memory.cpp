@@ -51,6 +51,7 @@ ResultOf<void, KernelError> AddressMap::map(std::uint64_t start, Ref<MemoryObjec
   if (first_page > object->pages() || pages > object->pages() - first_page) return fail(KernelError::bad_range);
   if (protection.write && (protection.execute || !object->writable())) return fail(KernelError::bad_protection);
   if (read_only && (protection.write || protection.execute)) return fail(KernelError::bad_protection);
+  protection.device = object->device();
   Region* const next = region_after(start);
   if (next != nullptr && next->start < start + pages * hal::kPageSize) return fail(KernelError::overlap);
   Region* const region = TRY(charged_new<Region>(source_->ledger()));
@@ -166,10 +167,12 @@ ResultOf<void, KernelError> AddressMap::protect(std::uint64_t start, std::uint64
   const std::uint64_t end = start + pages * hal::kPageSize;
   Region* const first = region_after(start);
   for (Region* region = first; region != nullptr && region->start < end; region = regions_.next(*region)) {
+    if (protection.execute && region->object->device()) return fail(KernelError::bad_protection);
     if (protection.write && !region->object->writable()) return fail(KernelError::bad_protection);
     if (region->read_only && (protection.write || protection.execute)) return fail(KernelError::bad_protection);
   }
   for (Region* region = first; region != nullptr && region->start < end; region = regions_.next(*region)) {
+    protection.device = region->object->device();
     for (std::uint64_t page = 0; page < region->pages; ++page) {
       const hal::UserAddress address(region->start + page * hal::kPageSize);
       const auto changed = space_.protect(address, protection);

@@ -21,6 +21,15 @@ class Ledger;
 
 enum class ObjectType : std::uint8_t {
   singleton,
+  interrupt,
+  io_ports,
+  mmio,
+  pci_function,
+  dma_buffer,
+  event_timer,
+  shared_buffer,
+  shared_buffer_facet,
+  shared_buffer_end,
   memory_object,
   virtual_memory,
   process_handle,
@@ -50,6 +59,8 @@ class Object {
   [[nodiscard]] Ledger* payer() const noexcept { return payer_; }
   void bill_to(Ledger& payer) noexcept;
 
+  // Nobody else holds it; it stays so, since only a holder can make another.
+  [[nodiscard]] bool is_sole_reference() const noexcept { return references_.load(std::memory_order_acquire) == 1; }
   void acquire() noexcept { references_.fetch_add(1, std::memory_order_relaxed); }
   void release() noexcept {
     if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) destroy();

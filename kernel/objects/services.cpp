@@ -4,6 +4,8 @@
 #include "core/account.hpp"
 #include "core/text.hpp"
 #include "core/wake.hpp"
+#include "devices/event_timer.hpp"
+#include "devices/give.hpp"
 #include "ipc/call_context.hpp"
 #include "ipc/endpoint.hpp"
 #include "ipc/notification.hpp"
@@ -78,6 +80,14 @@ class TimerService final : public SingletonObject<TimerService, schema::Timer> {
     block(call.cpu, thread.account, call.now);
     start_timeout(call.cpu, thread.timeout, until, wake_sleeper, &thread);
     return Outcome::blocked();
+  }
+  Outcome create_event_timer(CallContext& call, schema::Timer::CreateEventTimer::Params::Reader params,
+                             schema::Timer::CreateEventTimer::Results::Builder results) noexcept {
+    Notification* const notification = call.argument<Notification>(params.notification());
+    if (notification == nullptr) return Outcome::invalid(KernelError::bad_capability);
+    if (params.bits() == 0) return Outcome::invalid(KernelError::bad_range);
+    return give_device(call, EventTimer::create(call, *notification, params.bits()),
+                       [&](std::uint32_t index) { results.set_timer(index); });
   }
 };
 

@@ -87,6 +87,7 @@ class Process : public Watched<Process> {
   void release() noexcept;
 
   Process* next_to_reap = nullptr;
+  std::atomic<std::uint32_t> event_timers{0};  // that it made and that live
 
  private:
   template <typename T, typename... Arguments>

@@ -38,6 +38,15 @@ class TraceRing {
   void count_switch() noexcept { ++header_->context_switches; }
   void note_idle(Duration total) noexcept { header_->idle_ns = static_cast<std::uint64_t>(total.ns()); }
 
+  // For others to read while this CPU counts on.
+  [[nodiscard]] std::uint64_t interrupts(schema::InterruptCause cause) const noexcept {
+    return __atomic_load_n(&header_->interrupts[static_cast<unsigned>(cause)], __ATOMIC_RELAXED);
+  }
+  [[nodiscard]] std::uint64_t switches() const noexcept {
+    return __atomic_load_n(&header_->context_switches, __ATOMIC_RELAXED);
+  }
+  [[nodiscard]] std::uint64_t idle_ns() const noexcept { return __atomic_load_n(&header_->idle_ns, __ATOMIC_RELAXED); }
+
   // The newest event but `age`, for a panic; nullptr if there is none.
   [[nodiscard]] const std::uint64_t* recent(std::uint64_t age) const noexcept;
   // Read-only memory for readers.

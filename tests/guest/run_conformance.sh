@@ -4,7 +4,7 @@
 # the console, whose lines "ok ..." and "FAILED ..." are the cases. Ends with 0 only if the machine ended with its
 # verdict "N passed, 0 failed" and code 0.
 set -- qemu-system-x86_64 -machine q35 -accel tcg -icount shift=0,sleep=off -cpu max,+rdtscp -nodefaults -display none \
-  -serial stdio -no-reboot -device isa-debug-exit,iobase=0xf4,iosize=0x04 "$@"
+  -serial stdio -serial null -rtc base=2026-01-01T00:00:00,clock=vm -device edu -no-reboot -device isa-debug-exit,iobase=0xf4,iosize=0x04 "$@"
 echo "$*"
 console=$(mktemp)
 trap 'rm -f "$console"' EXIT

@@ -52,6 +52,11 @@ inline void publish(std::uint64_t& word, std::uint64_t value) noexcept {
 
 // Each returns the exit code.
 [[noreturn]] void commit(Fault fault) noexcept;
+int drive(const Child& child) noexcept;
+int use_timer(const Child& child) noexcept;
+int produce(const Child& child) noexcept;
+int consume(const Child& child) noexcept;
+int use_foreign_end(const Child& child) noexcept;
 int serve(const Child& child) noexcept;
 int send_note(const Child& child) noexcept;
 int check_vectors(const Child& child) noexcept;

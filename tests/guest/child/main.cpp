@@ -109,6 +109,16 @@ int signal_narrowly(const Child& child) noexcept {
 
 int play(const Child& child) noexcept {
   switch (child.role()) {
+    case Role::driver:
+      return drive(child);
+    case Role::timer_user:
+      return use_timer(child);
+    case Role::buffer_producer:
+      return produce(child);
+    case Role::buffer_consumer:
+      return consume(child);
+    case Role::foreign_end:
+      return use_foreign_end(child);
     case Role::exit_with:
       return static_cast<int>(child.argument());
     case Role::fault:

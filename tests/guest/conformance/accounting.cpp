@@ -2,6 +2,7 @@
 // What comes back: after everything that a case made is gone, exactly as many frames are free as before.
 #include "accounting.hpp"
 #include "authority.hpp"
+#include "device_harness.hpp"
 #include "island_harness.hpp"
 
 namespace conformance {
@@ -113,6 +114,36 @@ void waits(Guest& guest) noexcept {
   });
 }
 
+void devices(Guest& guest) noexcept {
+  takes_nothing(guest, [&] {
+    const Notice event = make_notification(guest);
+    Shared out(guest);
+    auto line = open_line(guest, {.line = kHpetLine, .cpu = static_cast<std::uint16_t>(guest.cpus - 1)});
+    auto ports = open_ports(guest, 0x2f8, 8);
+    auto function = open_function(guest, find_edu(guest));
+    Hpet timer(guest);
+    if (!line.has_value() || !ports.has_value() || !function.has_value()) return guest.fail("devices", 0, "not opened");
+    auto memory = (*function)->memory([](auto params) { params.set_bar(0); });
+    if (!memory.has_value()) return guest.fail("devices", 0, "no registers");
+    const auto registers = memory->capability<schema::Mmio>(memory->reader().memory());
+    auto message = (*function)->message([](auto) {});
+    if (!message.has_value()) return guest.fail("devices", 0, "no message");
+    const auto interrupt = message->capability<schema::Interrupt>(message->reader().interrupt());
+    auto buffer = (*function)->create_dma_buffer([](auto params) { params.set_pages(5); });
+    if (!buffer.has_value()) return guest.fail("devices", 0, "no buffer");
+    const auto dma = buffer->capability<schema::DmaBuffer>(buffer->reader().buffer());
+    auto alarm = guest.timer->create_event_timer([&](auto params, Transfers& transfers) {
+      params.set_notification(transfers.add(event.cap()));
+      params.set_bits(1);
+    });
+    if (!alarm.has_value()) return guest.fail("devices", 0, "no timer");
+    auto timer_object = alarm->capability<schema::EventTimer>(alarm->reader().timer());
+    (void)timer_object->start(guest.now() + 10 * kMillisecond, kMillisecond);
+    (void)bind(interrupt.cap(), event.cap(), 1);
+    (void)bind(line->cap(), event.cap(), 1);
+  });
+}
+
 constexpr Case kCases[] = {
     {"accounting of processes", processes},
     {"accounting of faults", faulting_processes},
@@ -123,6 +154,7 @@ constexpr Case kCases[] = {
     {"accounting of services", services},
     {"accounting of waits", waits},
     {"accounting of islands", islands},
+    {"accounting of devices", devices},
 };
 
 }  // namespace

@@ -62,7 +62,7 @@ void wrong_interface(Guest& guest) noexcept {
 }
 
 void unknown_method(Guest& guest) noexcept {
-  for (const std::uint16_t method : {std::uint16_t{3}, std::uint16_t{0x7fff}, std::uint16_t{0xffff}}) {
+  for (const std::uint16_t method : {std::uint16_t{4}, std::uint16_t{0x7fff}, std::uint16_t{0xffff}}) {
     const RawCall call = raw_call(guest.timer.cap(), kTimer, method);
     CHECK(call.status == status_of(TransportError::exception));
     CHECK((call.exception & 0xffff) == static_cast<std::uint64_t>(ExceptionType::unimplemented));

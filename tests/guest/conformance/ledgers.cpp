@@ -237,9 +237,15 @@ void spends_log(Guest& guest) noexcept {
 
 void island_bandwidth(Guest& guest) noexcept {
   const abi::CapId own = own_ledger(guest).cap();
-  const Usage before = usage_of(own);
   const Task tasks[] = {{.name = "a", .priority = 20, .response_ns = 400 * kMicrosecond},
                         {.name = "b", .budget_ns = 50 * kMicrosecond, .priority = 10, .response_ns = 700 * kMicrosecond}};
+  {
+    // Its capabilities may be the first in a page of the table, which stays: counted from the second island on.
+    Island first(guest, honest(guest, tasks));
+    CHECK(first.island()->retire().has_value());
+  }
+  guest.sleep(5 * kMillisecond);
+  const Usage before = usage_of(own);
   {
     Island island(guest, honest(guest, tasks));
     if (!island.admitted()) return guest.fail("refused", 0, island.refusal());

@@ -12,6 +12,12 @@ enum class Role : std::uint8_t {
   until_refused,   // signals "event" until that is refused; exits with the transport error
   session_number,  // exits with the number of its session; 0: none, 200: it has ended
   spawn_in_turn,   // has "spawner" start a session_number; exits with its exit code
+  // Devices.
+  driver = 100,    // binds "irq" to "event", counts in word 0 of "out"; argument 0: acknowledges
+  timer_user,      // tries "event-timer"'s methods; exits with the detail that all were refused with
+  buffer_producer,  // offers 1 to argument through "producer", then ends without a word
+  buffer_consumer,  // adds up in "out" what comes through "consumer"; exits with 10 + the peer's state when it is over
+  foreign_end,      // maps "end", which another has claimed; exits with 100 + the detail
   narrow_signaller,  // signals argument's bits on "event", which it may only signal; exits with 0
   fault,           // argument: Fault
   compute,         // for ever; counts in word 0 of "out"

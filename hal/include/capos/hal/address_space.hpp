@@ -25,6 +25,7 @@ class FrameSource {
 struct Protection {
   bool write = false;
   bool execute = false;
+  bool device = false;  // registers, not memory: never cached
 };
 
 enum class MapError : std::uint8_t { out_of_memory = 1, already_mapped, not_mapped, bad_address, write_and_execute };

@@ -27,7 +27,8 @@ struct FaultInfo {
 // From user mode or from idle().
 [[noreturn]] void on_timer() noexcept;
 [[noreturn]] void on_mailbox() noexcept;
-[[noreturn]] void on_device_interrupt(std::uint8_t line) noexcept;
+// `number` as in devices.hpp; a level line is masked by then.
+[[noreturn]] void on_device_interrupt(std::uint8_t number) noexcept;
 [[noreturn]] void on_spurious() noexcept;
 
 // A fault in the kernel, an NMI or a machine check: prints registers (`registers` is text the HAL has made), the stack

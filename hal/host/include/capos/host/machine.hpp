@@ -53,7 +53,10 @@ class Machine {
   Place fire(CpuId cpu);
   // The mailbox interrupt, which must be pending.
   Place deliver_mail(CpuId cpu);
-  Place device_interrupt(CpuId cpu, std::uint8_t line);
+  // An interrupt of any number (devices.hpp of the contract), as from a message.
+  Place device_interrupt(CpuId cpu, std::uint8_t number);
+  // A device raises `line`: false if it is masked. The CPU that it is routed to must run. A level line is masked then.
+  bool raise_line(std::uint8_t line);
   Place spurious_interrupt(CpuId cpu);
   Place kernel_fault(CpuId cpu, const hal::FaultInfo& fault);
 

@@ -14,6 +14,7 @@
 #include <span>
 #include <type_traits>
 
+#include "capos/abi/shared_buffer.hpp"
 #include "capos/base/result.hpp"
 
 namespace capos {
@@ -38,8 +39,9 @@ enum class RingError : std::uint8_t {
   stale_slot,          // a slot's stamp does not follow the one before; the slot is skipped
 };
 
-// What is known of one side; set by itself (attached, closed) or by who supervises it (dead).
-enum class RingPeerState : std::uint32_t { absent = 0, attached = 1, closed = 2, dead = 3 };
+// What is known of one side; set by itself (attached, closed) or by who supervises it (dead, revoked): the kernel for a
+// buffer that it made (BufferState of devices.capnp has the same values).
+enum class RingPeerState : std::uint32_t { absent = 0, attached = 1, closed = 2, dead = 3, revoked = 4 };
 
 // Why an element was dropped.
 enum class OverrunCause : std::uint8_t {
@@ -92,6 +94,7 @@ struct RingHeader {
 };
 static_assert(sizeof(RingHeader) == 4 * kCacheLine);
 static_assert(offsetof(RingHeader, producer) == 64 && offsetof(RingHeader, consumer) == 128);
+static_assert(offsetof(RingHeader, states) == abi::kBufferStatesOffset && sizeof(RingHeader) == abi::kBufferLeastBytes);
 static_assert(std::atomic<std::uint64_t>::is_always_lock_free);
 
 template <typename T>
