@@ -141,6 +141,13 @@ FaultRecord record_of(const hal::FaultInfo& fault) noexcept {
   }
 }
 
+// Straight to who waited for an interrupt, if it runs here, on a context.
+void wake_driver(Cpu& cpu, Thread& waiting, Time now) noexcept {
+  if (waiting.cpu != cpu.id) [[unlikely]] return wake_for_signal(waiting);
+  if (waiting.account.context != nullptr && !cpu.remains) leave_for_signal(cpu, waiting, now);
+  (void)end_signal_wait(waiting, now);
+}
+
 // What the timer was for: the first that applies.
 InterruptCause timer_cause(const Cpu& cpu, bool released, bool slept, bool budget, Time now) noexcept {
   if (released) return InterruptCause::timer_release;
@@ -218,8 +225,9 @@ void on_mailbox() noexcept {
 
 void on_device_interrupt(std::uint8_t number) noexcept {
   Cpu& cpu = Cpu::current();
-  const bool known = interrupt_arrived(cpu.id, number);
-  cpu.trace.count_interrupt(known ? InterruptCause::device : InterruptCause::spurious);
+  const Arrival arrival = interrupt_arrived(cpu.id, number);
+  cpu.trace.count_interrupt(arrival.known ? InterruptCause::device : InterruptCause::spurious);
+  if (arrival.waiting != nullptr) wake_driver(cpu, *arrival.waiting, hal::now());
   leave(cpu, hal::now());
 }
 

@@ -38,29 +38,30 @@ ResultOf<Ref<Interrupt>, KernelError> Interrupt::create(Ledger& payer, Claim num
 }
 
 // The path of every device interrupt.
-bool interrupt_arrived(CpuId cpu, std::uint8_t number) noexcept {
+Arrival interrupt_arrived(CpuId cpu, std::uint8_t number) noexcept {
   Owner& owner = g_owners[number];
-  if (owner.cpu.load(std::memory_order_acquire) != cpu.value()) [[unlikely]] return false;
-  owner.object->arrive();
-  return true;
+  if (owner.cpu.load(std::memory_order_acquire) != cpu.value()) [[unlikely]] return {};
+  return {true, owner.object->arrive()};
 }
 
-void Interrupt::arrive() noexcept {
+Thread* Interrupt::arrive() noexcept {
   ++count_;
   if (in_service_) [[unlikely]] {
     ++repeated_;
     remembered_ = true;
     set_masked(true);
-    return;
+    return nullptr;
   }
   if (!driver_ || !driver_->alive()) [[unlikely]] {
     ++unclaimed_;
     set_masked(true);
-    return;
+    return nullptr;
   }
   in_service_ = true;
   masked_ = source_.level;  // by the HAL, before it told
-  (void)notification_->set(bits_);
+  Thread* const waiting = notification_->signal_and_take(bits_);
+  if (waiting == nullptr) (void)notification_->wake_ring();
+  return waiting;
 }
 
 void Interrupt::set_masked(bool masked) noexcept {

@@ -46,8 +46,8 @@ class Interrupt final : public TypedObject<Interrupt, schema::Interrupt> {
   Outcome statistics(CallContext&, const Interface::Statistics::Params::Value&,
                      Interface::Statistics::Results::Value&) noexcept;
 
-  // On its CPU, from on_device_interrupt.
-  void arrive() noexcept;
+  // On its CPU, from on_device_interrupt. The thread that waited for it, taken out of its wait: the caller ends that.
+  [[nodiscard]] Thread* arrive() noexcept;
 
  private:
   template <typename T, typename... Arguments>
@@ -75,7 +75,11 @@ class Interrupt final : public TypedObject<Interrupt, schema::Interrupt> {
   Mail death_;
 };
 
-// `number` has come in on this CPU. False if it is nobody's here.
-bool interrupt_arrived(CpuId cpu, std::uint8_t number) noexcept;
+// `number` has come in on this CPU: whether it is anybody's here, and who waited for it.
+struct Arrival {
+  bool known = false;
+  Thread* waiting = nullptr;
+};
+[[nodiscard]] Arrival interrupt_arrived(CpuId cpu, std::uint8_t number) noexcept;
 
 }  // namespace capos::kernel

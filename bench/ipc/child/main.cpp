@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // ipc-bench-child: plays the part that its number names.
 #include "capos/runtime/mapping.hpp"
+#include "capos/schema/devices.hpp"
 #include "rows.hpp"
 
 namespace ipc_bench {
@@ -14,6 +15,7 @@ int measure(runtime::Runtime& runtime) noexcept {
   if (!runtime.need<schema::SchedulingContext>("self.context")->wait_next_release().has_value()) return 1;
   kernel_rows(bench);
   ipc_rows(bench);
+  device_rows(bench);
   bench.finish();
   return 0;
 }
@@ -27,11 +29,19 @@ int wait(runtime::Runtime& runtime) noexcept {
   auto event = runtime.need<schema::Notification>("event");
   auto& page = *reinterpret_cast<volatile SharedPage*>(
       runtime::need_buffer(runtime, "shared", runtime::Access::read_write).data());
-  while (event->wait().has_value()) {
+  auto interrupt = runtime.need<schema::Interrupt>("irq");
+  const auto bound = interrupt->bind([&](auto params, runtime::Transfers& transfers) {
+    params.set_notification(transfers.add(event.cap()));
+    params.set_bits(kInterruptBit);
+  });
+  if (!bound.has_value()) return 2;
+  for (;;) {
+    const auto bits = event->wait();
     page.waiter_stamp = stamp();
     abi::bench_mark<abi::BenchMark::stop>();
+    if (!bits.has_value()) return 1;
+    if ((bits->bits & kInterruptBit) != 0 && !interrupt->acknowledge().has_value()) return 3;
   }
-  return 1;
 }
 
 int sleep(runtime::Runtime& runtime) noexcept {

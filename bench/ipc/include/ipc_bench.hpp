@@ -14,6 +14,9 @@ enum class Part : std::uint32_t {
   bystander,  // sleeps for ever
 };
 
+// Beside bit 0 of "event": the device's interrupt.
+inline constexpr std::uint64_t kInterruptBit = 2;
+
 // The page "shared" of client and waiter.
 struct SharedPage {
   std::uint64_t waiter_stamp;  // as soon as it runs after a signal

@@ -7,6 +7,7 @@
 
 #include "capos/abi/bench.hpp"
 #include "capos/runtime/runtime.hpp"
+#include "capos/schema/devices.hpp"
 #include "ipc_bench.hpp"
 
 namespace ipc_bench {
@@ -35,6 +36,14 @@ struct Contexts {
   abi::CapId waiter;
 };
 [[nodiscard]] Contexts admit_contexts(runtime::Runtime& runtime) noexcept;
+
+// QEMU's educational PCI function: one register interrupts. The program ends if the machine has none.
+struct Device {
+  OwnedCapability<schema::PciFunction> function;
+  OwnedCapability<schema::Mmio> registers;
+  OwnedCapability<schema::Interrupt> interrupt;
+};
+[[nodiscard]] Device open_device(runtime::Runtime& runtime) noexcept;
 
 // Makes up to `wanted` endpoints and sleeping processes; stops at the first refusal of each kind. The client's
 // capabilities are its own to make. Returns what there is.

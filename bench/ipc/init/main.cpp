@@ -73,12 +73,14 @@ int run(runtime::Runtime& runtime) noexcept {
   const abi::CapId console = runtime.find_any("console");
   const Grant serves[] = {{"serve", service.endpoint.cap()}, {"console", console}};
   const auto server = start(runtime, {.part = Part::server, .grants = serves});
-  const Grant waits[] = {{"event", event.cap()}, {"shared", shared.cap()}, {"console", console}};
+  const Device device = open_device(runtime);
+  const Grant waits[] = {
+      {"event", event.cap()}, {"shared", shared.cap()}, {"console", console}, {"irq", device.interrupt.cap()}};
   const auto waiter = start(runtime, {.part = Part::waiter, .grants = waits, .context = contexts.waiter});
   const Grant measures[] = {{"results", channel.cap()}, {"event", event.cap()},   {"quiet", quiet.cap()},
                             {"shared", shared.cap()},   {"console", console},     {"service", service.client.cap()},
                             {"serve", service.endpoint.cap()}, {"local.serve", local.endpoint.cap()},
-                            {"local.service", local.client.cap()}};
+                            {"local.service", local.client.cap()}, {"registers", device.registers.cap()}};
   auto client = start(runtime, {.part = Part::client, .grants = measures, .context = contexts.client, .pages = 4096});
   auto island = contexts.island;
   if (!island->activate(runtime.need<schema::Timer>("timer")->now()->ns + 1'000'000).has_value()) {

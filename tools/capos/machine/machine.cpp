@@ -43,6 +43,7 @@ Words qemu_command(const MachineSpec& spec) {
   append(words, {"-serial", "file:" + spec.console.string()});
   append(words, {"-device", "isa-debug-exit,iobase=0xf4,iosize=0x04"});
   add_channel(words, spec);
+  if (spec.educational_device && !spec.microvm) append(words, {"-device", "edu"});
   if (!spec.gdb.empty()) append(words, {"-gdb", spec.gdb});
   if (!spec.plugin.empty()) append(words, {"-plugin", spec.plugin});
   if (spec.stopped) words.emplace_back("-S");

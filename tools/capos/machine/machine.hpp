@@ -22,6 +22,7 @@ struct MachineSpec {
   std::filesystem::path channel;    // file behind the shared memory; empty: none
   std::uint64_t channel_bytes = 0;  // a power of two
   std::string channel_head;         // bytes it begins with; the rest is zero
+  bool educational_device = false;  // QEMU's "edu": a PCI function that interrupts when it is told to
   std::string gdb;                  // QEMU's -gdb argument; empty: none
   std::string plugin;               // QEMU's -plugin argument; empty: none
   bool stopped = false;             // waits for the debugger before the first instruction

@@ -85,6 +85,7 @@ Outcome<Recorded> measure(const Paths& paths, const BenchIpcOptions& options, co
   if (!spec) return std::unexpected(spec.error());
   const abi::BenchRequest wanted{options.samples, options.population};
   spec->plugin = plugin;
+  spec->educational_device = true;
   spec->channel_bytes = kChannelBytes;
   spec->channel_head.assign(reinterpret_cast<const char*>(&wanted), sizeof wanted);
   if (options.verbose) fmt::print(stderr, "{}\n", shell_line(qemu_command(*spec)));
