@@ -70,6 +70,32 @@ TEST(Command, RefusesTooMuch) {
   EXPECT_EQ(json["verdict"], "refused");
 }
 
+TEST(Command, ShowsMarginsAndTheWorstCase) {
+  const auto margins = call({"admit", "configs/demo.capnp", "--sensitivity"});
+  EXPECT_TRUE(margins.state.exited(0)) << margins.err;
+  EXPECT_NE(margins.out.find("all budgets together: up to x "), std::string::npos) << margins.out;
+  const auto svg = std::filesystem::temp_directory_path() / "capos-explain.svg";
+  const auto run = call({"admit", "configs/demo.capnp", "--explain", "balance.control", "--svg", svg.string(), "--json"});
+  EXPECT_TRUE(run.state.exited(0)) << run.err;
+  const auto json = nlohmann::json::parse(run.out, nullptr, false);
+  ASSERT_FALSE(json.is_discarded()) << run.out;
+  EXPECT_EQ(json["explain"]["task"], "balance.control");
+  EXPECT_EQ(json["explain"]["svg"], svg.string());
+  EXPECT_TRUE(std::filesystem::exists(svg));
+  std::filesystem::remove(svg);
+  const auto nobody = call({"admit", "configs/demo.capnp", "--explain", "nobody"});
+  EXPECT_TRUE(nobody.state.exited(1));
+  EXPECT_EQ(nobody.err, "capos: error: no island has a task 'nobody'\n  remedy: known: balance.simulate, balance.control\n");
+}
+
+TEST(Command, RefusesEdfAndShowsWhatItWouldGive) {
+  const char* const file = "tests/manifests/refused/edf-demand.capnp";
+  EXPECT_TRUE(call({"admit", file}).state.exited(1));
+  const auto run = call({"admit", file, "--analyse-only"});
+  EXPECT_TRUE(run.state.exited(2)) << run.out << run.err;
+  EXPECT_NE(run.out.find("is due within"), std::string::npos) << run.out;
+}
+
 TEST(Command, SaysWhatIsWrongWithAFile) {
   const auto run = call({"admit", "tests/manifests/bad/unknown-field.capnp"});
   EXPECT_TRUE(run.state.exited(1));

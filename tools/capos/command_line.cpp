@@ -81,6 +81,16 @@ void add_admit(CLI::App& app, Action& action) {
       ->capture_default_str();
   verb.add_flag("--analyse-only", options->analyse_only,
                 "Also analyse what the kernel does not run: EDF, deadlines beyond the period, triggered hops");
+  verb.add_flag("--sensitivity", options->sensitivity,
+                "Also how far each budget can grow and each period shrink before refusal");
+  auto* const explain = verb.add_option("--explain", options->explain,
+                                        "Draw the worst case of a task (TASK or ISLAND.TASK): who runs when");
+  verb.add_option("--svg", options->svg, "Where --explain writes its picture (default: out/admit/TASK.svg)")->needs(explain);
+  auto* const wcet = verb.add_option("--wcet", options->wcet, "Propose budgets from the result.json of a run");
+  verb.add_option("--margin", options->margin, "Percent that --wcet adds to what was measured")
+      ->check(CLI::Range(0, 1000))
+      ->needs(wcet)
+      ->capture_default_str();
   verb.add_flag("--show", options->show, "Print the manifest with every default filled in, and do no more");
   verb.add_flag("--json", options->json, kJsonFlag);
   verb.footer("Exit status: 0 admitted, 2 refused, 1 the file is wrong.");

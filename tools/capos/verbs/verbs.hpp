@@ -39,6 +39,11 @@ struct AdmitOptions {
   bool json = false;
   bool show = false;
   bool analyse_only = false;  // also what the kernel does not run
+  bool sensitivity = false;   // how far each figure is from a refusal
+  std::string explain;        // a task, or "island.task": its worst case drawn out
+  std::string svg;            // file for the picture; "": below out/admit/
+  std::string wcet;           // a result.json to propose budgets from
+  unsigned margin = 20;       // percent added to what was measured
 };
 [[nodiscard]] Outcome<int> admit(const Paths& paths, const AdmitOptions& options);
 
