@@ -53,7 +53,8 @@ struct Overheads {
   jitterNs @3 :UInt64;
   # Lateness of a timer: the simulation quantum on a deterministic machine with several CPUs.
   version @4 :UInt64;
-  # A stamp computed from the four (sched's overheads_version); 0 in a machine's description.
+  # A stamp computed from the four (sched's overheads_version). In a machine's description: the stamp of the kernel that
+  # they were measured on, which ./capos compares with the one it boots; 0 if they are stated.
 }
 
 struct TaskClaim {

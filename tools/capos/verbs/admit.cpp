@@ -11,6 +11,7 @@
 #include "../manifest/check.hpp"
 #include "../manifest/margins.hpp"
 #include "../manifest/pack.hpp"
+#include "../manifest/stamp.hpp"
 #include "../support/files.hpp"
 #include "verbs.hpp"
 
@@ -130,6 +131,8 @@ Outcome<int> admit(const Paths& paths, const AdmitOptions& options) {
   }
   const auto machine = compile_machine(paths, options.machine);
   if (!machine) return std::unexpected(show(machine.error()));
+  const auto params = machine->message.root<schema::MachineParams>();
+  if (auto current = check_stamp(paths, params, options.machine); !current) return std::unexpected(current.error());
   const Message fitted =
       machine_for(machine->message.root<schema::MachineParams>(), manifest.kernel_params().cpus());
   return print_verdicts(paths, options, admit_islands(manifest, fitted.root<schema::MachineParams>(), runs));

@@ -7,6 +7,7 @@
 #include <filesystem>
 
 #include "../manifest/pack.hpp"
+#include "../manifest/stamp.hpp"
 #include "../support/files.hpp"
 #include "capos/report/analyse.hpp"
 #include "capos/report/channel.hpp"
@@ -48,6 +49,8 @@ Outcome<void> load_machine(const Paths& paths, Trial& trial) {
   const char* const name = trial.accelerator.accelerator == Accelerator::kvm ? "kvm" : "deterministic";
   const auto machine = compile_machine(paths, name);
   if (!machine) return std::unexpected(show(machine.error()));
+  const auto params = machine->message.root<schema::MachineParams>();
+  if (auto current = check_stamp(paths, params, name); !current) return std::unexpected(current.error());
   trial.machine = machine_for(machine->message.root<schema::MachineParams>(),
                               trial.manifest_root().kernel_params().cpus());
   return {};
