@@ -433,6 +433,8 @@ void resume_caller_later(Cpu& cpu, Thread& caller, Time now) noexcept {
 
 void withdraw_calls(Cpu& cpu, Thread& thread, Time now) noexcept {
   Call& call = *thread.outgoing;
+  // Else its limit would end whatever the thread waits for then.
+  if (call.kind == CallKind::registers && (call.queued_at != nullptr || call.server != nullptr)) close(cpu, thread);
   if (call.queued_at != nullptr) call.queued_at->forget_call(call);
   if (call.server == nullptr) return;
   Thread& server = *call.server;
