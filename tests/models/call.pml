@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Calls, replies, donation, death, timeout and stop on one CPU, as kernel/ipc/endpoint.cpp does them.
+ * Calls, replies, donation, what is sent one way, death, timeout, stop and revocation on one CPU, as
+ * kernel/ipc/endpoint.cpp and endpoint_revoke.cpp do them.
  *
  * An event kernel: each system call, kill, timeout or release is one step that nothing interrupts, so each is one
  * atomic transition here. Beside each inline stands the function whose statements it follows, in their order.
  *
  * Bounds: four threads and two endpoints. C1 and C2 are tasks with scheduling contexts: they call E0 and E1, and may
  * receive at E0; S receives at E0 and calls E1 in between; N receives at E1. One call at a time for each thread; every
- * order of calls, replies, deaths, timeouts, releases and stops, without limit on their number. Any ready account may be
+ * order of calls, sends, replies, deaths, timeouts, releases, stops and revocations, without limit on their number. Any ready account may be
  * the one that runs: that covers every priority, spent budget and preemption.
  *
  * What is shown, in words (check() after every step):
- *   once        each call ends exactly once: by reply, `disconnected`, `timeout`, its caller's death or its stop
+ *   once        each call ends exactly once: by reply, `disconnected`, `timeout`, its caller's death or its stop; what is
+ *               sent, when a server takes it or like a call
+ *   called off  a thread that waits for no server has no limit running, and is not marked as one that sends
  *   one owner   an account belongs to exactly one thread, and that thread runs on it or keeps it while it serves
  *   not lost    whoever could run has an account in the scheduler's hands; an account is back with its thread when its
  *               call has ended
@@ -30,10 +33,16 @@
  *   9 a stop of a server's own time withdraws the call that it makes on its caller's
  *  10 a server goes on with its own time though that was stopped
  *  11 a stopped server that is at work is left without time
+ *  12 what is called off by a stop keeps its limit running
+ *  13 a revocation forgets the servers that wait                    14 a revocation lets the call being served go on
+ *  15 a server takes what was sent on its sender's account
  */
 
 #ifndef SEED
 #define SEED 0
+#endif
+#ifndef SENDERS
+#define SENDERS 1 /* threads 0 to SENDERS - 1 send as well as call */
 #endif
 #ifdef S_BOUND
 #define BOUND(t) ((t) <= 2)
@@ -69,6 +78,8 @@ byte caller[THREADS];
 byte queued_at[THREADS];
 byte serving[THREADS];
 byte priority_at_call[THREADS];
+bit one_way[THREADS];  /* direct_call.one_way */
+bit limit[THREADS];    /* its timeout runs */
 /* accounts: sched::Context or BestEffortEntity */
 byte owner[ACCOUNTS];
 bit ready[ACCOUNTS];
@@ -79,17 +90,24 @@ chan callers[ENDPOINTS] = [THREADS] of { byte };
 chan servers[ENDPOINTS] = [THREADS] of { byte };
 byte servers_count[ENDPOINTS];
 bit closed[ENDPOINTS];
+bit revoked[ENDPOINTS];
 bit came[ENDPOINTS]; /* ghost: a server has received here */
 /* ghosts */
 bit open[THREADS];    /* a call of this thread has begun and not ended */
 
 /* Locals of the inlines, zero between steps. (Not `hidden`: as indices they must be restored on backtracking.) */
-byte c, s, w, n, own, lost, e2, i, j, p;
+byte c, s, w, n, own, lost, e2, i, j, p, r;
 
 /* The caller learns how its call ended: user.set_result. */
 inline ended(t) {
   assert(open[t]); /* once */
   open[t] = 0
+}
+
+/* endpoint.cpp: close */
+inline close(t) {
+  limit[t] = 0;
+  one_way[t] = 0
 }
 
 /* kernel/core/account.hpp: give_account, make_ready, block, finishing_account */
@@ -132,6 +150,7 @@ inline lower_again(t) {
 
 /* endpoint.cpp: take_account_back */
 inline take_account_back(sv, cl) {
+  close(cl);
   give_account(account[sv], cl);
   account[sv] = NONE;
   caller[sv] = NONE;
@@ -145,6 +164,7 @@ inline take_account_back(sv, cl) {
 
 /* wake.cpp: complete_call */
 inline complete_call(t) {
+  close(t);
   ended(t);
   state[t] = runnable;
   make_ready(account[t])
@@ -161,17 +181,39 @@ inline deliver(cl, sv, e) {
   state[cl] = await_reply
 }
 
-/* endpoint.cpp: Endpoint::call. The switch to the server needs no step: whoever owns the account runs. */
-inline call(t, e) {
+/* endpoint.cpp: Endpoint::deliver_one_way */
+inline deliver_one_way(sd, sv) {
+  if
+  :: SEED == 15 -> own = account[sd]
+  :: else -> own = OWN(sv)
+  fi;
+  give_account(own, sv);
+  state[sv] = runnable;
+  make_ready(account[sv]);
+  close(sd);
+  queued_at[sd] = NONE;
+  ended(sd);
+  state[sd] = runnable
+}
+
+/* endpoint.cpp: Endpoint::call, Endpoint::send. The switch to the server needs no step: whoever owns the account runs. */
+inline call(t, e, sends) {
   open[t] = 1;
   if
   :: closed[e] -> ended(t)
   :: else ->
+    one_way[t] = sends;
     if
     :: len(servers[e]) > 0 ->
       servers[e] ? s;
-      deliver(t, s, e)
+      if
+      :: sends -> deliver_one_way(t, s)
+      :: else ->
+        deliver(t, s, e);
+        limit[t] = 1
+      fi
     :: else ->
+      limit[t] = 1;
       state[t] = await_server;
       queued_at[t] = e;
       callers[e] ! t;
@@ -231,7 +273,11 @@ inline reply_receive(t, e) {
     :: else -> skip
     fi;
     make_ready(account[n]);
-    deliver(n, t, e)
+    account[t] = NONE;
+    if
+    :: one_way[n] -> deliver_one_way(n, t)
+    :: else -> deliver(n, t, e)
+    fi
   :: else ->
     state[t] = await_call;
     servers[e] ! t;
@@ -266,6 +312,10 @@ inline hand_on(t) {
 
 /* endpoint.cpp: withdraw_calls */
 inline withdraw_calls(t) {
+  if
+  :: SEED == 12 -> skip
+  :: else -> close(t)
+  fi;
   if
   :: queued_at[t] != NONE -> /* Endpoint::forget_caller */
     callers[queued_at[t]] ?? eval(t);
@@ -335,11 +385,59 @@ inline stop_context(t) {
   ready[t] = 0
 }
 
+/* endpoint_revoke.cpp: end_call_in_service */
+inline end_call_in_service(t) {
+  c = caller[t];
+  if
+  :: c != NONE && SEED != 14 ->
+    withdraw_calls(c);
+    complete_call(c)
+  :: else -> skip
+  fi
+}
+
+/* endpoint_revoke.cpp: Endpoint::revoke, end_all. Every capability to it is stale from now on. */
+inline revoke(e) {
+  revoked[e] = 1;
+  r = 0;
+  do
+  :: r < THREADS ->
+    if
+    :: serving[r] == e && !(SEED == 13 && state[r] == await_call) ->
+      end_call_in_service(r);
+      server_left(r);
+      serving[r] = NONE;
+      if
+      :: state[r] == await_call ->
+        own = OWN(r);
+        give_account(own, r);
+        state[r] = runnable;
+        make_ready(account[r])
+      :: else -> skip
+      fi
+    :: else -> skip
+    fi;
+    r++
+  :: else -> break
+  od;
+  closed[e] = 1;
+  do /* disconnect_queue */
+  :: len(callers[e]) > 0 ->
+    callers[e] ? w;
+    queued_at[w] = NONE;
+    complete_call(w)
+  :: else -> break
+  od
+}
+
 /* The call's time is up: taken out of the queue or of the server's hands, and answered. */
 inline expire(t) {
   withdraw_calls(t);
   complete_call(t)
 }
+
+/* The thread's timeout is due only while its call waits, if the kernel keeps its word. */
+#define WAITS(t) (state[t] == await_server || state[t] == await_reply)
 
 /* A task that was stopped and serves nobody: by the manifest's word it runs no more. */
 #define HALTED(t) (BOUND(t) && stopped[t] && account[t] == (t) && serving[t] == NONE)
@@ -349,6 +447,8 @@ inline check() {
     i = 0;
     do
     :: i < THREADS ->
+      assert(!limit[i] || (WAITS(i) && !HALTED(i))); /* called off */
+      assert(!one_way[i] || state[i] == await_server);
       if
       :: HALTED(i) -> assert(!ready[i] && owner[i] == i)
       :: state[i] == runnable && !HALTED(i) ->
@@ -366,6 +466,7 @@ inline check() {
         assert(owner[account[i]] == i && server[i] == NONE)
       :: state[i] == await_call ->
         assert(account[i] == NONE && caller[i] == NONE && !open[i]);
+        assert(serving[i] != NONE && !revoked[serving[i]]); /* not stuck */
         assert(servers[serving[i]] ?? [eval(i)])
       :: state[i] == dead ->
         assert(!open[i] && account[i] == NONE);
@@ -406,7 +507,7 @@ inline check() {
       i++
     :: else -> break
     od;
-    c = 0; s = 0; w = 0; n = 0; own = 0; lost = 0; e2 = 0; i = 0; j = 0; p = 0
+    c = 0; s = 0; w = 0; n = 0; own = 0; lost = 0; e2 = 0; i = 0; j = 0; p = 0; r = 0
   }
 }
 
@@ -417,12 +518,14 @@ inline check() {
 proctype thread(byte me) {
   end:
   do
-  :: atomic { RUNS(me) && MAY_CALL(me, 0) -> printf("step call %d 0\n", me); call(me, 0); check() }
-  :: atomic { RUNS(me) && MAY_CALL(me, 1) -> printf("step call %d 1\n", me); call(me, 1); check() }
-  :: atomic { RUNS(me) && MAY_SERVE(me, 0) -> printf("step receive %d 0\n", me); reply_receive(me, 0); check() }
+  :: atomic { RUNS(me) && MAY_CALL(me, 0) -> printf("step call %d 0\n", me); call(me, 0, 0); check() }
+  :: atomic { RUNS(me) && MAY_CALL(me, 1) -> printf("step call %d 1\n", me); call(me, 1, 0); check() }
+  :: atomic { RUNS(me) && me < SENDERS && MAY_CALL(me, 0) -> printf("step send %d 0\n", me); call(me, 0, 1); check() }
+  :: atomic { me == 0 && !revoked[0] -> printf("step revoke 0\n"); revoke(0); check() }
+  :: atomic { RUNS(me) && MAY_SERVE(me, 0) && !revoked[0] -> printf("step receive %d 0\n", me); reply_receive(me, 0); check() }
   :: atomic { RUNS(me) && MAY_SERVE(me, 1) -> printf("step receive %d 1\n", me); reply_receive(me, 1); check() }
   :: atomic { state[me] != dead -> printf("step kill %d\n", me); end_thread(me); check(); break }
-  :: atomic { (state[me] == await_server || state[me] == await_reply) && !HALTED(me) ->
+  :: atomic { limit[me] ->
        printf("step expire %d\n", me); expire(me); check() }
   :: atomic { BOUND(me) && state[me] != dead && !stopped[me] ->
        printf("step stop %d\n", me); stop_context(me); check() }
