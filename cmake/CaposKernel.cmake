@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 # capos_kernel(name SOURCES a.cpp ... LIBRARIES x ...): a bootable image, <build>/kernel/<name>, of these sources,
 # the HAL and nothing else. It carries PVH and Multiboot2 headers, and a table of its functions for panics
-# (link_with_symbols.sh). Libraries given must be freestanding.
+# (link_with_symbols.sh). Libraries given must be freestanding. CHECKED: it checks its invariants at each exit, and is
+# built quickly rather than to be fast.
 get_filename_component(compiler_directory ${CMAKE_CXX_COMPILER} DIRECTORY)
 find_program(CAPOS_CXXFILT c++filt HINTS ${compiler_directory} REQUIRED)
 
 function(capos_kernel name)
-  cmake_parse_arguments(ARG "" "" "SOURCES;LIBRARIES" ${ARGN})
+  cmake_parse_arguments(ARG "CHECKED" "" "SOURCES;LIBRARIES" ${ARGN})
   set(script ${PROJECT_SOURCE_DIR}/hal/x86_64/kernel.ld)
   set(linker ${PROJECT_SOURCE_DIR}/cmake/link_with_symbols.sh)
   add_executable(${name} ${ARG_SOURCES})
@@ -20,6 +21,9 @@ function(capos_kernel name)
     # merges or writes them inside the machine.
     target_compile_options(${name} PRIVATE -O1 -fprofile-arcs -ftest-coverage -fprofile-info-section)
     target_link_options(${name} PRIVATE -Wl,--defsym=__gcov_merge_add=0)
+  elseif(ARG_CHECKED)
+    target_compile_options(${name} PRIVATE -O1)
+    target_compile_definitions(${name} PRIVATE CAPOS_DEBUG_CHECKS=1)
   else()
     # The paths that are counted in instructions cross files: one optimisation over all of them.
     target_compile_options(${name} PRIVATE -flto)

@@ -86,7 +86,7 @@ int park_many() noexcept {
   for (int made = 0; made < 63; ++made) {
     auto worker = Thread::start(g_child->runtime, park_shared, nullptr, {.stack_pages = 1});
     if (!worker.has_value()) return 83;
-    g_child->sleep(20'000);
+    g_child->sleep(500'000);  // it parks, or is refused
     if (g_busy) return made;
   }
   stay_asleep(nullptr);

@@ -277,7 +277,7 @@ void shared_places(Guest& guest) noexcept {
                      .pages = 2048};
   Child one(guest, many), two(guest, many);
   CHECK(shared.reaches(1, 63 + 63));
-  guest.sleep(2 * kMillisecond);
+  guest.sleep(20 * kMillisecond);  // the last of them park
   CHECK(transport(space->park(0, 0, 100 * kMicrosecond), TransportError::timeout));  // room for two
   Child last(guest, many);
   CHECK(last.exits(2));

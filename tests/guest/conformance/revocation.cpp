@@ -130,7 +130,7 @@ void many_holders(Guest& guest) noexcept {
   }
   guest.note("one-holder", cost[0]);
   guest.note("10000-holders", cost[1]);
-  CHECK(cost[1] <= cost[0] + 20 && cost[1] < 400);
+  CHECK(cost[1] <= cost[0] + 20);  // how much it may be: revoke_10k of bench/budgets.json
 }
 
 constexpr Case kCases[] = {
