@@ -69,7 +69,7 @@ std::uint32_t count_for(std::uint64_t wait) noexcept {
 }
 
 // A wait that does not fit, the first one after it that does, and CPUs with x2APIC but no deadline.
-[[gnu::noinline, gnu::cold]] void arm_count(PerCpu& block, Time when, std::uint64_t wait) noexcept {
+void arm_count(PerCpu& block, Time when, std::uint64_t wait) noexcept {
   const bool far = wait > clock.longest;
   if (far != block.far_timer) {
     block.far_timer = far;
@@ -79,8 +79,15 @@ std::uint32_t count_for(std::uint64_t wait) noexcept {
   set_timer_count(count_for(std::min(wait, clock.longest)));
 }
 
-[[gnu::noinline, gnu::cold]] void arm_deadline(Time when) noexcept {
+void arm_deadline(Time when) noexcept {
   write_msr(kTscDeadline, std::max<std::uint64_t>(tsc_of(when), 1));  // 0 would disarm
+}
+
+// What is not the usual case of arm_timer().
+[[gnu::noinline, gnu::cold]] void arm_otherwise(PerCpu& block, Time when, std::uint64_t wait) noexcept {
+  if (when.is_never()) return disarm_timer();
+  if (clock.mode == TimerMode::deadline) return arm_deadline(when);
+  arm_count(block, when, wait);
 }
 
 }  // namespace
@@ -94,12 +101,10 @@ std::uint64_t tsc_of(Time time) noexcept {
 
 // The usual case on one path of about 30 instructions.
 void arm_timer(Time when) noexcept {
-  if (when.is_never()) return disarm_timer();
-  if (clock.mode == TimerMode::deadline) return arm_deadline(when);
   PerCpu& block = this_block();
   const std::uint64_t wait = wait_until(when);
-  if (wait > clock.longest || block.far_timer || clock.mode != TimerMode::memory_count) [[unlikely]]
-    return arm_count(block, when, wait);
+  if (clock.mode != TimerMode::memory_count || wait > clock.longest || block.far_timer) [[unlikely]]
+    return arm_otherwise(block, when, wait);
   set_memory_timer_count(count_for(wait));
 }
 

@@ -38,17 +38,17 @@ Time quantum_end(const Cpu& cpu, const sched::Dispatch& dispatch, Time now) noex
   return cpu.quantum_end > now && !cpu.quantum_end.is_never() ? cpu.quantum_end : now + quantum;
 }
 
-void arm(Cpu& cpu, const sched::Dispatch& dispatch, Time now) noexcept {
-  cpu.quantum_end = quantum_end(cpu, dispatch, now);
+// On the numbers: std::min, and ?: on objects, would keep both in memory.
+constexpr Time earlier(Time a, Time b) noexcept { return Time::from_ns(b.ns() < a.ns() ? b.ns() : a.ns()); }
+
+// For the first that happens: after pick() or wake_over() of that time.
+void arm(Cpu& cpu, Time quantum_end, Time now) noexcept {
+  cpu.quantum_end = quantum_end;
   const Time wanted =
-      std::min(std::min(cpu.scheduler.next_event(now), cpu.timeouts.earliest_time()), cpu.quantum_end);
+      earlier(earlier(cpu.scheduler.next_event_as_picked(now), cpu.timeouts.earliest_time()), quantum_end);
   if (wanted == cpu.armed) return;
   cpu.armed = wanted;
-  if (wanted.is_never()) {
-    hal::disarm_timer();
-  } else {
-    hal::arm_timer(wanted);
-  }
+  hal::arm_timer(wanted);
 }
 
 // A job that was abandoned is followed by a release whatever its thread does then. While that waits for something that
@@ -110,7 +110,7 @@ void Cpu::start(Time now) noexcept {
   // What went may have set a server free or woken somebody, and took time: the choice is made again.
   if (next.entity != nullptr && cpu.id == CpuId(0) && reap_step()) next = choose(cpu, now = hal::now());
   Thread* const thread = owner_of(next);
-  arm(cpu, next, now);
+  arm(cpu, quantum_end(cpu, next, now), now);
   if (thread == nullptr) {
     cpu.thread = nullptr;
     cpu.trace.note_idle(cpu.scheduler.idle_time());
@@ -134,11 +134,12 @@ void Cpu::start(Time now) noexcept {
   resume();
 }
 
-[[gnu::flatten]] void go_on_with(Cpu& cpu, Thread& thread, SchedulingContext& context, Time now) noexcept {
-  arm(cpu, {.kind = sched::DispatchKind::context, .context = &context}, now);
+[[gnu::flatten]] void go_on_over(Cpu& cpu, Thread& thread, Time now) noexcept {
+  arm(cpu, Time::never(), now);  // no quantum on a context
+  hal::UserState& live = cpu.thread->user;
   cpu.thread = &thread;
   cpu.trace.count_switch();
-  hal::switch_user(thread.user, thread.process.memory().space());
+  hal::switch_user_between(live, thread.user, thread.process.memory().space());
   resume();
 }
 

@@ -72,8 +72,8 @@ struct KernelParameters {
 [[noreturn]] void leave(Cpu& cpu, Time now) noexcept;
 // Panics if something does not hold of what this CPU owns (invariants.hpp); on every way out if kDebugChecks.
 void check_invariants(Cpu& cpu) noexcept;
-// To `thread`, which owns `context`, after the scheduler has made that current: arms the timer, goes there.
-[[noreturn]] void go_on_with(Cpu& cpu, Thread& thread, SchedulingContext& context, Time now) noexcept;
+// To `thread`, whose context the scheduler has made current over that of cpu.thread (wake_over()): arms the timer, goes there.
+[[noreturn]] void go_on_over(Cpu& cpu, Thread& thread, Time now) noexcept;
 // Back to the thread that entered: nothing that matters to the scheduler has changed.
 [[noreturn]] inline void resume() noexcept {
   if constexpr (kDebugChecks) check_invariants(Cpu::current());

@@ -41,19 +41,25 @@ bool end_signal_wait(Thread& thread, Time now) noexcept {
   return deliver(thread, now, [&](auto& words) noexcept { words[0] = thread.waiting_for->take(); });
 }
 
+[[noreturn, gnu::noinline]] static void leave_for_signal_otherwise(Cpu& cpu, Thread& thread, Time now) noexcept {
+  (void)end_signal_wait(thread, now);
+  leave(cpu, now);
+}
+
 [[gnu::flatten]] void leave_for_signal(Cpu& cpu, Thread& thread, Time now) noexcept {
-  SchedulingContext& context = *thread.account.context;
-  if (thread.state != ThreadState::await_signal || context.stopped.load(std::memory_order_relaxed)) [[unlikely]] {
-    (void)end_signal_wait(thread, now);
-    leave(cpu, now);
+  SchedulingContext* const its_own = thread.account.context;
+  if (its_own == nullptr || cpu.remains || thread.state != ThreadState::await_signal ||
+      its_own->stopped.load(std::memory_order_relaxed)) [[unlikely]] {
+    leave_for_signal_otherwise(cpu, thread, now);
   }
+  SchedulingContext& context = *its_own;
   thread.user.words()[0] = thread.waiting_for->take();
   thread.user.set_result(0, 0, 0);
   thread.waiting_hold = {};
   thread.state = ThreadState::runnable;
   thread.release();  // not the last: its process has one
   if (!cpu.scheduler.wake_over(context, now)) leave(cpu, now);
-  go_on_with(cpu, thread, context, now);
+  go_on_over(cpu, thread, now);
 }
 
 void complete_call(Thread& thread, std::int32_t status, Time now) noexcept {

@@ -14,7 +14,7 @@ void complete_call(Thread& thread, std::int32_t status, Time now) noexcept;
 // On the thread's own CPU, by whoever took it out of the notification's slot: ends Notification.wait there and then, and
 // gives the slot's reference back. False if the thread has died meanwhile; then it may be gone.
 bool end_signal_wait(Thread& thread, Time now) noexcept;
-// The same for a thread that runs on a context, and straight to it if it is the most urgent now: the CPU leaves the kernel.
+// The same, and straight to the thread if it runs on a context and is the most urgent now: the CPU leaves the kernel.
 [[noreturn]] void leave_for_signal(Cpu& cpu, Thread& thread, Time now) noexcept;
 // From any CPU: ends Notification.wait (the waiter takes `notification`'s bits when it gets there).
 void wake_for_signal(Thread& thread) noexcept;

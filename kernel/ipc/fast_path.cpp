@@ -25,18 +25,15 @@ namespace capos::kernel {
   resume();
 }
 
+[[noreturn, gnu::noinline]] static void wake_elsewhere(Thread& waiting) noexcept {
+  wake_for_signal(waiting);
+  resume();
+}
+
 [[gnu::noinline, gnu::flatten]] void Notification::signalled(Thread& waiting) noexcept {
   Cpu& cpu = Cpu::current();
-  if (waiting.cpu != cpu.id) [[unlikely]] {
-    wake_for_signal(waiting);
-    resume();
-  }
-  const Time now = hal::now();
-  if (waiting.account.context == nullptr || cpu.remains) [[unlikely]] {
-    (void)end_signal_wait(waiting, now);
-    leave(cpu, now);
-  }
-  leave_for_signal(cpu, waiting, now);
+  if (waiting.cpu != cpu.id) [[unlikely]] wake_elsewhere(waiting);
+  leave_for_signal(cpu, waiting, hal::now());
 }
 
 }  // namespace capos::kernel

@@ -40,8 +40,8 @@ void Context::charge(Duration consumed) noexcept {
   if (!full_budget()) refills_.charge(consumed, refill_period_);
 }
 
-void Context::activate(Time at) noexcept {
-  if (!full_budget()) refills_.activate(at);
+bool Context::activate(Time at) noexcept {
+  return full_budget() || refills_.activate(at);
 }
 
 }  // namespace capos::sched

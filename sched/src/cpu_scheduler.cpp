@@ -49,8 +49,13 @@ void CpuScheduler::stop_running(Context& context) noexcept {
 bool CpuScheduler::make_ready(Context& context, Time now) noexcept {
   charge(now);
   if (context.state_ == ContextState::blocked) {
-    context.activate(now);
-    enqueue(context, now);
+    if (!context.activate(now)) {
+      await_refill(context);
+      return false;
+    }
+    context.state_ = ContextState::ready;
+    ready_.push_back(context);
+    return true;
   }
   return context.state_ == ContextState::ready;
 }
@@ -109,7 +114,7 @@ bool CpuScheduler::end_job(Context& context, Time now, std::uint32_t flags) noex
 // never moves the refills.
 void CpuScheduler::release_job(Context& context, Time now, bool late) noexcept {
   context.jobs_.release(now, late);
-  context.activate(context.jobs_.current().release);
+  (void)context.activate(context.jobs_.current().release);
   watch_deadline(context, now);
   enqueue(context, now);
   if (context.state_ == ContextState::awaiting_refill) context.jobs_.awaits_refill();
@@ -256,8 +261,7 @@ bool CpuScheduler::must_switch(Time now) noexcept {
   return best_effort_.contended() && best_effort_.slice_left() <= Duration{};
 }
 
-Time CpuScheduler::next_event(Time now) noexcept {
-  charge(now);
+Time CpuScheduler::next_event_as_picked(Time now) noexcept {
   Time release = release_.earliest_time();
   if (!deadlines_.empty()) release = std::min(release, deadlines_.earliest_time() + Duration::ns(1));
   if (running_ != nullptr) return std::min(release, running_->budget_end(now));

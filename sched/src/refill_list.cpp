@@ -16,20 +16,27 @@ void RefillList::pop_head() noexcept {
   --size_;
 }
 
-void RefillList::activate(Time at_time) noexcept {
+bool RefillList::activate(Time at_time) noexcept {
   if (size_ == 1 || at(1).time > at_time) {  // the usual cases: nothing to merge
-    if (head().time < at_time) at(0).time = at_time;
-    return;
+    Refill& only = first();
+    if (only.time > at_time) return false;
+    only.time = at_time;
+    return true;
   }
+  return merge_due(at_time);
+}
+
+bool RefillList::merge_due(Time at_time) noexcept {
   Duration merged{};
   while (size_ != 0 && head().time <= at_time) {
     merged += head().amount;
     pop_head();
   }
-  if (merged == Duration{}) return;
+  if (merged == Duration{}) return false;
   first_ = (first_ + kMaxRefills - 1) % kMaxRefills;
   ++size_;
   slots_[first_] = {at_time, merged};
+  return true;
 }
 
 // Beyond the whole budget every refill has been taken n times over: all move n periods on. What remains is
@@ -46,11 +53,15 @@ void RefillList::charge(Duration consumed, Duration period) noexcept {
   if (size_ > 1 && consumed < head().amount) {
     Refill& last = at(size_ - 1);
     if (last.time == head().time + period) {
-      at(0).amount -= consumed;
+      first().amount -= consumed;
       last.amount += consumed;
       return;
     }
   }
+  charge_pieces(consumed, period);
+}
+
+void RefillList::charge_pieces(Duration consumed, Duration period) noexcept {
   if (consumed > head().amount) consumed = fold_whole_budgets(consumed, period);
   while (consumed > Duration{}) {
     Refill& from = at(0);
@@ -88,8 +99,9 @@ void RefillList::gather() noexcept {
 }
 
 Duration RefillList::run_length(Time now) const noexcept {
-  Duration run{};
-  for (std::size_t i = 0; i < size_ && (*this)[i].time <= now + run; ++i) run += (*this)[i].amount;
+  if (!usable(now)) return {};
+  Duration run = head().amount;
+  for (std::size_t i = 1; i < size_ && (*this)[i].time <= now + run; ++i) run += (*this)[i].amount;
   return run;
 }
 

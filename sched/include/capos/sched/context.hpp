@@ -100,7 +100,7 @@ class Context : public ListHook<ReadyTag>, public TimedNode {
   friend class CpuScheduler;
   friend class ReadyQueue;
   void charge(Duration consumed) noexcept;
-  void activate(Time at) noexcept;
+  bool activate(Time at) noexcept;  // true if its head refill is usable then
 
   ContextParameters parameters_{};
   Duration refill_period_{};  // the period in whole ns, rounded down: a refill is never after its release

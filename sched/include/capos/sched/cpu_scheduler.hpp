@@ -128,7 +128,12 @@ class CpuScheduler {
   // When the kernel must act next without being called: the earliest release or refill, a passed deadline,
   // the end of the current budget, the end of the slice if another entity waits. Time::never() = no timer.
   // O(kMaxRefills).
-  [[nodiscard]] Time next_event(Time now) noexcept;
+  [[nodiscard]] Time next_event(Time now) noexcept {
+    charge(now);
+    return next_event_as_picked(now);
+  }
+  // The same right after pick() or wake_over() of that time, which have charged what ran.
+  [[nodiscard]] Time next_event_as_picked(Time now) noexcept;
 
   [[nodiscard]] Context* current_context() const noexcept { return running_; }
   [[nodiscard]] BestEffortEntity* current_entity() const noexcept { return running_entity_; }
@@ -147,7 +152,7 @@ class CpuScheduler {
   void unwatch_deadline(Context& context) noexcept;
   bool miss_earliest() noexcept;
   void await(Context& context, ContextState state, Time when) noexcept;
-  void await_refill(Context& context) noexcept;
+  [[gnu::noinline]] void await_refill(Context& context) noexcept;
   void leave_queues(Context& context) noexcept;
   void stop_running(Context& context) noexcept;
   void put_off_spent(Context& context) noexcept;

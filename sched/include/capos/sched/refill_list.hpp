@@ -44,7 +44,8 @@ class RefillList {
 
   // An activation: what was usable before `at` and is unspent is from now on usable from `at`, in one piece.
   // `at` is the scheduled release for a periodic job, the time of waking otherwise.
-  void activate(Time at) noexcept;
+  // True if the head is usable at `at` then.
+  bool activate(Time at) noexcept;
 
   // Takes `consumed` from the head on and returns it one `period` after the head became usable. More than is
   // usable (a late timer) is taken from the refills to come. Range: consumed >= 0, period > 0.
@@ -64,8 +65,12 @@ class RefillList {
   [[nodiscard]] Duration total() const noexcept;
 
  private:
+  [[nodiscard]] Refill& first() noexcept { return slots_[first_]; }
   [[nodiscard]] Refill& at(std::size_t index) noexcept { return slots_[(first_ + index) % kMaxRefills]; }
   void pop_head() noexcept;
+  // What is not the usual case of activate() and charge().
+  [[gnu::noinline]] bool merge_due(Time at) noexcept;
+  [[gnu::noinline]] void charge_pieces(Duration consumed, Duration period) noexcept;
   void return_later(Refill piece, bool keep_head) noexcept;
   [[nodiscard]] Duration fold_whole_budgets(Duration consumed, Duration period) noexcept;
 
