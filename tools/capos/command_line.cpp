@@ -126,7 +126,7 @@ void add_bench_ipc(CLI::App& group, Action& action) {
       ->check(CLI::Range(0, 65'000))
       ->capture_default_str();
   verb.add_option("--against", options->against,
-                  "Measure again with this population; exit status 1 if a median grows")
+                  "Measure again with this population; exit status 1 if a median is another")
       ->check(CLI::Range(1, 65'000));
   verb.add_flag("--counters", options->counters,
                 "Also count address-space switches, serialising instructions, TLB invalidations and cache lines, in a "

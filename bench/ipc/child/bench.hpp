@@ -42,12 +42,14 @@ class Bench {
       return (end - start - empty_pair_) / batch;
     });
   }
-  // The same for what is stamped elsewhere: `sample()` returns ticks, and sets the counting plug-in's marks.
+  // The same for what is stamped elsewhere: `sample()` returns ticks, and sets the counting plug-in's marks. At most
+  // `at_most` samples, of what takes long to prepare.
   template <typename Sample>
-  void measure_from(std::string_view name, Sample&& sample) noexcept {
+  void measure_from(std::string_view name, Sample&& sample, std::uint64_t at_most = ~std::uint64_t{0},
+                    unsigned warm_ups = kWarmUps) noexcept {
     begin(name);
-    for (unsigned i = 0; i < kWarmUps; ++i) (void)sample();
-    for (std::uint64_t i = 0; i < samples_; ++i) add(sample());
+    for (unsigned i = 0; i < warm_ups; ++i) (void)sample();
+    for (std::uint64_t i = 0; i < samples_ && i < at_most; ++i) add(sample());
     end();
   }
   [[nodiscard]] std::uint64_t empty_pair() const noexcept { return empty_pair_; }

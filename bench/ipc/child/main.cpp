@@ -16,6 +16,7 @@ int measure(runtime::Runtime& runtime) noexcept {
   kernel_rows(bench);
   ipc_rows(bench);
   device_rows(bench);
+  authority_rows(bench);
   bench.finish();
   return 0;
 }

@@ -10,6 +10,8 @@ namespace ipc_bench {
 void kernel_rows(Bench& bench) noexcept;
 // A device's interrupt.
 void device_rows(Bench& bench) noexcept;
+// Taking authority back.
+void authority_rows(Bench& bench) noexcept;
 // Calls between programs, and to a thread of the same. prepare_ipc_rows starts that thread; it needs time to get to its
 // first receive, before the rows are measured.
 void prepare_ipc_rows(Bench& bench) noexcept;

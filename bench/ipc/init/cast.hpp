@@ -45,8 +45,8 @@ struct Device {
 };
 [[nodiscard]] Device open_device(runtime::Runtime& runtime) noexcept;
 
-// Makes up to `wanted` endpoints and sleeping processes; stops at the first refusal of each kind. The client's
-// capabilities are its own to make. Returns what there is.
-[[nodiscard]] abi::BenchPopulation populate(runtime::Runtime& runtime, std::uint64_t wanted) noexcept;
+// Makes the endpoints and sleeping processes that the header asks for; stops at the first refusal of each kind, and notes
+// what there is. The client's capabilities are its own to make.
+void populate(runtime::Runtime& runtime, abi::BenchHeader& header) noexcept;
 
 }  // namespace ipc_bench

@@ -35,8 +35,8 @@ Service make_service(runtime::Runtime& runtime) noexcept {
   return service;
 }
 
-OwnedCapability<schema::MemoryObject> make_page(runtime::Runtime& runtime) noexcept {
-  auto made = runtime.need<schema::FrameAllocator>("frames")->allocate([](auto params) { params.set_pages(1); });
+OwnedCapability<schema::MemoryObject> make_pages(runtime::Runtime& runtime, std::uint64_t pages) noexcept {
+  auto made = runtime.need<schema::FrameAllocator>("frames")->allocate([&](auto params) { params.set_pages(pages); });
   if (!made.has_value()) runtime::panic("ipc-bench: allocate");
   return made->capability<schema::MemoryObject>(made->reader().object());
 }
@@ -59,15 +59,16 @@ OwnedCapability<schema::ProcessHandle> start(runtime::Runtime& runtime, const Sp
   return *std::move(process);
 }
 
+constexpr std::uint64_t kHoldersPages = 20;  // of the row revoke_10k
+
 int run(runtime::Runtime& runtime) noexcept {
   const auto channel = open_channel(runtime);
   const auto mapped = runtime::map_object(runtime, channel.borrow(), runtime::Access::read_write);
   if (!mapped.has_value()) runtime::panic("ipc-bench: the shared memory cannot be mapped");
   auto& header = *reinterpret_cast<abi::BenchHeader*>(mapped->data());
-  header.population = populate(runtime, header.request.population);
 
   const auto event = make_notification(runtime), quiet = make_notification(runtime);
-  const auto shared = make_page(runtime);
+  const auto shared = make_pages(runtime, 1), holders = make_pages(runtime, kHoldersPages);
   const Service service = make_service(runtime), local = make_service(runtime);
   const Contexts contexts = admit_contexts(runtime);
   const abi::CapId console = runtime.find_any("console");
@@ -80,8 +81,11 @@ int run(runtime::Runtime& runtime) noexcept {
   const Grant measures[] = {{"results", channel.cap()}, {"event", event.cap()},   {"quiet", quiet.cap()},
                             {"shared", shared.cap()},   {"console", console},     {"service", service.client.cap()},
                             {"serve", service.endpoint.cap()}, {"local.serve", local.endpoint.cap()},
-                            {"local.service", local.client.cap()}, {"registers", device.registers.cap()}};
+                            {"local.service", local.client.cap()}, {"holders", holders.cap()},
+                            {"objects", runtime.find_any("objects")},
+                            {"registers", device.registers.cap()}};
   auto client = start(runtime, {.part = Part::client, .grants = measures, .context = contexts.client, .pages = 4096});
+  populate(runtime, header);  // last: what the cast needs is its own by now
   auto island = contexts.island;
   if (!island->activate(runtime.need<schema::Timer>("timer")->now()->ns + 1'000'000).has_value()) {
     runtime::panic("ipc-bench: activate");

@@ -27,12 +27,11 @@ std::uint64_t repeat(std::uint64_t wanted, Make&& make) noexcept {
 
 }  // namespace
 
-abi::BenchPopulation populate(runtime::Runtime& runtime, std::uint64_t wanted) noexcept {
-  abi::BenchPopulation result{};
+void populate(runtime::Runtime& runtime, abi::BenchHeader& header) noexcept {
+  const std::uint64_t wanted = header.request.population;
   auto objects = runtime.need<schema::ObjectFactory>("objects");
-  result.endpoints = repeat(wanted, [&]() noexcept { return make_endpoint(objects); });
-  result.processes = repeat(wanted, [&]() noexcept { return make_bystander(runtime); });
-  return result;
+  header.population.endpoints = repeat(wanted, [&]() noexcept { return make_endpoint(objects); });
+  header.population.processes = repeat(wanted, [&]() noexcept { return make_bystander(runtime); });
 }
 
 }  // namespace ipc_bench

@@ -71,7 +71,7 @@ struct BenchOptions {
 struct BenchIpcOptions {
   std::uint64_t samples = 1000;
   std::uint64_t population = 0;
-  std::uint64_t against = 0;  // measure again with this population; a median that grows is a failure. 0: do not
+  std::uint64_t against = 0;  // measure again with this population; another median is a failure. 0: do not
   bool counters = false;  // a second run under the counting plug-in
   std::string json;  // file; "-": standard output
   bool verbose = false;

@@ -16,7 +16,7 @@ inline constexpr std::size_t kBenchRows = 40;
 inline constexpr std::size_t kBenchNameBytes = 32;
 
 struct BenchRequest {
-  std::uint64_t samples;     // of each row
+  std::uint64_t samples;     // of each row, at most
   std::uint64_t population;  // of each kind of object; what came of it is in BenchPopulation
 };
 
