@@ -31,12 +31,16 @@ Bench::Bench(runtime::Runtime& own) noexcept : runtime(own), empty_pair_(measure
 }
 
 void Bench::fill_table() noexcept {
-  auto endpoint = runtime.need<schema::Endpoint>("serve");
+  auto table = runtime.need<schema::CapabilityTable>("self.capabilities");
+  const abi::CapId service = runtime.find_any("service");
   std::uint64_t& made = header_->population.capabilities;
   for (made = 0; made < header_->request.population; ++made) {
-    auto joined = endpoint->connect([](auto) {});
-    if (!joined.has_value()) return;
-    (void)joined->template capability<schema::Echo>(joined->reader().client().get_capability()).leak();
+    auto copy = table->narrow([&](auto params, runtime::Transfers& transfers) {
+      params.init_capability().set_capability(transfers.add(service));
+      params.set_interface_id(schema::Echo::kInterfaceId);
+    });
+    if (!copy.has_value()) return;
+    (void)copy->template capability<schema::Echo>(copy->reader().narrowed().get_capability()).leak();
   }
 }
 

@@ -9,8 +9,8 @@ namespace {
 
 int measure(runtime::Runtime& runtime) noexcept {
   Bench bench(runtime);
-  bench.fill_table();
   prepare_ipc_rows(bench);
+  bench.fill_table();
   // From here on it is a job of an active island, as any realtime client.
   if (!runtime.need<schema::SchedulingContext>("self.context")->wait_next_release().has_value()) return 1;
   kernel_rows(bench);

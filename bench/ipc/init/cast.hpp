@@ -25,7 +25,10 @@ struct SpawnWish {
   std::span<const Grant> grants{};
   abi::CapId context{};
   std::uint64_t pages = 256;
+  abi::CapId ledger{};  // on which it runs; none: on a part of this program's, with `pages`
 };
+// Says why and ends the machine: nobody else would, and the host would wait.
+[[noreturn]] void give_up(runtime::Runtime& runtime, std::string_view why) noexcept;
 [[nodiscard]] runtime::Result<OwnedCapability<schema::ProcessHandle>> spawn(runtime::Runtime& runtime,
                                                                             const SpawnWish& wish) noexcept;
 

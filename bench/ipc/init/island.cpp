@@ -24,13 +24,13 @@ constexpr std::uint64_t kPeriodNs = 1000 * kMillisecond;
 
 Overheads read_overheads(runtime::Runtime& runtime) noexcept {
   auto answer = runtime.need<schema::BootPackage>("bootPackage")->read_manifest([](auto) {});
-  if (!answer.has_value()) runtime::panic("ipc-bench: no boot pack");
+  if (!answer.has_value()) give_up(runtime, "ipc-bench: no boot pack");
   const std::uint64_t offset = answer->reader().offset(), size = answer->reader().size();
   const auto memory = answer->capability<schema::MemoryObject>(answer->reader().pack());
   const auto mapped = runtime::map_object(runtime, memory.borrow(), runtime::Access::read);
-  if (!mapped.has_value()) runtime::panic("ipc-bench: the boot pack cannot be mapped");
+  if (!mapped.has_value()) give_up(runtime, "ipc-bench: the boot pack cannot be mapped");
   const auto frame = wire::read_frame({reinterpret_cast<const wire::Word*>(mapped->data() + offset), size / 8});
-  if (!frame.has_value()) runtime::panic("ipc-bench: the boot pack is malformed");
+  if (!frame.has_value()) give_up(runtime, "ipc-bench: the boot pack is malformed");
   wire::MessageReader message(*frame, {.traversal_words = 1u << 28, .depth = 64});
   const auto stated = message.root<schema::BootPack>().machine().overheads();
   return {stated.release_ns(), stated.switch_ns(), stated.blocking_ns(), stated.jitter_ns()};
@@ -75,11 +75,11 @@ Contexts admit_contexts(runtime::Runtime& runtime) noexcept {
   const Overheads machine = read_overheads(runtime);
   auto answer = runtime.need<schema::IslandAuthority>("islands")->admit(
       [&](auto params) { write_certificate(machine, params.init_certificate()); });
-  if (!answer.has_value()) runtime::panic("ipc-bench: admit");
+  if (!answer.has_value()) give_up(runtime, "ipc-bench: admit");
   const auto result = answer->reader();
   if (result.which() == schema::AdmitResult::Which::refused) {
     runtime::print(result.refused());
-    runtime::panic("ipc-bench: the island is refused");
+    give_up(runtime, "ipc-bench: the island is refused");
   }
   const auto contexts = result.admitted().contexts();
   return {Capability<schema::RealtimeIsland>(answer->cap(result.admitted().island())), answer->cap(contexts[0]),

@@ -9,13 +9,13 @@ namespace {
 
 OwnedCapability<schema::MemoryObject> open_channel(runtime::Runtime& runtime) noexcept {
   auto opened = runtime.need<schema::HostChannel>("hostChannel")->open([](auto) {});
-  if (!opened.has_value()) runtime::panic("ipc-bench: no memory is shared with the host");
+  if (!opened.has_value()) give_up(runtime, "ipc-bench: no memory is shared with the host");
   return opened->capability<schema::MemoryObject>(opened->reader().memory());
 }
 
 OwnedCapability<schema::Notification> make_notification(runtime::Runtime& runtime) noexcept {
   auto made = runtime.need<schema::ObjectFactory>("objects")->create_notification([](auto) {});
-  if (!made.has_value()) runtime::panic("ipc-bench: createNotification");
+  if (!made.has_value()) give_up(runtime, "ipc-bench: createNotification");
   return made->capability<schema::Notification>(made->reader().notification());
 }
 
@@ -27,17 +27,17 @@ struct Service {
 Service make_service(runtime::Runtime& runtime) noexcept {
   auto made = runtime.need<schema::ObjectFactory>("objects")->create_endpoint(
       [](auto params) { params.set_interface_id(schema::Echo::kInterfaceId); });
-  if (!made.has_value()) runtime::panic("ipc-bench: createEndpoint");
+  if (!made.has_value()) give_up(runtime, "ipc-bench: createEndpoint");
   Service service{made->capability<schema::Endpoint>(made->reader().endpoint()), {}};
   auto joined = service.endpoint->connect([](auto) {});
-  if (!joined.has_value()) runtime::panic("ipc-bench: connect");
+  if (!joined.has_value()) give_up(runtime, "ipc-bench: connect");
   service.client = joined->capability<schema::Echo>(joined->reader().client().get_capability());
   return service;
 }
 
 OwnedCapability<schema::MemoryObject> make_pages(runtime::Runtime& runtime, std::uint64_t pages) noexcept {
   auto made = runtime.need<schema::FrameAllocator>("frames")->allocate([&](auto params) { params.set_pages(pages); });
-  if (!made.has_value()) runtime::panic("ipc-bench: allocate");
+  if (!made.has_value()) give_up(runtime, "ipc-bench: allocate");
   return made->capability<schema::MemoryObject>(made->reader().object());
 }
 
@@ -46,7 +46,7 @@ void become_ready(runtime::Runtime& runtime, OwnedCapability<schema::ProcessHand
   auto timer = runtime.need<schema::Timer>("timer");
   for (;;) {
     const auto state = process->state();
-    if (!state.has_value() || !state->alive) runtime::panic("ipc-bench: a child ended early");
+    if (!state.has_value() || !state->alive) give_up(runtime, "ipc-bench: a child ended early");
     if (state->ready) return;
     (void)timer->sleep_until(timer->now()->ns + 100'000);
   }
@@ -54,7 +54,7 @@ void become_ready(runtime::Runtime& runtime, OwnedCapability<schema::ProcessHand
 
 OwnedCapability<schema::ProcessHandle> start(runtime::Runtime& runtime, const SpawnWish& wish) noexcept {
   auto process = spawn(runtime, wish);
-  if (!process.has_value()) runtime::panic("ipc-bench: spawn");
+  if (!process.has_value()) give_up(runtime, "ipc-bench: spawn");
   become_ready(runtime, *process);
   return *std::move(process);
 }
@@ -64,7 +64,7 @@ constexpr std::uint64_t kHoldersPages = 20;  // of the row revoke_10k
 int run(runtime::Runtime& runtime) noexcept {
   const auto channel = open_channel(runtime);
   const auto mapped = runtime::map_object(runtime, channel.borrow(), runtime::Access::read_write);
-  if (!mapped.has_value()) runtime::panic("ipc-bench: the shared memory cannot be mapped");
+  if (!mapped.has_value()) give_up(runtime, "ipc-bench: the shared memory cannot be mapped");
   auto& header = *reinterpret_cast<abi::BenchHeader*>(mapped->data());
 
   const auto event = make_notification(runtime), quiet = make_notification(runtime);
@@ -88,7 +88,7 @@ int run(runtime::Runtime& runtime) noexcept {
   populate(runtime, header);  // last: what the cast needs is its own by now
   auto island = contexts.island;
   if (!island->activate(runtime.need<schema::Timer>("timer")->now()->ns + 1'000'000).has_value()) {
-    runtime::panic("ipc-bench: activate");
+    give_up(runtime, "ipc-bench: activate");
   }
   const auto end = client->wait();
   return end.has_value() && end->reason == schema::ExitReason::exited ? static_cast<int>(end->code) : 3;

@@ -12,9 +12,10 @@ bool make_endpoint(Capability<schema::ObjectFactory> objects) noexcept {
   return true;
 }
 
+// On the ledger that pays for all of them: what it takes, and no part of its own beside.
 bool make_bystander(runtime::Runtime& runtime) noexcept {
   const Grant grants[] = {{"timer", runtime.find_any("timer")}};
-  auto process = spawn(runtime, {.part = Part::bystander, .grants = grants, .pages = 128});
+  auto process = spawn(runtime, {.part = Part::bystander, .grants = grants, .pages = 0, .ledger = runtime.find_any("self.ledger")});
   return process.has_value();  // its handle goes, the process stays
 }
 
