@@ -16,7 +16,7 @@ OwnedCapability<schema::PciFunction> find(runtime::Runtime& runtime) noexcept {
     const auto found = function->describe();
     if (found.has_value() && found->vendor == kVendor && found->device == kDevice) return function;
   }
-  runtime::panic("ipc-bench: the machine has no edu device");
+  give_up(runtime, "ipc-bench: the machine has no edu device");
 }
 
 }  // namespace
@@ -24,12 +24,12 @@ OwnedCapability<schema::PciFunction> find(runtime::Runtime& runtime) noexcept {
 Device open_device(runtime::Runtime& runtime) noexcept {
   Device device{.function = find(runtime), .registers = {}, .interrupt = {}};
   auto memory = device.function->memory([](auto) {});
-  if (!memory.has_value()) runtime::panic("ipc-bench: the device has no registers");
+  if (!memory.has_value()) give_up(runtime, "ipc-bench: the device has no registers");
   device.registers = memory->capability<schema::Mmio>(memory->reader().memory());
   auto message = device.function->message([](auto) {});
-  if (!message.has_value()) runtime::panic("ipc-bench: the device has no message");
+  if (!message.has_value()) give_up(runtime, "ipc-bench: the device has no message");
   device.interrupt = message->capability<schema::Interrupt>(message->reader().interrupt());
-  if (!device.function->set_bus_master(true).has_value()) runtime::panic("ipc-bench: bus mastering");
+  if (!device.function->set_bus_master(true).has_value()) give_up(runtime, "ipc-bench: bus mastering");
   return device;
 }
 
