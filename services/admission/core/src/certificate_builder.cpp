@@ -11,10 +11,15 @@ constexpr std::uint64_t to_ns(Duration duration) noexcept {
   return static_cast<std::uint64_t>(duration.ns());
 }
 
-void write_cpus(std::uint32_t mask, schema::IslandCertificate::Builder out) noexcept {
+// std::popcount wants a library function that a program on capOS does not have.
+std::uint32_t count_cpus(std::uint32_t mask) noexcept {
   std::uint32_t count = 0;
-  for (std::uint32_t rest = mask; rest != 0; rest &= rest - 1) ++count;
-  auto cpus = out.init_cpus(count);
+  for (; mask != 0; mask &= mask - 1) ++count;
+  return count;
+}
+
+void write_cpus(std::uint32_t mask, schema::IslandCertificate::Builder out) noexcept {
+  auto cpus = out.init_cpus(count_cpus(mask));
   for (std::uint32_t i = 0; mask != 0; ++i, mask &= mask - 1) {
     cpus.set(i, static_cast<std::uint16_t>(std::countr_zero(mask)));
   }
@@ -68,7 +73,7 @@ void write_interrupt(const sched::InterruptSource& source, schema::InterruptClai
 void write_policy(const sched::Certificate& certificate, schema::IslandCertificate::Builder out) noexcept {
   out.set_policy(static_cast<std::uint16_t>(certificate.policy));
   if (certificate.policy != sched::Policy::edf) return;
-  auto busy = out.init_busy_ns(static_cast<std::uint32_t>(std::popcount(certificate.cpus)));
+  auto busy = out.init_busy_ns(count_cpus(certificate.cpus));
   std::uint32_t mask = certificate.cpus;
   for (std::uint32_t i = 0; mask != 0; ++i, mask &= mask - 1) {
     busy.set(i, to_ns(certificate.busy[static_cast<std::size_t>(std::countr_zero(mask))]));
