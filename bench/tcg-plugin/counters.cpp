@@ -61,9 +61,8 @@ class Recorder {
     if (what.kind == Kind::invalidation) ++now_[invalidations];
     if (what.kind != Kind::plain) ++now_[serialising];
   }
-  void touch(std::uint64_t line) {
-    if (running_) data_.insert(line);
-  }
+  [[nodiscard]] bool running() const { return running_; }
+  void touch(std::uint64_t line) { data_.insert(line); }
   void write() const {
     std::FILE* const file = std::fopen(out.c_str(), "w");
     if (file == nullptr) return;  // the reader finds no file and says so
@@ -107,13 +106,16 @@ class Recorder {
   bool running_ = false;
 };
 
-Recorder recorder;
+// Never destroyed: QEMU's exit calls on_exit() after the destructors of this object's statics.
+Recorder& recorder = *new Recorder;
 
 void on_execute(unsigned, void* instruction) { recorder.execute(*static_cast<Instruction*>(instruction)); }
 
 void on_memory(unsigned, qemu_plugin_meminfo_t info, std::uint64_t address, void*) {
+  if (!recorder.running()) return;
   const qemu_plugin_hwaddr* const where = qemu_plugin_get_hwaddr(info, address);
-  if (where != nullptr) recorder.touch(qemu_plugin_hwaddr_phys_addr(where) >> kLineShift);
+  // Registers of devices are no cache lines, and QEMU may have let go of what it knows of their place.
+  if (where != nullptr && !qemu_plugin_hwaddr_is_io(where)) recorder.touch(qemu_plugin_hwaddr_phys_addr(where) >> kLineShift);
 }
 
 void on_translate(qemu_plugin_id_t, qemu_plugin_tb* block) {

@@ -3,6 +3,7 @@
 // (docs/devel/tcg-plugins.rst of QEMU 7.2). QEMU exports these functions to the shared objects that -plugin loads.
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -44,6 +45,7 @@ size_t qemu_plugin_insn_size(const struct qemu_plugin_insn* insn);
 void* qemu_plugin_insn_haddr(const struct qemu_plugin_insn* insn);  // where its first byte lies in the host's memory
 
 struct qemu_plugin_hwaddr* qemu_plugin_get_hwaddr(qemu_plugin_meminfo_t info, uint64_t vaddr);
+bool qemu_plugin_hwaddr_is_io(const struct qemu_plugin_hwaddr* haddr);
 uint64_t qemu_plugin_hwaddr_phys_addr(const struct qemu_plugin_hwaddr* haddr);
 
 #ifdef __cplusplus
