@@ -6,8 +6,8 @@ kernel=$1 pack=$2 line=$3
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 mkfifo "$scratch/monitor.in" "$scratch/monitor.out"
-set -- qemu-system-x86_64 -machine q35 -accel tcg -icount shift=0,sleep=off -cpu max,+rdtscp -nodefaults -display none \
-  -no-reboot -device isa-debug-exit,iobase=0xf4,iosize=0x04 -serial file:"$scratch/console" \
+. "$(dirname "$0")/machine.sh"
+set -- $conformance_machine -serial file:"$scratch/console" -serial null \
   -chardev pipe,id=monitor,path="$scratch/monitor" -mon chardev=monitor,mode=readline \
   -smp 2 -m 256M -kernel "$kernel" -initrd "$pack"
 echo "$*"

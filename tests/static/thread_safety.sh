@@ -5,17 +5,12 @@
 set -eu
 root=$1
 generated=$2
-check() {  # file
-  clang++-19 -std=gnu++23 -fsyntax-only -Wall -Wextra -Wthread-safety -Wthread-safety-beta -Werror -DCAPOS_DEBUG_CHECKS=1 \
-    -DCAPOS_VERSION='"0"' -fno-exceptions -fno-rtti -I"$root/kernel" -I"$root/sched/src" -I"$generated" \
-    -I"$root/schema/codec/include" -I"$root/schema/abi/include" -I"$root/base/include" -I"$root/sched/include" \
-    -I"$root/hal/x86_64/include" -I"$root/hal/include" -I"$root/hal" "$1"
-}
-count=0
-for file in "$root"/kernel/*.cpp "$root"/kernel/*/*.cpp "$root"/sched/src/*.cpp "$root"/hal/acpi/*.cpp "$root"/hal/boot/*.cpp; do
-  check "$file" || { echo "FAILED: $file"; exit 1; }
-  count=$((count + 1))
-done
+flags="-std=gnu++23 -fsyntax-only -Wall -Wextra -Wthread-safety -Wthread-safety-beta -Werror -DCAPOS_DEBUG_CHECKS=1
+  -DCAPOS_VERSION=\"0\" -fno-exceptions -fno-rtti -I$root/kernel -I$root/sched/src -I$generated
+  -I$root/schema/codec/include -I$root/schema/abi/include -I$root/base/include -I$root/sched/include
+  -I$root/hal/x86_64/include -I$root/hal/include -I$root/hal"
+set -- "$root"/kernel/*.cpp "$root"/kernel/*/*.cpp "$root"/sched/src/*.cpp "$root"/hal/acpi/*.cpp "$root"/hal/boot/*.cpp
+printf '%s\n' "$@" | xargs -P "$(nproc)" -n 1 clang++-19 $flags || { echo "FAILED: see above"; exit 1; }
 mistake=$(mktemp --suffix=.cpp)
 trap 'rm -f "$mistake"' EXIT
 cat >"$mistake" <<'END'
@@ -27,8 +22,8 @@ std::uint64_t twice() {
   return outer->free_frames() + inner->free_frames();
 }
 END
-if check "$mistake" 2>/dev/null; then
+if clang++-19 $flags "$mistake" 2>/dev/null; then
   echo "FAILED: a lock taken twice is not found"
   exit 1
 fi
-echo "ok: $count files without a finding; the seeded mistake is found"
+echo "ok: $# files without a finding; the seeded mistake is found"
