@@ -4,21 +4,13 @@
 #include <algorithm>
 #include <limits>
 
+#include "bisect.hpp"
+
 namespace capos::sched {
 namespace {
 
 constexpr std::int64_t kWhole = 1'000'000;
 constexpr std::int64_t kMostScale = 1000 * kWhole;
-
-// Between `good`, which fits, and `bad`, which does not: the last that fits.
-template <typename Fits>
-std::int64_t bisect(std::int64_t good, std::int64_t bad, Fits&& fits) noexcept {
-  while (good - bad > 1 || bad - good > 1) {
-    const std::int64_t middle = good + (bad - good) / 2;
-    (fits(middle) ? good : bad) = middle;
-  }
-  return good;
-}
 
 class Searcher {
  public:

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 
+#include "bisect.hpp"
 #include "demand.hpp"
 
 namespace capos::sched {
@@ -8,16 +9,6 @@ namespace {
 
 constexpr std::int64_t in_us(Duration d) noexcept { return d.ns() / 1'000; }
 constexpr std::int64_t in_us_up(Duration d) noexcept { return (d.ns() + 999) / 1'000; }
-
-// Bisection over whole microseconds between a value that fits and one that does not: the last that fits.
-template <typename Fits>
-std::int64_t bisect(std::int64_t good, std::int64_t bad, Fits&& fits) noexcept {
-  while (good - bad > 1 || bad - good > 1) {
-    const std::int64_t middle = good + (bad - good) / 2;
-    (fits(middle) ? good : bad) = middle;
-  }
-  return good;
-}
 
 class Suggester {
  public:
