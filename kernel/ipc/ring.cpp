@@ -99,16 +99,15 @@ void RingState::call_for_itself(Cpu& cpu, Time now) noexcept {
 
 // Completions to the registers, and back, on an account that is ready.
 void RingState::return_to_program(Cpu& cpu) noexcept {
-  const Time now = hal::now();
   finish_wait();
-  const bool returned = returned_ != nullptr;
-  if (returned) {
+  if (returned_ == nullptr && !must_schedule_ && cpu.thread == &thread) [[likely]] resume();
+  // An entry may have made another thread ready, or taken long: decide afresh.
+  const Time now = hal::now();
+  if (returned_ != nullptr) {
     release_caller(cpu, now);
     make_ready(cpu, thread.account, now);
   }
-  // An entry may have made another thread ready, or taken long: decide afresh.
-  if (returned || must_schedule_ || cpu.thread != &thread) leave(cpu, now);
-  resume();
+  leave(cpu, now);
 }
 
 // The caller that this thread has answered, when this thread does not switch to it.

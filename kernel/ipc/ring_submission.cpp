@@ -54,7 +54,8 @@ void RingState::take_submissions(Cpu& cpu, Time now) noexcept {
   const std::uint32_t submitted = std::min(load_once(header.sq_tail) - head, abi::kSubmissionEntries);
   stalled_ = retry_ = false;
   for (std::uint32_t taken = 0; taken < submitted; ++taken) {
-    if (chain_tail_ == nullptr && !chain_broken_) {
+    const auto& first = reinterpret_cast<const std::uint64_t&>(ring_.sq[head % abi::kSubmissionEntries]);
+    if (load_once(first) == 0 && chain_tail_ == nullptr && !chain_broken_) {
       const std::uint32_t nops = answer_nops(ring_, head, std::min(submitted - taken, room()));
       head += nops;
       taken += nops;
