@@ -16,6 +16,7 @@ int measure(runtime::Runtime& runtime) noexcept {
   kernel_rows(bench);
   ipc_rows(bench);
   device_rows(bench);
+  ring_rows(bench);
   authority_rows(bench);
   bench.finish();
   return 0;
@@ -64,6 +65,9 @@ int program_main(capos::runtime::Runtime& runtime) {
       return ipc_bench::serve(runtime);
     case Part::waiter:
       return ipc_bench::wait(runtime);
+    case Part::ring_server:
+      ipc_bench::serve_ring(runtime.need<capos::schema::Endpoint>("serve").cap());
+      return 1;
     case Part::bystander:
       return ipc_bench::sleep(runtime);
   }

@@ -12,6 +12,7 @@ enum class Part : std::uint32_t {
   server,     // answers calls as they came; passive
   waiter,     // waits on "event" at a higher priority than the client's
   bystander,  // sleeps for ever
+  ring_server,  // returns the messages that come through its ring; passive
 };
 
 // Beside bit 0 of "event": the device's interrupt.

@@ -69,11 +69,13 @@ int run(runtime::Runtime& runtime) noexcept {
 
   const auto event = make_notification(runtime), quiet = make_notification(runtime);
   const auto shared = make_pages(runtime, 1), holders = make_pages(runtime, kHoldersPages);
-  const Service service = make_service(runtime), local = make_service(runtime);
+  const Service service = make_service(runtime), local = make_service(runtime), ringed = make_service(runtime);
   const Contexts contexts = admit_contexts(runtime);
   const abi::CapId console = runtime.find_any("console");
   const Grant serves[] = {{"serve", service.endpoint.cap()}, {"console", console}};
   const auto server = start(runtime, {.part = Part::server, .grants = serves});
+  const Grant serves_ring[] = {{"serve", ringed.endpoint.cap()}, {"console", console}};
+  const auto ring_server = start(runtime, {.part = Part::ring_server, .grants = serves_ring});
   const Device device = open_device(runtime);
   const Grant waits[] = {
       {"event", event.cap()}, {"shared", shared.cap()}, {"console", console}, {"irq", device.interrupt.cap()}};
@@ -83,7 +85,7 @@ int run(runtime::Runtime& runtime) noexcept {
                             {"serve", service.endpoint.cap()}, {"local.serve", local.endpoint.cap()},
                             {"local.service", local.client.cap()}, {"holders", holders.cap()},
                             {"objects", runtime.find_any("objects")},
-                            {"registers", device.registers.cap()}};
+                            {"registers", device.registers.cap()}, {"ring.service", ringed.client.cap()}};
   auto client = start(runtime, {.part = Part::client, .grants = measures, .context = contexts.client, .pages = 4096});
   populate(runtime, header);  // last: what the cast needs is its own by now
   auto island = contexts.island;
