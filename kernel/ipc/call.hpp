@@ -38,6 +38,8 @@ class Call : public ListHook<CallTag> {
   const CallKind kind;
   bool one_way = false;            // a send: while it queues
   bool direct = false;             // while it is served: by registers, without a limit, on an endpoint without floor or ceiling
+  static constexpr std::uint8_t kNoSlot = 0xff;
+  std::uint8_t slot = kNoSlot;     // of a message: its place among those that its server's ring has open
 };
 
 }  // namespace capos::kernel

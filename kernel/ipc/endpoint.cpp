@@ -116,17 +116,14 @@ bool Endpoint::budget_suffices(Thread& caller, Time now) const noexcept {
 
 Outcome Endpoint::deliver(Cpu& cpu, Call& call, Thread& server, Time now) noexcept {
   server.depth = 0;
-  if (call.one_way) {
-    if (server.state != ThreadState::await_call) return Outcome::unimplemented();
-    deliver_one_way(cpu, call.caller, server, now);
-    return Outcome::done();
-  }
+  if (call.one_way) return deliver_one_way(cpu, call, server, now);
   if (call.kind == CallKind::fault) {
     deliver_fault(cpu, call, server, now);
     return Outcome::done();
   }
   Thread& caller = call.caller;
-  if (call.kind == CallKind::registers && server.state == ThreadState::await_call) [[likely]] {
+  const bool by_ring = server.state != ThreadState::await_call;
+  if (call.kind == CallKind::registers && !by_ring) [[likely]] {
     copy_words(caller.user, server.user);
     server.user.set_result((caller.user.operation() & 0xffff'0000u) << 16, call.disclosed, caller.user.interface_id());
   } else {
@@ -135,7 +132,7 @@ Outcome Endpoint::deliver(Cpu& cpu, Call& call, Thread& server, Time now) noexce
   }
   give_account(caller.account, server);
   raise_to(cpu, call, ceiling_, now);
-  call.direct = plain_ && call.kind == CallKind::registers && server.state == ThreadState::await_call &&
+  call.direct = plain_ && call.kind == CallKind::registers && !by_ring &&
                 caller.user.operation() >> 32 == 0;
   server.incoming = &call;
   server.depth = static_cast<std::uint8_t>(caller.depth + 1);
@@ -143,7 +140,19 @@ Outcome Endpoint::deliver(Cpu& cpu, Call& call, Thread& server, Time now) noexce
   call.server = &server;
   call.queued_at = nullptr;
   if (call.kind == CallKind::registers) caller.state = ThreadState::await_reply;
+  if (by_ring) {
+    if (call.kind == CallKind::message) static_cast<Operation&>(call).ring.deliver_more(cpu, *this, server, now);
+    server.ring_state->receive_ended();
+  }
   return Outcome::done();
+}
+
+bool Endpoint::takes_more(Cpu& cpu, Thread& caller, std::uint32_t open, Time now) noexcept {
+  if (!calls_.empty()) return false;
+  const SchedulingContext* const context = caller.account.context;
+  if (minimum_budget_ == Duration{} || context == nullptr) return true;
+  cpu.scheduler.charge(now);
+  return context->remaining(now) / (open + 1) >= minimum_budget_;
 }
 
 bool Endpoint::is_home(CpuId cpu) noexcept {
@@ -180,17 +189,26 @@ void Endpoint::queue(Cpu& cpu, Thread& caller, Time now) noexcept {
   leave(cpu, now);
 }
 
-void Endpoint::deliver_one_way(Cpu& cpu, Thread& sender, Thread& server, Time now) noexcept {
-  copy_words(sender.user, server.user);
-  server.user.set_result((sender.user.operation() & 0xffff'0000u) << 16 | abi::kReceivedOneWay, sender.process.number(),
-                         sender.user.interface_id());
-  server.state = ThreadState::runnable;
+Outcome Endpoint::deliver_one_way(Cpu& cpu, Call& call, Thread& server, Time now) noexcept {
+  Thread& sender = call.caller;
+  if (server.state == ThreadState::await_call) {
+    copy_words(sender.user, server.user);
+    server.user.set_result((sender.user.operation() & 0xffff'0000u) << 16 | abi::kReceivedOneWay, call.disclosed,
+                           sender.user.interface_id());
+    server.state = ThreadState::runnable;
+  } else {
+    const Outcome outcome = hand_over_request(call, server, now);
+    if (outcome.kind() != Outcome::Kind::done) return outcome;
+    server.ring_state->receive_ended();
+  }
+  call.queued_at = nullptr;
   give_account(finishing_account(server), server);
   make_ready(cpu, server.account, now);
   close(cpu, sender);
   for (auto& word : sender.user.words()) word = 0;
   sender.user.set_result(0, 0, 0);
   sender.state = ThreadState::runnable;
+  return Outcome::done();
 }
 
 void Endpoint::send(Cpu& cpu, Thread& sender, Time now) noexcept {
@@ -290,7 +308,7 @@ bool answer(Cpu& cpu, Thread& server, Call& call, Time now, bool& lowered) noexc
     const abi::CapCqe completion = results_from_registers(operation, server);
     const bool lent = give_account_back(cpu, server, call, now, lowered);
     operation.ring.end(operation, completion, now);
-    if (!lent) operation.ring.poke(cpu, now);
+    if (!lent) (void)operation.ring.poke(cpu, now);
     return lent;
   }
   cancel_timeout(cpu, call.caller.timeout);
@@ -311,6 +329,8 @@ bool answer(Cpu& cpu, Thread& server, Call& call, Time now, bool& lowered) noexc
 void Endpoint::reply_receive(Cpu& cpu, Thread& server, Time now) noexcept {
   if (!is_home(cpu.id)) refuse(server, TransportError::wrong_cpu);
   Call* answered = server.incoming;
+  // Which one would it answer? They are answered where they came.
+  if (server.ring_state->has_several_open()) refuse(server, TransportError::invalid_operation);
   if (answered != nullptr && answered->kind == CallKind::fault) [[unlikely]] {
     const bool exception = (server.user.operation() & 0xffff'0000u) != 0;
     if (!answer_fault(cpu, *answered, server, exception, now)) refuse(server, TransportError::invalid_message);
@@ -321,6 +341,7 @@ void Endpoint::reply_receive(Cpu& cpu, Thread& server, Time now) noexcept {
   bool lowered = false;
   server.open_answer = 0;  // as long as it receives by registers
   if (answered != nullptr) {
+    server.ring_state->answered_by_registers(*answered);
     if (answer(cpu, server, *answered, now, lowered)) caller = &answered->caller;
   }
   const bool moved = server.serving != this;
@@ -389,10 +410,20 @@ void hand_on(Cpu& cpu, Account account, Thread& server, Time now) noexcept {
   if (worker->state == ThreadState::runnable || worker->state == ThreadState::ring_work) make_ready(cpu, account, now);
 }
 
+Call* stop_serving(Call& call) noexcept {
+  Thread& server = *std::exchange(call.server, nullptr);
+  Call* const other = call.slot == Call::kNoSlot ? nullptr : server.ring_state->close(call);
+  if (server.incoming == &call) server.incoming = other;
+  if (other != nullptr && call.caller.outgoing == &call) {
+    other->priority_at_call = call.priority_at_call;
+    call.caller.outgoing = other;
+  }
+  return other;
+}
+
 bool give_account_back(Cpu& cpu, Thread& server, Call& call, Time now, bool& lowered) noexcept {
   Thread& caller = call.caller;
-  server.incoming = nullptr;
-  call.server = nullptr;
+  (void)stop_serving(call);
   if (caller.outgoing != &call) return false;
   give_account(server.account, caller);
   server.account = {};
@@ -454,7 +485,7 @@ void withdraw_calls(Cpu& cpu, Thread& thread, Time now) noexcept {
 void abandon_calls(Cpu& cpu, Thread& thread, Time now) noexcept {
   withdraw_calls(cpu, thread, now);
   if (thread.ring_state != nullptr) thread.ring_state->abandon(cpu, now);
-  if (Call* const call = thread.incoming; call != nullptr) {
+  while (Call* const call = thread.incoming) {
     bool lowered = false;
     const Outcome gone = Outcome::transport(TransportError::disconnected);
     if (call->kind == CallKind::fault) {
@@ -465,7 +496,7 @@ void abandon_calls(Cpu& cpu, Thread& thread, Time now) noexcept {
     } else {
       auto& operation = static_cast<Operation&>(*call);
       operation.ring.end(operation, gone, now);
-      operation.ring.poke(cpu, now);
+      (void)operation.ring.poke(cpu, now);
     }
   }
   if (thread.serving != nullptr) thread.serving->server_left(thread, now);

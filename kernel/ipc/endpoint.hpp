@@ -54,6 +54,9 @@ class Endpoint final : public TypedObject<Endpoint, schema::Endpoint> {
   // A thread with a RECEIVE serves here from now on. Errors: wrongCpu; unimplemented for an endpoint of faults, which a
   // supervisor takes by registers.
   [[nodiscard]] Outcome serve_by_ring(Cpu& cpu, Thread& server, Time now) noexcept;
+  // May another call of `caller`, of which `open` are being served here on its account, go along? Not while others queue,
+  // nor with less than the least budget for each.
+  [[nodiscard]] bool takes_more(Cpu& cpu, Thread& caller, std::uint32_t open, Time now) noexcept;
   // It waits: gets the call that is next, true; or is the next to get one. Refuses those that it cannot take.
   [[nodiscard]] bool listen(Cpu& cpu, Thread& server, Time now) noexcept;
 
@@ -82,7 +85,8 @@ class Endpoint final : public TypedObject<Endpoint, schema::Endpoint> {
   void disconnect_queue(Time now) noexcept;
   static void on_abandoned(void* endpoint) noexcept;
   // Hands the sender's words to the server, which gets time of its own and is ready; the sender goes on when dispatched.
-  void deliver_one_way(Cpu& cpu, Thread& sender, Thread& server, Time now) noexcept;
+  // Errors: those of hand_over_request.
+  [[nodiscard]] Outcome deliver_one_way(Cpu& cpu, Call& call, Thread& server, Time now) noexcept;
   // Hands the caller's account and parameters to the server. Done, or why nothing happened.
   [[nodiscard]] Outcome deliver(Cpu& cpu, Call& call, Thread& server, Time now) noexcept;
 
@@ -137,9 +141,12 @@ class ClientEndpoint final : public Object {
 // `server`, or whoever works for it in turn, goes on on `account`, which none of them had. On its CPU.
 // O(servers that call one another).
 void hand_on(Cpu& cpu, Account account, Thread& server, Time now) noexcept;
-// The call has been answered, or its server is gone: the server works for it no more. If the caller's account was lent,
-// it is the caller's again, whose state then says how it goes on; `lowered`: and it may be less urgent than another now.
-// True if it was lent. The server has no account then.
+// The call's server works on it no more. If it has others of the same caller open, one of them takes its place, also as
+// what the account is lent for: that one; nullptr if none.
+Call* stop_serving(Call& call) noexcept;
+// The call has been answered, or its server is gone: the server works for it no more. If the caller's account was lent, and
+// not for others besides, it is the caller's again, whose state then says how it goes on; `lowered`: and it may be less urgent than another now.
+// True if it is home. The server has no account then.
 bool give_account_back(Cpu& cpu, Thread& server, Call& call, Time now, bool& lowered) noexcept;
 // The call ends with an error, its account on its caller: who goes on when it is dispatched.
 void refuse_call(Cpu& cpu, Call& call, const Outcome& outcome, Time now) noexcept;

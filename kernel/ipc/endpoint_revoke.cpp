@@ -12,39 +12,42 @@ namespace {
 
 constexpr std::int32_t kDisconnected = -static_cast<std::int32_t>(schema::TransportError::disconnected);
 
-// The call that the server is at work on ends; the server goes on, on its own time.
-void end_call_in_service(Cpu& cpu, Thread& server, Time now) noexcept {
-  Call* const call = server.incoming;
-  if (call == nullptr) return;
-  Thread& caller = call->caller;
+// The calls that the server is at work on end; the server goes on, on its own time.
+void end_calls_in_service(Cpu& cpu, Thread& server, Time now) noexcept {
   server.open_answer = 0;
-  if (call->kind == CallKind::fault) {
-    withdraw_fault(caller);
-    return doom(cpu, caller);
+  while (Call* const call = server.incoming) {
+    Thread& caller = call->caller;
+    if (call->kind == CallKind::fault) {
+      withdraw_fault(caller);
+      doom(cpu, caller);
+      continue;
+    }
+    const Outcome gone = Outcome::transport(schema::TransportError::disconnected);
+    const bool lent = caller.outgoing == call;
+    if (lent) withdraw_calls(cpu, caller, now);
+    if (call->server != nullptr) (void)stop_serving(*call);
+    if (lent) {
+      refuse_call(cpu, *call, gone, now);
+      continue;
+    }
+    auto& operation = static_cast<Operation&>(*call);
+    operation.ring.end(operation, gone, now);
+    (void)operation.ring.poke(cpu, now);
   }
-  const Outcome gone = Outcome::transport(schema::TransportError::disconnected);
-  const bool lent = caller.outgoing == call;
-  if (lent) withdraw_calls(cpu, caller, now);
-  server.incoming = nullptr;
-  call->server = nullptr;
-  if (lent) return refuse_call(cpu, *call, gone, now);
-  auto& operation = static_cast<Operation&>(*call);
-  operation.ring.end(operation, gone, now);
-  operation.ring.poke(cpu, now);
 }
 
 }  // namespace
 
 void Endpoint::end_all(Cpu& cpu, Time now) noexcept {
   while (Thread* const server = serving_.front()) {
-    end_call_in_service(cpu, *server, now);
+    end_calls_in_service(cpu, *server, now);
     const bool waits = server->state == ThreadState::await_call;
     server->ring_state->end_receives(now);
     server_left(*server, now);
     server->serving = nullptr;
     server->serving_hold = {};
     if (!waits) {
-      server->ring_state->poke(cpu, now);
+      (void)server->ring_state->poke(cpu, now);
       continue;
     }
     give_account(finishing_account(*server), *server);

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "capos/schema/ringcalls.hpp"
+#include "core/assert.hpp"
 #include "objects/transfer.hpp"
 #include "process/process.hpp"
 
@@ -118,8 +119,9 @@ Outcome hand_over_request(Call& call, Thread& server, Time now) noexcept {
     return Outcome::done();
   }
   RingState& ring = *server.ring_state;
-  Operation& receive = *ring.receiver();
-  const ArenaRange area = results_of(receive.sqe);
+  RingState::Landing landing;
+  require(ring.find_landing(call.kind, call.one_way, landing), "a ring that listens has a place for a call");
+  const ArenaRange area{landing.offset(), landing.size()};
   std::byte* const to = ring.arena() + area.offset;
   abi::ReceivedCall header{};
   header.caller = static_cast<std::uint32_t>(call.disclosed);
@@ -131,7 +133,7 @@ Outcome hand_over_request(Call& call, Thread& server, Time now) noexcept {
     std::memcpy(to + sizeof header, words, bytes);
     header.interface_id = caller.user.interface_id();
     header.method = static_cast<std::uint16_t>(caller.user.operation() >> 16);
-    header.registers = 1;
+    header.registers = call.one_way ? abi::kReceivedSent : 1;
   } else {
     const abi::CapSqe& sqe = message->sqe;
     bytes = sqe.params_size;
@@ -147,7 +149,7 @@ Outcome hand_over_request(Call& call, Thread& server, Time now) noexcept {
     header.method = sqe.method;
   }
   std::memcpy(to, &header, sizeof header);
-  ring.call_received(receive, bytes, caps, now);
+  ring.call_received(landing, call, bytes, caps, now);
   return Outcome::done();
 }
 

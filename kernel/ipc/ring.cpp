@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // cap_enter: works off the submission queue, then waits, its account at work for its calls meanwhile.
 #include <algorithm>
+#include <bit>
 #include <new>
 
 #include "core/account.hpp"
@@ -16,35 +17,66 @@ using schema::TransportError;
 
 namespace {
 
-constexpr unsigned kOrder = 2;
-static_assert(sizeof(RingState) <= hal::kPageSize << kOrder);
+bool is_stale(const Operation& call, Time now) noexcept {
+  return call.sqe.deadline_ns != 0 && now.ns() > call.sqe.deadline_ns;
+}
 
 // A direct switch does not arm the timer: it must be early enough for who has begun to wait.
 bool timer_is_late(const Cpu& cpu) noexcept { return cpu.timeouts.earliest_time() < cpu.armed; }
 
 }  // namespace
 
-RingState::RingState(Thread& of, abi::Ring& ring) noexcept : thread(of), ring_(ring) {
-  for (std::uint32_t i = 0; i < abi::kRingOperations; ++i) {
-    free_.push_back(*::new (&operation(i)) Operation(of, *this));
-  }
+RingState::RingState(Thread& of, const Place& place, unsigned order) noexcept
+    : thread(of),
+      header_(*::new (place.page) abi::RingHeader{}),
+      sq_(static_cast<abi::CapSqe*>(place.queues)),
+      cq_(reinterpret_cast<abi::CapCqe*>(sq_ + place.entries)),
+      sq_mask_(place.entries - 1),
+      cq_mask_(2 * place.entries - 1),
+      operations_(abi::ring_operations(place.entries)),
+      order_(order) {
+  header_.magic = abi::kRingMagic;
+  header_.sq_entries = place.entries;
+  header_.cq_entries = 2 * place.entries;
+  header_.arena_bytes = abi::kArenaBytes;
+  header_.sq_offset = place.queues_offset;
+  header_.cq_offset = place.queues_offset + place.entries * static_cast<std::uint32_t>(sizeof(abi::CapSqe));
+  header_.operations = operations_;
+  for (std::uint32_t i = 0; i < operations_; ++i) free_.push_back(*::new (&operation(i)) Operation(of, *this));
 }
 
-ResultOf<RingState*, schema::KernelError> RingState::create(Thread& thread, void* ring, PageSource& pages) noexcept {
-  const FrameBlock block = pages.take(kOrder);
-  if (block.is_none()) return fail(pages.shortage(std::uint64_t{1} << kOrder));
-  return ::new (hal::to_kernel(block.base)) RingState(thread, *static_cast<abi::Ring*>(ring));
+ResultOf<RingState*, schema::KernelError> RingState::create(Thread& thread, const Place& place,
+                                                            PageSource& pages) noexcept {
+  const std::size_t bytes = pool_offset() + abi::ring_operations(place.entries) * sizeof(Operation);
+  const auto order = static_cast<unsigned>(std::bit_width((bytes - 1) / hal::kPageSize));
+  const FrameBlock block = pages.take(order);
+  if (block.is_none()) return fail(pages.shortage(std::uint64_t{1} << order));
+  return ::new (hal::to_kernel(block.base)) RingState(thread, place, order);
+}
+
+ResultOf<RingState*, schema::KernelError> RingState::create(Thread& thread, void* page, PageSource& pages) noexcept {
+  constexpr std::uint32_t kOffset = offsetof(abi::Ring, sq);
+  return create(thread, {page, static_cast<std::byte*>(page) + kOffset, kOffset}, pages);
+}
+
+bool RingState::idle() noexcept {
+  for (std::uint32_t i = 0; i < operations_; ++i) {
+    if (operation(i).in_use()) return false;
+  }
+  const std::uint32_t head = __atomic_load_n(&header_.sq_head, __ATOMIC_ACQUIRE);
+  return chain_tail_ == nullptr && !chain_broken_ && available() == 0 &&
+         __atomic_load_n(&header_.sq_tail, __ATOMIC_ACQUIRE) == head;
 }
 
 void RingState::release(RingState& state, PageSource& pages) noexcept {
   if (state.holders.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
-  for (std::uint32_t i = 0; i < abi::kRingOperations; ++i) state.operation(i).~Operation();
-  pages.give({hal::to_physical(&state), kOrder});
+  for (std::uint32_t i = 0; i < state.operations_; ++i) state.operation(i).~Operation();
+  pages.give({hal::to_physical(&state), state.order_});
 }
 
 void RingState::enter(Cpu& cpu, Time now) noexcept {
   const auto& words = thread.user.words();
-  wanted_ = static_cast<std::uint32_t>(std::min<std::uint64_t>(words[0], abi::kCompletionEntries));
+  wanted_ = static_cast<std::uint32_t>(std::min<std::uint64_t>(words[0], cq_mask_ + 1));
   const std::uint64_t timeout = words[1];
   const std::uint64_t left = ~std::uint64_t{0} - now.ns();
   wait_until_ = timeout >= left ? Time::never() : Time::from_ns(now.ns() + timeout);
@@ -60,6 +92,7 @@ void RingState::enter(Cpu& cpu, Time now) noexcept {
 void RingState::continue_enter(Cpu& cpu, Time now) noexcept {
   thread.state = ThreadState::runnable;
   start_ready(cpu, now);
+  if (alive() && to_take_ != 0) take_rest(cpu, now);
   if (alive() && stalled_) take_submissions(cpu, now);
   settle(cpu, now);
 }
@@ -77,7 +110,7 @@ void RingState::settle(Cpu& cpu, Time now) noexcept {
   if (!pending_.empty()) call_for_itself(cpu, now);
   watch_time(cpu);
   if (returned_ == nullptr) block(cpu, thread.account, now);
-  const bool called = !receives_.empty() && thread.incoming == nullptr && thread.serving->listen(cpu, thread, now);
+  const bool called = !receives_.empty() && can_receive() && thread.serving->listen(cpu, thread, now);
   if (called || returned_ == nullptr || must_schedule_ || timer_is_late(cpu)) {
     release_caller(cpu, now);
     leave(cpu, now);
@@ -108,6 +141,22 @@ void RingState::return_to_program(Cpu& cpu) noexcept {
     make_ready(cpu, thread.account, now);
   }
   leave(cpu, now);
+}
+
+// Between two portions of entries: returns if nothing else is to run.
+void RingState::pause(Cpu& cpu) noexcept {
+  thread.state = ThreadState::ring_work;
+  if (returned_ != nullptr || must_schedule_ || cpu.thread != &thread) {
+    const Time now = hal::now();
+    if (returned_ != nullptr) {
+      release_caller(cpu, now);
+      make_ready(cpu, thread.account, now);
+    }
+    must_schedule_ = false;
+    leave(cpu, now);
+  }
+  hal::interrupt_window();
+  thread.state = ThreadState::runnable;
 }
 
 // The caller that this thread has answered, when this thread does not switch to it.
@@ -169,8 +218,7 @@ Thread* RingState::issue_next(Cpu& cpu, Time now) noexcept {
       return nullptr;
     }
     call->state = OperationState::open;
-    const std::uint64_t deadline = call->sqe.deadline_ns;
-    if (deadline != 0 && now.ns() > deadline) {
+    if (is_stale(*call, now)) {
       end(*call, Outcome::transport(TransportError::timeout), now);
       continue;
     }
@@ -183,6 +231,32 @@ Thread* RingState::issue_next(Cpu& cpu, Time now) noexcept {
   }
   continue_later(cpu, now);
   return nullptr;
+}
+
+// As many of the next calls as the wait is for and the server has areas for go along, on the same account: if nobody else
+// queues at the endpoint, and each brings the least budget that it asks for.
+void RingState::deliver_more(Cpu& cpu, Endpoint& endpoint, Thread& server, Time now) noexcept {
+  RingState& serving = *server.ring_state;
+  for (std::uint32_t open = 1; open + available() < wanted_ && !has_work();) {
+    Operation* const call = pending_.front();
+    if (call == nullptr || call->object.get() != &endpoint || !serving.has_area() ||
+        !endpoint.takes_more(cpu, thread, open, now)) {
+      return;
+    }
+    (void)pending_.pop_front();
+    call->state = OperationState::open;
+    if (is_stale(*call, now)) {
+      end(*call, Outcome::transport(TransportError::timeout), now);
+      continue;
+    }
+    const Outcome outcome = hand_over_request(*call, server, now);
+    if (outcome.kind() == Outcome::Kind::done) {
+      call->server = &server;
+      ++open;
+    } else {
+      end(*call, outcome, now);
+    }
+  }
 }
 
 Thread* RingState::resume_with_account(Cpu& cpu, Time now) noexcept {
@@ -209,11 +283,11 @@ void RingState::take_account_home(Cpu& cpu, Time now) noexcept {
   }
 }
 
-void RingState::poke(Cpu& cpu, Time now) noexcept {
-  if (thread.state != ThreadState::await_completions) return;
+bool RingState::poke(Cpu& cpu, Time now) noexcept {
+  if (thread.state != ThreadState::await_completions) return false;
   const bool over = satisfied();
   const bool lent = thread.outgoing->kind == CallKind::message;  // or queued with its call
-  if (!over && (lent || (!has_work() && pending_.empty()))) return;
+  if (!over && (lent || (!has_work() && pending_.empty()))) return false;
   take_account_home(cpu, now);
   stop_waiting(cpu);
   if (over) {
@@ -222,29 +296,27 @@ void RingState::poke(Cpu& cpu, Time now) noexcept {
     thread.state = ThreadState::ring_work;
   }
   wake(cpu, now);
+  return true;
 }
 
 void RingState::timer_due(Cpu& cpu, Time now) noexcept {
   fire_timers(now);
   if (wait_until_ <= now) timed_out_ = true;
-  poke(cpu, now);
+  (void)poke(cpu, now);
   if (thread.state == ThreadState::await_completions) watch_time(cpu);
 }
 
 void RingState::abandon(Cpu& cpu, Time now) noexcept {
   release_caller(cpu, now);
   stop_waiting(cpu);
-  for (std::uint32_t i = 0; i < abi::kRingOperations; ++i) {
+  for (std::uint32_t i = 0; i < operations_; ++i) {
     Operation& each = operation(i);
     if (each.state == OperationState::open && each.kind_of() == abi::RingOperation::notify && each.object &&
         !static_cast<Notification&>(*each.object).leave_ring(each)) {
       continue;  // its mail is under way, and finds the thread dead
     }
     if (each.queued_at != nullptr) each.queued_at->forget_call(each);
-    if (each.server != nullptr) {
-      each.server->incoming = nullptr;
-      each.server = nullptr;
-    }
+    if (each.server != nullptr) stop_serving(each);
     each.object = {};
   }
 }

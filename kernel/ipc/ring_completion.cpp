@@ -29,13 +29,13 @@ abi::CapCqe completion_of(std::uint64_t user_data, TransportError error) noexcep
 // The kernel's own indices live in the page for the program to read; the program could spoil them, and with them only
 // its own ring: each is used modulo the queue's size.
 std::uint32_t RingState::available() const noexcept {
-  return std::min(load_once(ring_.header.cq_tail) - load_once(ring_.header.cq_head), abi::kCompletionEntries);
+  return std::min(load_once(header_.cq_tail) - load_once(header_.cq_head), cq_mask_ + 1);
 }
 
 void RingState::write(const abi::CapCqe& completion) noexcept {
-  const std::uint32_t tail = load_once(ring_.header.cq_tail);
-  ring_.cq[tail % abi::kCompletionEntries] = completion;
-  __atomic_store_n(&ring_.header.cq_tail, tail + 1, __ATOMIC_RELEASE);
+  const std::uint32_t tail = load_once(header_.cq_tail);
+  cq_[tail & cq_mask_] = completion;
+  __atomic_store_n(&header_.cq_tail, tail + 1, __ATOMIC_RELEASE);
 }
 
 void RingState::give_back(Operation& operation) noexcept {

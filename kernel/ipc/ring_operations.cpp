@@ -17,9 +17,9 @@ using abi::RingOperation;
 using schema::KernelError;
 using schema::TransportError;
 
-// Which user_data means which operation: the first in use that carries it. O(kRingOperations).
+// Which user_data means which operation: the first in use that carries it. O(operations).
 Operation* RingState::find(std::uint64_t user_data, const Operation& but) noexcept {
-  for (std::uint32_t i = 0; i < abi::kRingOperations; ++i) {
+  for (std::uint32_t i = 0; i < operations_; ++i) {
     Operation& each = operation(i);
     if (each.in_use() && &each != &but && each.sqe.user_data == user_data) return &each;
   }
@@ -85,81 +85,6 @@ void RingState::start_call(Cpu& cpu, Operation& operation, Time now) noexcept {
   const Outcome outcome = call_object(cpu, thread, arena(), sqe, *entry, now, completion);
   if (outcome.kind() != Outcome::Kind::done) return end(operation, outcome, now);
   end(operation, completion, now);
-}
-
-// --- serving
-
-void RingState::start_receive(Cpu& cpu, Operation& operation, Time now) noexcept {
-  const ArenaRange area = results_of(operation.sqe);
-  if (!area.valid() || area.size < sizeof(abi::ReceivedCall) + sizeof(wire::Word)) {
-    return end(operation, Outcome::transport(TransportError::invalid_message), now);
-  }
-  auto* const endpoint = thread.process.capabilities().find_object<Endpoint>(abi::CapId{operation.sqe.cap});
-  if (endpoint == nullptr) return end(operation, Outcome::transport(TransportError::invalid_cap), now);
-  // One endpoint at a time, as for reply_receive.
-  if (!receives_.empty() && thread.serving != endpoint) {
-    return end(operation, Outcome::overloaded(KernelError::busy), now);
-  }
-  const Outcome serves = endpoint->serve_by_ring(cpu, thread, now);
-  if (serves.kind() != Outcome::Kind::done) return end(operation, serves, now);
-  receives_.push_back(operation);
-}
-
-void RingState::end_receives(Time now) noexcept {
-  while (Operation* const receive = receives_.pop_front()) {
-    end(*receive, Outcome::transport(TransportError::disconnected), now);
-  }
-}
-
-void RingState::call_received(Operation& receive, std::uint32_t message_bytes, std::uint32_t caps, Time now) noexcept {
-  stop_waiting(Cpu::current());
-  thread.open_answer = next_answer_++;
-  abi::CapCqe completion{};
-  completion.results_size = message_bytes;
-  completion.caps_count = caps;
-  completion.value = thread.open_answer;
-  // One that goes on needs room for what it says now.
-  if (receive.has(abi::kSqeMultishot) && room() > 0 && overflow_.empty()) {
-    completion.user_data = receive.sqe.user_data;
-    completion.flags = abi::kCqeMore;
-    write(completion);
-  } else {
-    List<Operation, OperationTag>::erase(receive);
-    end(receive, completion, now);
-  }
-  finish_wait();
-}
-
-void RingState::start_return(Cpu& cpu, Operation& operation, Time now) noexcept {
-  const abi::CapSqe& sqe = operation.sqe;
-  if (sqe.cap == 0 || sqe.cap != thread.open_answer) {
-    return end(operation, Outcome::transport(TransportError::invalid_cap), now);
-  }
-  if (!params_of(sqe).valid() || !transfers_of(sqe).valid()) {
-    return end(operation, Outcome::transport(TransportError::invalid_message), now);
-  }
-  Call* const call = thread.incoming;
-  if (call == nullptr) {  // its caller has given it up
-    thread.open_answer = 0;
-    return end(operation, Outcome::transport(TransportError::cancelled), now);
-  }
-  abi::CapCqe completion{};
-  const Outcome outcome = hand_over_results(operation, *call, completion);
-  if (outcome.kind() != Outcome::Kind::done) return end(operation, outcome, now);
-  thread.open_answer = 0;
-  Thread& caller = call->caller;
-  const bool lent = give_account_back(cpu, thread, *call, now, lowered_);
-  if (lent) {
-    give_account(finishing_account(thread), thread);
-    returned_ = &caller;
-  }
-  if (call->kind == CallKind::message) {
-    auto& answered = static_cast<Operation&>(*call);
-    answered.ring.end(answered, completion, now);
-    if (!lent) answered.ring.poke(cpu, now);
-  }
-  must_schedule_ = must_schedule_ || !lent;
-  end(operation, Outcome::done(), now);
 }
 
 // --- time and events
@@ -252,17 +177,17 @@ void RingState::call_off(Operation& operation, Time now) noexcept {
     }
     case OperationState::pending: List<Operation, OperationTag>::erase(operation); break;
     case OperationState::open:
-      if (operation.kind_of() == RingOperation::receive) List<Operation, OperationTag>::erase(operation);
+      if (operation.kind_of() == RingOperation::receive) {
+        forget_receive(operation);
+        List<Operation, OperationTag>::erase(operation);
+      }
       if (operation.kind_of() == RingOperation::timeout) timers_.remove(operation);
       if (operation.kind_of() == RingOperation::notify &&
           !static_cast<Notification&>(*operation.object).leave_ring(operation)) {
         operation.called_off = true;
         return;
       }
-      if (operation.server != nullptr) {  // at work on time of its own: its answer will find nobody
-        operation.server->incoming = nullptr;
-        operation.server = nullptr;
-      }
+      if (operation.server != nullptr) stop_serving(operation);  // its answer will find nobody
       break;
     default: return;
   }

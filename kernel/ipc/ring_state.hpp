@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the kernel keeps of a thread's ring: operations under way, chains, answers, and what its thread waits for.
 //
-// Every entry but a plain NOP takes an Operation from a pool of abi::kRingOperations, which was charged to the process
+// Every entry but a plain NOP takes an Operation from a pool of abi::ring_operations(), which was charged to the process
 // with the ring, and gives it back once its completion is in the queue and nobody can ask for its answer any more. An
 // entry that finds the pool empty, or the completion queue full, stays in the submission queue: nothing is lost.
 //
@@ -9,19 +9,26 @@
 // the caller waits in cap_enter, one at a time, in the order of their entries: the account is lent to the server of the
 // one under way, and comes back when that ends, or as soon as the wait is over for another reason (enough completions,
 // the timeout); the server then finishes on time of its own and the call stays open. A thread that receives through its
-// ring takes a call when it waits in cap_enter, has no call of its own to make, and has answered the call before; the
-// delivery ends its wait at once, for it is the caller's time that runs. After its return_call it runs on its own
+// ring takes calls when it waits in cap_enter, has no call of its own to make, and has no call open; the
+// delivery ends its wait at once, for it is the caller's time that runs. After its last return_call it runs on its own
 // account, or gives it up by waiting.
+//
+// Several calls of one caller. Where the server's RECEIVE has several areas, calls that wait behind the one that is being
+// delivered go along: to the same endpoint, as many as their thread waits for, and only if nobody else queues there
+// (decision 0012). The server has calls of one caller open, then, and they share the account that was lent: `outgoing` is one of
+// them, and if that ends, another; the account is home when the last has been answered.
 //
 // Invariants: each operation ends exactly once, in one completion (a multishot one: the one without kCqeMore); an
 // operation is in at most one list, by its state; a call's account is with its server exactly while the caller's
 // `outgoing` is that call. On the thread's own CPU only, but for Operation::mail and `holders`.
-// Bounds: no loop is longer than kRingOperations or kSubmissionEntries; timers O(log kRingOperations); cap_enter takes
-// at most kSubmissionEntries entries, each message at most abi::kArenaBytes. No allocation after the ring was made, but
-// what the receiver's capability table may need to grow.
+// Bounds: no loop is longer than the ring has operations or submission entries; timers O(log operations). cap_enter takes
+// at most the queue's entries, each message at most abi::kArenaBytes; after every kPortion of them, and after the plain
+// NOPs that follow one another, it lets interrupts in: what they make ready then runs first. No allocation after the ring was
+// made, but what the receiver's capability table may need to grow.
 #pragma once
 
 #include <atomic>
+#include <bit>
 
 #include "capos/abi/ring.hpp"
 #include "capos/base/list.hpp"
@@ -57,10 +64,14 @@ class Operation final : public Call, public sched::TimedNode, public ListHook<Op
   [[nodiscard]] bool has(std::uint8_t flag) const noexcept { return (sqe.flags & flag) != 0; }
   [[nodiscard]] abi::RingOperation kind_of() const noexcept { return static_cast<abi::RingOperation>(sqe.operation); }
 
+  // Of a receive: bit n: a call lies in area n.
+  [[nodiscard]] std::uint64_t& busy_areas() noexcept { return answer_caps[0]; }
+
   RingState& ring;
   OperationState state = OperationState::free;
   bool called_off = false;             // completes with `cancelled` when its turn or its mail comes
   std::uint8_t answer_caps_count = 0;
+  std::uint8_t areas = 0;              // of a receive
   abi::CapSqe sqe{};                   // copied once
   Operation* linked = nullptr;         // held: the next of its chain
   Operation* dependents = nullptr;     // deferred on this one's answer, oldest first
@@ -68,18 +79,33 @@ class Operation final : public Call, public sched::TimedNode, public ListHook<Op
   Operation* dependency = nullptr;     // what it is deferred on
   Ref<Object> object;                  // the endpoint called, the notification waited for
   abi::CapCqe completion{};            // once ended
-  std::uint64_t answer_caps[abi::kAnswerCaps] = {};
+  std::uint64_t answer_caps[abi::kAnswerCaps] = {};  // of a call
   Mail mail;                           // from another CPU's signal
 };
 
 class RingState {
  public:
-  // `ring`: the ring's page and arena in kernel memory, which lives as long as this. nullptr: out of memory.
-  // Errors: quota_exceeded, out_of_memory.
-  [[nodiscard]] static ResultOf<RingState*, schema::KernelError> create(Thread& thread, void* ring,
+  // Where a ring lies in kernel memory, which lives as long as this: its page with the arena behind it, its queues, and
+  // where the program sees those: bytes from the page.
+  struct Place {
+    void* page = nullptr;
+    void* queues = nullptr;
+    std::uint32_t queues_offset = 0;
+    std::uint32_t entries = abi::kSubmissionEntries;
+  };
+  // An empty ring, its header written. Errors: quota_exceeded, out_of_memory.
+  [[nodiscard]] static ResultOf<RingState*, schema::KernelError> create(Thread& thread, const Place& place,
+                                                                        PageSource& pages) noexcept;
+  // The same for a ring of default size, its queues in its page.
+  [[nodiscard]] static ResultOf<RingState*, schema::KernelError> create(Thread& thread, void* page,
                                                                         PageSource& pages) noexcept;
   // By its thread, once that is dead, and by whoever had an operation outside: the last one gives the memory back.
   static void release(RingState& state, PageSource& pages) noexcept;
+
+  // Nothing submitted, nothing under way or kept, nothing to reap: it may be made anew. O(operations).
+  [[nodiscard]] bool idle() noexcept;
+  // The calls that this ring's successor receives have other ids than those it received.
+  void succeed(const RingState& before) noexcept { next_answer_ = before.next_answer_; }
 
   // cap_enter, and its continuation when the thread is dispatched in ThreadState::ring_work. Do not return.
   [[noreturn]] void enter(Cpu& cpu, Time now) noexcept;
@@ -88,10 +114,33 @@ class RingState {
   void abandon(Cpu& cpu, Time now) noexcept;
 
   // --- for endpoints
-  // The receive that takes the next call; nullptr if none is open.
-  [[nodiscard]] Operation* receiver() noexcept { return receives_.front(); }
-  // A call has been put into the receiver's area (message_call): completes the receive and ends the thread's wait.
-  void call_received(Operation& receive, std::uint32_t message_bytes, std::uint32_t caps, Time now) noexcept;
+  // Where the next call goes: which receive takes it, into which of its areas, under which number.
+  struct Landing {
+    Operation* receive = nullptr;
+    std::uint32_t area = 0, slot = 0;
+    [[nodiscard]] std::uint32_t offset() const noexcept {
+      return receive->sqe.results_offset + area * receive->sqe.results_capacity;
+    }
+    [[nodiscard]] std::uint32_t size() const noexcept { return receive->sqe.results_capacity; }
+  };
+  // False: there is no place.
+  [[nodiscard]] bool find_landing(CallKind kind, bool one_way, Landing& at) noexcept;
+  // For another message, and it would be told of at once.
+  [[nodiscard]] bool has_area() noexcept {
+    Landing at;
+    return room() > 0 && overflow_.empty() && find_landing(CallKind::message, false, at);
+  }
+  // A call has been put there (message_call): the receive completes, or goes on.
+  void call_received(const Landing& at, Call& call, std::uint32_t message_bytes, std::uint32_t caps, Time now) noexcept;
+  // All that is to be delivered now has been: ends the thread's wait.
+  void receive_ended() noexcept;
+  // After a call has been delivered to a server that waits in its ring: others that wait behind it go along.
+  void deliver_more(Cpu& cpu, Endpoint& endpoint, Thread& server, Time now) noexcept;
+  // A message call that was received is over, however: another that is open, of the same caller; nullptr if none is.
+  [[nodiscard]] Call* close(Call& call) noexcept;
+  // Its thread answers a call that it received here by reply_receive.
+  void answered_by_registers(const Call& call) noexcept;
+  [[nodiscard]] bool has_several_open() const noexcept { return (open_mask_ & (open_mask_ - 1)) != 0; }
   // Its thread serves elsewhere from now on: receives end with `disconnected`.
   void end_receives(Time now) noexcept;
   // The thread waits, and has its account back: it goes on in the kernel once it is dispatched.
@@ -101,8 +150,8 @@ class RingState {
   void end(Operation& operation, const Outcome& outcome, Time now) noexcept;
   void end(Operation& operation, abi::CapCqe completion, Time now) noexcept;
   // Something has happened while the thread may be waiting, and its account, if it was lent, may be back: wakes it if
-  // there is reason to.
-  void poke(Cpu& cpu, Time now) noexcept;
+  // there is reason to. True if it did.
+  bool poke(Cpu& cpu, Time now) noexcept;
   // The same for the account's own way back on this CPU: whom to switch to directly, the account's owner; nullptr if the
   // scheduler must decide.
   [[nodiscard]] Thread* resume_with_account(Cpu& cpu, Time now) noexcept;
@@ -110,21 +159,40 @@ class RingState {
   // A notification's signal has reached the operation's CPU. Subject: the Operation.
   static void signal_arrived(void* subject) noexcept;
 
-  [[nodiscard]] std::byte* arena() noexcept { return reinterpret_cast<std::byte*>(&ring_) + abi::kArenaOffset; }
+  [[nodiscard]] std::byte* arena() noexcept { return reinterpret_cast<std::byte*>(&header_) + abi::kArenaOffset; }
 
   Thread& thread;
   std::atomic<std::uint32_t> holders{1};  // its thread, and operations in a notification's slot or in the mail
 
  private:
-  RingState(Thread& of, abi::Ring& ring) noexcept;
+  RingState(Thread& of, const Place& place, unsigned order) noexcept;
+
+  // What the thread was told of and has not answered. O(1) each but forget_receive.
+  struct ReceivedCall {
+    Call* call = nullptr;          // a message that is open; null: by registers (Thread::incoming), sent, or given up
+    std::uint64_t id = 0;          // what its return_call says; 0: none
+    Operation* receive = nullptr;  // in whose area it lies; null: that has ended
+    std::uint8_t area = 0;
+    bool one_way = false;
+  };
+  // Of a call by registers; there is one at most, and Thread::open_answer says whether it still is.
+  static constexpr std::uint32_t kRegisterSlot = abi::kReceivedCalls - 1;
+  [[nodiscard]] bool can_receive() noexcept;
+  void forget_receive(const Operation& receive) noexcept;
+  void free_received(std::uint32_t slot) noexcept;
+  void end_answered(Cpu& cpu, Call& call, const abi::CapCqe& completion, Time now) noexcept;
 
   // --- submission (ring_submission.cpp)
-  void take_submissions(Cpu& cpu, Time now) noexcept;
+  static constexpr std::uint32_t kPortion = 16;
+  void take_submissions(Cpu& cpu, Time& now) noexcept;
+  void take_rest(Cpu& cpu, Time& now) noexcept;
+  void take_portion(Cpu& cpu, Time now) noexcept;
+  [[nodiscard]] std::uint32_t answer_nops(std::uint32_t head, std::uint32_t most) noexcept;
   void accept(Cpu& cpu, Operation& operation, Time now) noexcept;
   void start_ready(Cpu& cpu, Time now) noexcept;
   void start(Cpu& cpu, Operation& operation, Time now) noexcept;
   [[nodiscard]] bool alive() const noexcept { return thread.state != ThreadState::dead; }
-  // --- operations (ring_operations.cpp); each ends the operation or leaves it under way
+  // --- operations (ring_operations.cpp, ring_serving.cpp); each ends the operation or leaves it under way
   void start_call(Cpu& cpu, Operation& operation, Time now) noexcept;
   [[nodiscard]] bool resolve_pipelined(Operation& operation, Time now) noexcept;
   void start_receive(Cpu& cpu, Operation& operation, Time now) noexcept;
@@ -140,7 +208,7 @@ class RingState {
 
   // --- completion (ring_completion.cpp)
   [[nodiscard]] std::uint32_t available() const noexcept;
-  [[nodiscard]] std::uint32_t room() const noexcept { return abi::kCompletionEntries - available(); }
+  [[nodiscard]] std::uint32_t room() const noexcept { return cq_mask_ + 1 - available(); }
   void write(const abi::CapCqe& completion) noexcept;
   void put_out(Operation& operation) noexcept;
   void out(Operation& operation) noexcept;
@@ -153,6 +221,7 @@ class RingState {
   [[noreturn]] void settle(Cpu& cpu, Time now) noexcept;
   [[noreturn]] void call_for_itself(Cpu& cpu, Time now) noexcept;
   [[noreturn]] void return_to_program(Cpu& cpu) noexcept;
+  void pause(Cpu& cpu) noexcept;
   [[nodiscard]] bool satisfied() const noexcept { return timed_out_ || available() >= wanted_; }
   [[nodiscard]] bool has_work() noexcept { return retry_ || !ready_.empty(); }
   void watch_time(Cpu& cpu) noexcept;
@@ -164,26 +233,39 @@ class RingState {
   [[nodiscard]] Thread* issue_next(Cpu& cpu, Time now) noexcept;
   void release_caller(Cpu& cpu, Time now) noexcept;
 
+  // The pool lies behind this, in the same block.
   [[nodiscard]] Operation& operation(std::uint32_t index) noexcept {
-    return reinterpret_cast<Operation*>(storage_)[index];
+    return reinterpret_cast<Operation*>(reinterpret_cast<std::byte*>(this) + pool_offset())[index];
   }
+  [[nodiscard]] static constexpr std::size_t pool_offset() noexcept;
 
-  abi::Ring& ring_;
+  abi::RingHeader& header_;
+  abi::CapSqe* const sq_;
+  abi::CapCqe* const cq_;
+  const std::uint32_t sq_mask_, cq_mask_;  // places in the queues, less one
+  const std::uint32_t operations_;
+  const unsigned order_;                // of the block that this lies in
   List<Operation, OperationTag> free_, ready_, pending_, receives_, overflow_;
   sched::TimedQueue<Operation> timers_;
   std::uint32_t open_count_ = 0;        // operations that have not ended
   std::uint32_t wanted_ = 0;            // completions that end the wait
   Time wait_until_ = Time::never();
   bool timed_out_ = false;
+  std::uint32_t to_take_ = 0;           // entries of this cap_enter that have not been looked at
   bool stalled_ = false;                // entries were left in the queue
   bool retry_ = false;                  // and something has ended since
   bool must_schedule_ = false;          // an entry may have changed what this CPU should run
   bool chain_broken_ = false;           // entries up to the end of the chain complete with `cancelled`
   Operation* chain_tail_ = nullptr;     // the next entry is its successor
   std::uint64_t next_answer_ = 1;
+  std::uint64_t received_mask_ = 0, open_mask_ = 0;  // bit n: received_[n] has an id, a call
+  ReceivedCall received_[abi::kReceivedCalls] = {};
   Thread* returned_ = nullptr;          // the caller this thread has just answered, its account home, not yet resumed
   bool lowered_ = false;                // and that has a lower priority now
-  alignas(Operation) std::byte storage_[abi::kRingOperations * sizeof(Operation)];
 };
+
+constexpr std::size_t RingState::pool_offset() noexcept {
+  return (sizeof(RingState) + alignof(Operation) - 1) / alignof(Operation) * alignof(Operation);
+}
 
 }  // namespace capos::kernel

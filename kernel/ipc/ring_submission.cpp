@@ -17,21 +17,6 @@ T load_once(const T& shared) noexcept {
   return __atomic_load_n(&shared, __ATOMIC_ACQUIRE);
 }
 
-// Plain NOPs (operation, flags, method and pipeline_field all zero) from `head` on, up to `most`: how many there were.
-std::uint32_t answer_nops(abi::Ring& ring, std::uint32_t head, std::uint32_t most) noexcept {
-  const std::uint32_t tail = load_once(ring.header.cq_tail);
-  std::uint32_t done = 0;
-  for (; done < most; ++done) {
-    const abi::CapSqe& shared = ring.sq[(head + done) % abi::kSubmissionEntries];
-    if (load_once(reinterpret_cast<const std::uint64_t&>(shared)) != 0) break;
-    ring.cq[(tail + done) % abi::kCompletionEntries] = {load_once(shared.user_data), 0, 0, 0, 0, 0};
-  }
-  if (done == 0) return 0;
-  __atomic_store_n(&ring.header.cq_tail, tail + done, __ATOMIC_RELEASE);
-  __atomic_store_n(&ring.header.sq_head, head + done, __ATOMIC_RELEASE);
-  return done;
-}
-
 // The flags that an operation knows.
 std::uint8_t known_flags(RingOperation operation) noexcept {
   constexpr std::uint8_t kAll = abi::kSqeLink | abi::kSqeDrain | abi::kSqeQuiet;
@@ -46,35 +31,62 @@ std::uint8_t known_flags(RingOperation operation) noexcept {
 
 }  // namespace
 
-// At most kSubmissionEntries. Stops, and notes that it did, where an entry must wait for room, for an operation, or for
-// all that came before it.
-void RingState::take_submissions(Cpu& cpu, Time now) noexcept {
-  auto& header = ring_.header;
-  std::uint32_t head = load_once(header.sq_head);
-  const std::uint32_t submitted = std::min(load_once(header.sq_tail) - head, abi::kSubmissionEntries);
+// Plain NOPs (operation, flags, method and pipeline_field all zero) from `head` on, up to `most`: how many there were.
+std::uint32_t RingState::answer_nops(std::uint32_t head, std::uint32_t most) noexcept {
+  const std::uint32_t tail = load_once(header_.cq_tail);
+  std::uint32_t done = 0;
+  for (; done < most; ++done) {
+    const abi::CapSqe& shared = sq_[(head + done) & sq_mask_];
+    if (load_once(reinterpret_cast<const std::uint64_t&>(shared)) != 0) break;
+    cq_[(tail + done) & cq_mask_] = {load_once(shared.user_data), 0, 0, 0, 0, 0};
+  }
+  if (done == 0) return 0;
+  __atomic_store_n(&header_.cq_tail, tail + done, __ATOMIC_RELEASE);
+  __atomic_store_n(&header_.sq_head, head + done, __ATOMIC_RELEASE);
+  return done;
+}
+
+// All there are when it begins, in portions. Does not return if what runs must be decided afresh, or an interrupt has come,
+// between two: the thread goes on in continue_enter().
+void RingState::take_submissions(Cpu& cpu, Time& now) noexcept {
+  to_take_ = std::min(load_once(header_.sq_tail) - load_once(header_.sq_head), sq_mask_ + 1);
+  take_rest(cpu, now);
+}
+
+void RingState::take_rest(Cpu& cpu, Time& now) noexcept {
+  for (;;) {
+    take_portion(cpu, now);
+    if (to_take_ == 0 || !alive()) return;
+    pause(cpu);
+    now = hal::now();
+  }
+}
+
+// At most kPortion entries besides NOPs. Stops, and notes that it did, where an entry must wait for room, for an operation,
+// or for all that came before it.
+void RingState::take_portion(Cpu& cpu, Time now) noexcept {
+  std::uint32_t head = load_once(header_.sq_head);
   stalled_ = retry_ = false;
-  for (std::uint32_t taken = 0; taken < submitted; ++taken) {
-    const auto& first = reinterpret_cast<const std::uint64_t&>(ring_.sq[head % abi::kSubmissionEntries]);
+  const auto stall = [this]() noexcept {
+    stalled_ = true;
+    to_take_ = 0;
+  };
+  for (std::uint32_t portion = kPortion; to_take_ != 0 && portion != 0; --portion, --to_take_) {
+    const auto& first = reinterpret_cast<const std::uint64_t&>(sq_[head & sq_mask_]);
     if (load_once(first) == 0 && chain_tail_ == nullptr && !chain_broken_) {
-      const std::uint32_t nops = answer_nops(ring_, head, std::min(submitted - taken, room()));
+      const std::uint32_t nops = answer_nops(head, std::min(to_take_, room()));
       head += nops;
-      taken += nops;
-      if (taken == submitted) return;
+      to_take_ -= nops;
+      if (to_take_ == 0) return;
     }
     Operation* const operation = free_.front();
-    if (operation == nullptr || room() == 0) {
-      stalled_ = true;
-      return;
-    }
-    operation->sqe = ring_.sq[head % abi::kSubmissionEntries];  // copied once
+    if (operation == nullptr || room() == 0) return stall();
+    operation->sqe = sq_[head & sq_mask_];  // copied once
     // Inside a chain it is refused, when its turn comes.
     const bool waits = operation->has(abi::kSqeDrain) && chain_tail_ == nullptr && !chain_broken_;
-    if (waits && open_count_ > 0) {
-      stalled_ = true;
-      return;
-    }
+    if (waits && open_count_ > 0) return stall();
     (void)free_.pop_front();
-    __atomic_store_n(&header.sq_head, ++head, __ATOMIC_RELEASE);
+    __atomic_store_n(&header_.sq_head, ++head, __ATOMIC_RELEASE);
     accept(cpu, *operation, now);
     if (!alive()) return;
     start_ready(cpu, now);
@@ -99,7 +111,7 @@ void RingState::accept(Cpu& cpu, Operation& operation, Time now) noexcept {
   start(cpu, operation, now);
 }
 
-// What chains and answers have set free since. Each was an entry: at most kRingOperations.
+// What chains and answers have set free since. Each was an entry: at most one for each operation.
 void RingState::start_ready(Cpu& cpu, Time now) noexcept {
   while (Operation* const operation = ready_.pop_front()) {
     start(cpu, *operation, now);
@@ -113,7 +125,7 @@ void RingState::start(Cpu& cpu, Operation& operation, Time now) noexcept {
   if (operation.called_off) return end(operation, Outcome::transport(TransportError::cancelled), now);
   const RingOperation kind = operation.kind_of();
   const bool pipelined = (sqe.flags & abi::kSqePipelined) != 0;
-  if ((sqe.flags & ~known_flags(kind)) != 0 || (sqe.pipeline_field != 0 && !pipelined)) {
+  if ((sqe.flags & ~known_flags(kind)) != 0 || (sqe.pipeline_field != 0 && !pipelined && kind != RingOperation::receive)) {
     return end(operation, Outcome::transport(TransportError::invalid_operation), now);
   }
   switch (kind) {

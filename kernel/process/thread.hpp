@@ -114,6 +114,10 @@ class Thread final : public TypedObject<Thread, schema::Thread>,
 
   // Its ring's page, arena behind it, as the kernel sees them. Not of a buried thread.
   [[nodiscard]] void* ring() const noexcept { return ring_address_; }
+  // Makes its ring anew, with so many submission entries. On error the ring is what it was. Own CPU, the thread in user mode.
+  // Errors: bad_range (not a power of two, or out of range), bad_state (the ring is in use), bad_address (something is
+  // mapped where its queues go), quota_exceeded, out_of_memory.
+  [[nodiscard]] ResultOf<void, schema::KernelError> set_ring(std::uint32_t entries) noexcept;
   // Where the program sees it.
   [[nodiscard]] std::uint64_t ring_place() const noexcept { return abi::kRingBase + number * abi::kRingStride; }
 
@@ -187,12 +191,15 @@ class Thread final : public TypedObject<Thread, schema::Thread>,
   // What equip() took, and the hold on the process. The ring's mapping stays.
   void give_back() noexcept;
   void unmap_ring() noexcept;
+  void unmap_queues() noexcept;
 
   std::atomic<bool> ended_{false};
   Ref<Process> hold_;                  // until it is buried
   bool has_arena_ = false;             // charged
   Ref<MemoryObject> ring_;
   void* ring_address_ = nullptr;
+  Ref<MemoryObject> queues_;           // behind the arena; null: they are in the ring's page
+  std::uint32_t queues_offset_ = 0;
 };
 
 }  // namespace capos::kernel

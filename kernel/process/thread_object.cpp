@@ -110,6 +110,18 @@ class ThreadControlService final : public SingletonObject<ThreadControlService, 
     results.base = call.thread.user.thread_pointer().value();
     return Outcome::done();
   }
+  Outcome set_ring(CallContext& call, const Interface::SetRing::Params::Value& params,
+                   Interface::SetRing::Results::Value&) noexcept {
+    if (!call.may_block) return Outcome::transport(schema::TransportError::invalid_operation);
+    const auto made = call.thread.set_ring(params.entries);
+    if (made.has_value()) return Outcome::done();
+    switch (made.error()) {
+      case KernelError::bad_state: return Outcome::failed(made.error());
+      case KernelError::bad_range:
+      case KernelError::bad_address: return Outcome::invalid(made.error());
+      default: return Outcome::overloaded(made.error());
+    }
+  }
   Outcome number(CallContext& call, const Interface::Number::Params::Value&,
                  Interface::Number::Results::Value& results) noexcept {
     results.number = call.thread.number;
@@ -146,21 +158,54 @@ ResultOf<void, KernelError> Thread::equip() noexcept {
   if (!mapped.has_value()) {
     return fail(mapped.error() == KernelError::overlap ? KernelError::bad_address : mapped.error());
   }
-  auto* const header = static_cast<abi::RingHeader*>(ring_address_);
-  header->magic = abi::kRingMagic;
-  header->sq_entries = abi::kSubmissionEntries;
-  header->cq_entries = abi::kCompletionEntries;
-  header->arena_bytes = abi::kArenaBytes;
-  const auto state = RingState::create(*this, header, process.pages());
-  if (!state.has_value()) {
+  const auto made = RingState::create(*this, ring_address_, process.pages());
+  if (!made.has_value()) {
     unmap_ring();
-    return fail(state.error());
+    return fail(made.error());
   }
-  ring_state = *state;
+  ring_state = *made;
   return {};
 }
 
-void Thread::unmap_ring() noexcept { process.memory().unmap_object(ring_place(), kRingPages, *ring_); }
+void Thread::unmap_ring() noexcept {
+  process.memory().unmap_object(ring_place(), kRingPages, *ring_);
+  unmap_queues();
+}
+
+void Thread::unmap_queues() noexcept {
+  if (queues_) process.memory().unmap_object(ring_place() + queues_offset_, queues_->pages(), *queues_);
+}
+
+ResultOf<void, KernelError> Thread::set_ring(std::uint32_t entries) noexcept {
+  if ((entries & (entries - 1)) != 0 || entries < abi::kSubmissionEntries || entries > abi::kMaxSubmissionEntries) {
+    return fail(KernelError::bad_range);
+  }
+  if (!ring_state->idle()) return fail(KernelError::bad_state);
+  Ref<MemoryObject> queues;
+  std::uint32_t offset = 0;
+  if (entries != abi::kSubmissionEntries) {
+    const std::uint64_t pages = (abi::queue_bytes(entries) + hal::kPageSize - 1) / hal::kPageSize;
+    // Not where the present ones are: those must be there if this fails.
+    offset = static_cast<std::uint32_t>(abi::kQueuesOffset + (queues_offset_ == abi::kQueuesOffset ? abi::kQueuesStride : 0));
+    queues = TRY(MemoryObject::create_contiguous(process, pages));
+    const auto mapped = process.memory().map(ring_place() + offset, queues, 0, queues->pages(),
+                                             hal::Protection{.write = true, .execute = false});
+    if (!mapped.has_value()) return fail(mapped.error() == KernelError::overlap ? KernelError::bad_address : mapped.error());
+  }
+  const auto made = queues ? RingState::create(*this, {ring_address_, queues->kernel_address(), offset, entries},
+                                               process.pages())
+                           : RingState::create(*this, ring_address_, process.pages());
+  if (!made.has_value()) {
+    if (queues) process.memory().unmap_object(ring_place() + offset, queues->pages(), *queues);
+    return fail(made.error());
+  }
+  (*made)->succeed(*ring_state);
+  RingState::release(*std::exchange(ring_state, *made), process.pages());
+  unmap_queues();
+  queues_ = std::move(queues);
+  queues_offset_ = offset;
+  return {};
+}
 
 void Thread::give_back() noexcept {
   if (ring_state != nullptr) RingState::release(*std::exchange(ring_state, nullptr), process.pages());
@@ -168,6 +213,7 @@ void Thread::give_back() noexcept {
   user.attach_vector_area(nullptr);
   supervisor = {};
   ring_ = {};
+  queues_ = {};
   ring_address_ = nullptr;
   if (has_arena_) payer()->give_back(Resource::ring_arenas, 1);
   has_arena_ = false;

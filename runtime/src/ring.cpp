@@ -2,8 +2,24 @@
 #include "capos/runtime/ring.hpp"
 
 #include "capos/runtime/system_call.hpp"
+#include "capos/schema/threads.hpp"
 
 namespace capos::runtime {
+
+Result<void> CallRing::resize(abi::CapId control, std::uint32_t entries, std::span<abi::CapCqe> kept) noexcept {
+  if (kept.size() < kept_for(entries)) {
+    return fail(CallError{schema::TransportError::exception, schema::ExceptionType::overloaded,
+                          static_cast<std::uint16_t>(schema::KernelError::quota_exceeded)});
+  }
+  using SetRing = schema::ThreadControl::SetRing;
+  const WordsReply reply = call_words(control, SetRing::kInterfaceId, SetRing::kOrdinal, entries);
+  if (reply.status != 0) return fail(call_error(reply.status, reply.exception));
+  kept_ = kept.data();
+  kept_room_ = static_cast<std::uint32_t>(kept.size());
+  kept_first_ = kept_count_ = 0;
+  learn();
+  return {};
+}
 
 std::uint32_t CallRing::enter(std::uint32_t wanted, std::uint64_t timeout_ns) noexcept {
   const std::uint32_t more = wanted > kept_count_ ? wanted - kept_count_ : 0;
@@ -12,22 +28,22 @@ std::uint32_t CallRing::enter(std::uint32_t wanted, std::uint64_t timeout_ns) no
 
 abi::CapCqe CallRing::take_kept() noexcept {
   const abi::CapCqe completion = kept_[kept_first_];
-  kept_first_ = (kept_first_ + 1) % kKept;
+  kept_first_ = (kept_first_ + 1) % kept_room_;
   --kept_count_;
   return completion;
 }
 
 // More than fit can only come of completions that the program posts itself: the oldest then go.
 void CallRing::keep(const abi::CapCqe& completion) noexcept {
-  if (kept_count_ == kKept) (void)take_kept();
-  kept_[(kept_first_ + kept_count_++) % kKept] = completion;
+  if (kept_count_ == kept_room_) (void)take_kept();
+  kept_[(kept_first_ + kept_count_++) % kept_room_] = completion;
 }
 
 abi::CapCqe CallRing::await(std::uint64_t user_data, std::uint64_t or_this) noexcept {
   for (std::uint32_t i = 0; i < kept_count_; ++i) {
-    const abi::CapCqe found = kept_[(kept_first_ + i) % kKept];
+    const abi::CapCqe found = kept_[(kept_first_ + i) % kept_room_];
     if (found.user_data != user_data && found.user_data != or_this) continue;
-    for (; i > 0; --i) kept_[(kept_first_ + i) % kKept] = kept_[(kept_first_ + i - 1) % kKept];
+    for (; i > 0; --i) kept_[(kept_first_ + i) % kept_room_] = kept_[(kept_first_ + i - 1) % kept_room_];
     (void)take_kept();
     return found;
   }

@@ -60,6 +60,12 @@ interface ThreadControl @0xf0a1b6c8d2e34742 {
   getFsBase @1 () -> (base :UInt64);
   number @2 () -> (number :UInt32);
   # 0 for a process's first thread.
+  setRing @3 (entries :UInt32) -> ();
+  # Makes the thread's ring anew: `entries` submissions (a power of two, 16 to 256), twice as many completions, entries + 24
+  # operations. The header says where the queues are then; the arena stays where it is. The pages are the program's own.
+  # Nothing may be submitted, under way, kept or unread. By registers only.
+  # Errors: badRange (entries), badState (the ring is in use), badAddress (something is mapped behind the arena),
+  # quotaExceeded, outOfMemory, status invalidOperation (called through the ring).
 }
 
 interface ParkSpace @0xf0a1b6c8d2e34743 {

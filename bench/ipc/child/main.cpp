@@ -66,8 +66,7 @@ int program_main(capos::runtime::Runtime& runtime) {
     case Part::waiter:
       return ipc_bench::wait(runtime);
     case Part::ring_server:
-      ipc_bench::serve_ring(runtime.need<capos::schema::Endpoint>("serve").cap());
-      return 1;
+      return ipc_bench::serve_ring(runtime);
     case Part::bystander:
       return ipc_bench::sleep(runtime);
   }

@@ -19,7 +19,7 @@ void ipc_rows(Bench& bench) noexcept;
 // Rings: operations of one's own, and calls to a server that uses its ring.
 void ring_rows(Bench& bench) noexcept;
 // Returns every message as it came; returns when the endpoint is gone.
-void serve_ring(abi::CapId endpoint) noexcept;
+int serve_ring(runtime::Runtime& runtime) noexcept;
 // Answers every call with its own words; returns when the endpoint is gone.
 void serve_as_it_comes(abi::CapId endpoint) noexcept;
 

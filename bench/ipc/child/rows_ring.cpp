@@ -2,6 +2,7 @@
 // What a ring's operation costs, from the entry's first word to the completion's last, both sides' programs included.
 #include "capos/runtime/system_call.hpp"
 #include "capos/schema/load.hpp"
+#include "capos/schema/threads.hpp"
 #include "rows.hpp"
 
 namespace ipc_bench {
@@ -13,43 +14,54 @@ using abi::RingOperation;
 
 constexpr std::uint64_t kForever = ~std::uint64_t{0};
 
-abi::Ring& ring() noexcept { return *reinterpret_cast<abi::Ring*>(abi::kRingBase); }
+// The ring of the measuring thread, as it was made anew for these rows.
+abi::RingHeader& header() noexcept { return *reinterpret_cast<abi::RingHeader*>(abi::kRingBase); }
+struct Queues {
+  CapSqe* sq = reinterpret_cast<CapSqe*>(abi::kRingBase + header().sq_offset);
+  CapCqe* cq = reinterpret_cast<CapCqe*>(abi::kRingBase + header().cq_offset);
+  std::uint32_t sq_mask = header().sq_entries - 1, cq_mask = header().cq_entries - 1;
+};
+// So that a whole row's entries are submitted at once.
+void make_ring(runtime::Runtime& runtime, std::uint32_t entries) noexcept {
+  static CapCqe kept[runtime::CallRing::kept_for(abi::kMaxSubmissionEntries)];
+  const auto control = runtime.need<schema::ThreadControl>("self.thread").cap();
+  if (!runtime::call_ring().resize(control, entries, kept).has_value()) runtime::panic("ipc-bench: setRing");
+}
 std::uint64_t* arena(std::uint32_t offset) noexcept {
   return reinterpret_cast<std::uint64_t*>(abi::kRingBase + abi::kArenaOffset + offset);
 }
 
 // Entries by fill(entry, number), then as many completions seen as there are.
 template <typename Fill>
-void submit(std::uint32_t count, std::uint32_t first, Fill&& fill) noexcept {
-  std::uint32_t tail = ring().header.sq_tail;
-  for (std::uint32_t i = 0; i < count; ++i, ++tail) fill(ring().sq[tail % abi::kSubmissionEntries], first + i);
-  __atomic_store_n(&ring().header.sq_tail, tail, __ATOMIC_RELEASE);
+void submit(const Queues& queues, std::uint32_t count, Fill&& fill) noexcept {
+  std::uint32_t tail = header().sq_tail;
+  for (std::uint32_t i = 0; i < count; ++i, ++tail) fill(queues.sq[tail & queues.sq_mask], i);
+  __atomic_store_n(&header().sq_tail, tail, __ATOMIC_RELEASE);
 }
-void reap(std::uint32_t count) noexcept {
-  std::uint32_t head = ring().header.cq_head;
+void reap(const Queues& queues, std::uint32_t count) noexcept {
+  std::uint32_t head = header().cq_head;
   for (std::uint32_t i = 0; i < count; ++i, ++head) {
-    const CapCqe& completion = ring().cq[head % abi::kCompletionEntries];
+    const CapCqe& completion = queues.cq[head & queues.cq_mask];
     if (completion.user_data != i || completion.result != 0) runtime::panic("ipc-bench: a completion");
   }
-  __atomic_store_n(&ring().header.cq_head, head, __ATOMIC_RELEASE);
+  __atomic_store_n(&header().cq_head, head, __ATOMIC_RELEASE);
 }
 
-// The queue holds 16: 256 in 16 system calls.
 void nops(Bench& bench) noexcept {
-  bench.measure("ring_nop_256", []() noexcept {
-    for (unsigned batch = 0; batch < 16; ++batch) {
-      submit(abi::kSubmissionEntries, 0, [](CapSqe& entry, std::uint32_t number) noexcept {
-        reinterpret_cast<std::uint64_t&>(entry) = 0;  // NOP, no flags
-        entry.user_data = number;
-      });
-      if (runtime::cap_enter(abi::kSubmissionEntries, kForever) != abi::kSubmissionEntries) runtime::panic("ipc-bench: NOPs");
-      reap(abi::kSubmissionEntries);
-    }
+  const Queues queues;
+  bench.measure("ring_nop_256", [&]() noexcept {
+    submit(queues, 256, [](CapSqe& entry, std::uint32_t number) noexcept {
+      reinterpret_cast<std::uint64_t&>(entry) = 0;  // NOP, no flags
+      entry.user_data = number;
+    });
+    if (runtime::cap_enter(256, kForever) != 256) runtime::panic("ipc-bench: NOPs");
+    reap(queues, 256);
   }, 256);
 }
 
-// 32 calls, entered in two halves for the queue holds 16; each with a message of two words both ways.
+// Each with a message of two words both ways.
 void calls(Bench& bench) noexcept {
+  const Queues queues;
   const std::uint64_t service = bench.runtime.find_any("ring.service").raw;
   constexpr std::uint32_t kArea = 128, kMessage = 24;
   const auto fill = [service](CapSqe& entry, std::uint32_t number) noexcept {
@@ -73,11 +85,9 @@ void calls(Bench& bench) noexcept {
              .deadline_ns = 0};
   };
   bench.measure("ring_call_32", [&]() noexcept {
-    submit(16, 0, fill);
-    (void)runtime::cap_enter(0, 0);
-    submit(16, 16, fill);
+    submit(queues, 32, fill);
     if (runtime::cap_enter(32, kForever) != 32) runtime::panic("ipc-bench: ring calls");
-    reap(32);
+    reap(queues, 32);
   }, 32);
   for (std::uint32_t i = 0; i < 32; ++i) {
     const std::uint64_t* const answer = arena(i * kArea + kMessage);
@@ -88,34 +98,42 @@ void calls(Bench& bench) noexcept {
 }  // namespace
 
 void ring_rows(Bench& bench) noexcept {
+  make_ring(bench.runtime, 256);
   nops(bench);
+  make_ring(bench.runtime, 64);
   calls(bench);
 }
 
-void serve_ring(abi::CapId endpoint) noexcept {
-  constexpr std::uint32_t kReceived = 0, kMessage = kReceived + sizeof(abi::ReceivedCall);
-  submit(1, 0, [endpoint](CapSqe& entry, std::uint32_t) noexcept {
+// A window of areas: whatever came is answered in place, all of it by one cap_enter.
+int serve_ring(runtime::Runtime& runtime) noexcept {
+  constexpr std::uint32_t kAreas = 32, kArea = 256;
+  make_ring(runtime, 64);
+  const Queues queues;
+  const std::uint64_t endpoint = runtime.need<schema::Endpoint>("serve").cap().raw;
+  submit(queues, 1, [endpoint](CapSqe& entry, std::uint32_t) noexcept {
     entry = {};
     entry.operation = static_cast<std::uint8_t>(RingOperation::receive);
     entry.flags = abi::kSqeMultishot;
-    entry.cap = endpoint.raw;
-    entry.results_offset = kReceived;
-    entry.results_capacity = 4096;
+    entry.pipeline_field = kAreas;
+    entry.cap = endpoint;
+    entry.results_capacity = kArea;
   });
   for (;;) {
-    if (runtime::cap_enter(1, kForever) == 0) continue;
-    const std::uint32_t head = ring().header.cq_head;
-    const CapCqe& received = ring().cq[head % abi::kCompletionEntries];
-    if (received.result != 0) return;
-    submit(1, 0, [&received](CapSqe& entry, std::uint32_t) noexcept {
-      entry = {};
-      entry.operation = static_cast<std::uint8_t>(RingOperation::return_call);
-      entry.flags = abi::kSqeQuiet;
+    const std::uint32_t count = runtime::cap_enter(1, kForever);
+    std::uint32_t head = header().cq_head, tail = header().sq_tail;
+    for (std::uint32_t i = 0; i < count; ++i, ++head, ++tail) {
+      const CapCqe& received = queues.cq[head & queues.cq_mask];
+      if (received.result != 0) return 1;
+      CapSqe& entry = queues.sq[tail & queues.sq_mask];
+      reinterpret_cast<std::uint64_t&>(entry) =
+          static_cast<std::uint64_t>(RingOperation::return_call) | std::uint64_t{abi::kSqeQuiet} << 8;
       entry.cap = received.value;
-      entry.params_offset = kMessage;
+      entry.params_offset = abi::area_of(received) * kArea + static_cast<std::uint32_t>(sizeof(abi::ReceivedCall));
       entry.params_size = received.results_size;
-    });
-    __atomic_store_n(&ring().header.cq_head, head + 1, __ATOMIC_RELEASE);
+      entry.transfers_count = 0;
+    }
+    __atomic_store_n(&header().cq_head, head, __ATOMIC_RELEASE);
+    __atomic_store_n(&header().sq_tail, tail, __ATOMIC_RELEASE);
   }
 }
 

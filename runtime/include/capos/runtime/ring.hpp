@@ -54,7 +54,22 @@ class CallRing {
   static constexpr std::uint64_t kOwnData = ~std::uint64_t{0};
 
   // `address` as given to _start.
-  void attach(std::uint64_t address) noexcept { ring_ = reinterpret_cast<abi::Ring*>(address); }
+  void attach(std::uint64_t address) noexcept {
+    header_ = reinterpret_cast<abi::RingHeader*>(address);
+    kept_ = own_kept_;
+    learn();
+  }
+  // A ring of so many submission entries, see ThreadControl.setRing; `control`: "self.thread", a ThreadControl. What call() must put by goes
+  // to `kept` from then on, which must hold kept_for(entries) completions and live as long as the thread. Before anything
+  // was submitted, or after everything was reaped. Errors: those of setRing; quotaExceeded if `kept` is too small.
+  [[nodiscard]] Result<void> resize(abi::CapId control, std::uint32_t entries,
+                                    std::span<abi::CapCqe> kept) noexcept;
+  // Every operation there can be, and a full queue besides.
+  [[nodiscard]] static constexpr std::uint32_t kept_for(std::uint32_t entries) noexcept {
+    return abi::ring_operations(entries) + 2 * entries;
+  }
+  // Submissions that fit.
+  [[nodiscard]] std::uint32_t entries() const noexcept { return sq_mask_ + 1; }
 
   // --- one at a time
   [[nodiscard]] std::span<wire::Word> params_area() noexcept {
@@ -72,14 +87,13 @@ class CallRing {
   void limit_calls(std::uint32_t bytes) noexcept { calls_bytes_ = bytes; }
 
   // --- many at once
-  [[nodiscard]] std::byte* arena() noexcept { return reinterpret_cast<std::byte*>(ring_) + abi::kArenaOffset; }
+  [[nodiscard]] std::byte* arena() noexcept { return reinterpret_cast<std::byte*>(header_) + abi::kArenaOffset; }
   // False if the queue is full: enter() makes room, unless an entry at its head must wait.
   [[nodiscard]] bool submit(const abi::CapSqe& entry) noexcept {
-    abi::RingHeader& header = ring_->header;
-    const std::uint32_t tail = header.sq_tail;
-    if (tail - __atomic_load_n(&header.sq_head, __ATOMIC_ACQUIRE) >= abi::kSubmissionEntries) return false;
-    ring_->sq[tail % abi::kSubmissionEntries] = entry;
-    __atomic_store_n(&header.sq_tail, tail + 1, __ATOMIC_RELEASE);
+    const std::uint32_t tail = header_->sq_tail;
+    if (tail - __atomic_load_n(&header_->sq_head, __ATOMIC_ACQUIRE) > sq_mask_) return false;
+    sq_[tail & sq_mask_] = entry;
+    __atomic_store_n(&header_->sq_tail, tail + 1, __ATOMIC_RELEASE);
     return true;
   }
   // Hands what was submitted to the kernel and waits until reap() has at least `wanted` completions, or `timeout_ns` are
@@ -96,29 +110,38 @@ class CallRing {
   [[nodiscard]] abi::CapCqe await(std::uint64_t user_data, std::uint64_t or_this) noexcept;
 
  private:
-  // Every operation there can be, and a full queue besides.
   static constexpr std::uint32_t kKept = abi::kRingOperations + abi::kCompletionEntries;
 
+  void learn() noexcept {
+    auto* const base = reinterpret_cast<std::byte*>(header_);
+    sq_ = reinterpret_cast<abi::CapSqe*>(base + header_->sq_offset);
+    cq_ = reinterpret_cast<abi::CapCqe*>(base + header_->cq_offset);
+    sq_mask_ = header_->sq_entries - 1;
+    cq_mask_ = header_->cq_entries - 1;
+  }
   [[nodiscard]] std::uint32_t results_offset() const noexcept { return calls_bytes_ / 2; }
   [[nodiscard]] std::uint32_t transfers_offset() const noexcept {
     return results_offset() - abi::kMaxTransfers * static_cast<std::uint32_t>(sizeof(abi::TransferDescriptor));
   }
   [[nodiscard]] std::optional<abi::CapCqe> take() noexcept {
-    abi::RingHeader& header = ring_->header;
-    const std::uint32_t head = header.cq_head;
-    if (__atomic_load_n(&header.cq_tail, __ATOMIC_ACQUIRE) == head) return std::nullopt;
-    const abi::CapCqe completion = ring_->cq[head % abi::kCompletionEntries];
-    __atomic_store_n(&header.cq_head, head + 1, __ATOMIC_RELEASE);
+    const std::uint32_t head = header_->cq_head;
+    if (__atomic_load_n(&header_->cq_tail, __ATOMIC_ACQUIRE) == head) return std::nullopt;
+    const abi::CapCqe completion = cq_[head & cq_mask_];
+    __atomic_store_n(&header_->cq_head, head + 1, __ATOMIC_RELEASE);
     return completion;
   }
   [[nodiscard]] abi::CapCqe take_kept() noexcept;
   void keep(const abi::CapCqe& completion) noexcept;
   [[nodiscard]] abi::CapCqe perform(const abi::CapSqe& entry) noexcept;
 
-  abi::Ring* ring_ = nullptr;
+  abi::RingHeader* header_ = nullptr;
+  abi::CapSqe* sq_ = nullptr;
+  abi::CapCqe* cq_ = nullptr;
+  std::uint32_t sq_mask_ = 0, cq_mask_ = 0;
   std::uint32_t calls_bytes_ = abi::kArenaBytes;
-  std::uint32_t kept_first_ = 0, kept_count_ = 0;
-  abi::CapCqe kept_[kKept] = {};
+  std::uint32_t kept_first_ = 0, kept_count_ = 0, kept_room_ = kKept;
+  abi::CapCqe* kept_ = nullptr;
+  abi::CapCqe own_kept_[kKept] = {};
 };
 
 // The calling thread's. One load and a branch while the program has one thread, one load more afterwards.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A thread's submission and completion ring: one page, followed by the thread's message arena.
+// A thread's submission and completion ring: a page with the header, followed by the thread's message arena. The queues
+// lie where the header says: in the page itself, or, once ThreadControl.setRing has made them larger, behind the arena.
 //
 // The program writes entries and sq_tail, and reads completions and cq_head moves; the kernel does the opposite
 // halves. Indices count for ever and wrap at 2^32; an entry's place is index & (size - 1). The kernel loads each
@@ -11,13 +12,19 @@
 
 namespace capos::abi {
 
+// Of the ring that a thread begins with. ThreadControl.setRing makes it anew with a power of two from kSubmissionEntries to
+// kMaxSubmissionEntries, and twice as many completions.
 inline constexpr std::uint32_t kSubmissionEntries = 16;
 inline constexpr std::uint32_t kCompletionEntries = 32;
+inline constexpr std::uint32_t kMaxSubmissionEntries = 256;
 inline constexpr std::uint32_t kRingMagic = 0x474e4952;  // "RING"
 inline constexpr std::size_t kArenaPages = 15;  // with the ring: one block of 16
 inline constexpr std::size_t kArenaBytes = kArenaPages * 4096;
 // Operations of one ring that have begun and not ended, answers kept included. An entry beyond stays in the queue.
-inline constexpr std::uint32_t kRingOperations = 48;
+[[nodiscard]] constexpr std::uint32_t ring_operations(std::uint32_t submission_entries) noexcept {
+  return submission_entries + 24;
+}
+inline constexpr std::uint32_t kRingOperations = ring_operations(kSubmissionEntries);
 
 // What an entry asks for. Fields that an operation does not name must be zero where it says so, else they are ignored.
 // Operations that wait (marked *) are under way once cap_enter has taken their entry; each ends in one completion.
@@ -25,7 +32,9 @@ enum class RingOperation : std::uint8_t {
   nop = 0,
   call = 1,         // A typed call: message in, message out. * if `cap` is a client of an endpoint.
   release = 2,      // Gives the capability `cap` back.
-  receive = 3,      // * Takes a call from the Endpoint `cap` into the results area (ReceivedCall).
+  receive = 3,      // * Takes a call from the Endpoint `cap` into the results area (ReceivedCall). With kSqeMultishot,
+                    // pipeline_field says how many such areas there are, one behind the other (0: one); a call lies in the
+                    // one that its completion names (area_of) until its return_call.
   return_call = 4,  // Answers the call `cap` (the `value` of its receive's completion) with the parameters' message,
                     // or, with kSqeException, with the CapException that they hold.
   finish = 5,       // Ends the call whose user_data is `cap`, or gives up the answer that is kept of it.
@@ -46,6 +55,8 @@ inline constexpr std::uint8_t kSqePipelined = 16;  // call: `cap` is the user_da
 inline constexpr std::uint8_t kSqeException = 32;  // return_call
 inline constexpr std::uint8_t kSqeQuiet = 64;      // no completion if it succeeds
 inline constexpr std::uint32_t kAnswerCaps = 4;    // result capabilities that are remembered
+inline constexpr std::uint32_t kReceivedCalls = 64;  // that a thread has received and not returned; one of them by registers
+inline constexpr std::uint32_t kMaxReceiveAreas = kReceivedCalls - 1;
 
 // What a message carries besides words: capabilities, by descriptor.
 enum class Transfer : std::uint32_t { copy = 0, move = 1 };
@@ -88,33 +99,40 @@ static_assert(sizeof(ResultCap) == 16);
 struct ReceivedCall {
   std::uint64_t interface_id;
   std::uint16_t method;
-  std::uint16_t registers;      // 1: made by registers; the answer is data of at most kRegisterWords words
+  std::uint16_t registers;      // 1: made by registers, the answer is data of at most kRegisterWords words; kReceivedSent
   std::uint32_t caller;         // number of the calling program, or what its capability discloses instead; not an authority
 };
 static_assert(sizeof(ReceivedCall) == 16);
+// In `registers`: it was sent one way. Its return_call gives the area back, and says nothing to anybody.
+inline constexpr std::uint16_t kReceivedSent = 3;
 
 struct CapCqe {
   std::uint64_t user_data;
   std::int32_t result;          // 0 or a negated TransportError
-  std::uint32_t flags;          // -exception, -truncated: ExceptionType | detail << 16; 0: kCqeMore, or nothing
+  std::uint32_t flags;          // -exception, -truncated: ExceptionType | detail << 16; 0: kCqeMore; of a receive, its area << 16
   std::uint32_t results_size;   // bytes of the result message; of an exception, of its CapException
   std::uint32_t caps_count;     // ResultCap records after it
   std::uint64_t value;          // receive: the call's id, good for one return_call; notify, timeout, post: see there
 };
 static_assert(sizeof(CapCqe) == 32);
 inline constexpr std::uint32_t kCqeMore = 1;  // the operation goes on
+[[nodiscard]] constexpr std::uint32_t area_of(const CapCqe& received) noexcept { return received.flags >> 16; }
 
 struct alignas(64) RingHeader {
   std::uint32_t magic;
   std::uint32_t sq_entries;
   std::uint32_t cq_entries;
   std::uint32_t arena_bytes;
+  std::uint32_t sq_offset;            // bytes from the header
+  std::uint32_t cq_offset;
+  std::uint32_t operations;           // ring_operations(sq_entries)
   alignas(64) std::uint32_t sq_head;  // kernel writes
   std::uint32_t cq_tail;              // kernel writes
   alignas(64) std::uint32_t sq_tail;  // program writes
   std::uint32_t cq_head;              // program writes
 };
 
+// The ring that a thread begins with.
 struct Ring {
   RingHeader header;
   alignas(64) CapSqe sq[kSubmissionEntries];
@@ -127,5 +145,11 @@ static_assert(sizeof(Ring) <= 4096);
 
 // The arena begins on the page after the ring.
 inline constexpr std::size_t kArenaOffset = 4096;
+// Larger queues begin on a page of their own, in one of two places in turn.
+inline constexpr std::size_t kQueuesOffset = 0x1'0000, kQueuesStride = 0x1'0000;
+[[nodiscard]] constexpr std::size_t queue_bytes(std::uint32_t submission_entries) noexcept {
+  return submission_entries * (sizeof(CapSqe) + 2 * sizeof(CapCqe));
+}
+static_assert(kArenaOffset + kArenaBytes <= kQueuesOffset && queue_bytes(kMaxSubmissionEntries) <= kQueuesStride);
 
 }  // namespace capos::abi
