@@ -57,6 +57,8 @@ class Endpoint final : public TypedObject<Endpoint, schema::Endpoint> {
   // May another call of `caller`, of which `open` are being served here on its account, go along? Not while others queue,
   // nor with less than the least budget for each.
   [[nodiscard]] bool takes_more(Cpu& cpu, Thread& caller, std::uint32_t open, Time now) noexcept;
+  // Any number of them, without looking at the budget.
+  [[nodiscard]] bool takes_all() noexcept { return calls_.empty() && minimum_budget_ == Duration{}; }
   // It waits: gets the call that is next, true; or is the next to get one. Refuses those that it cannot take.
   [[nodiscard]] bool listen(Cpu& cpu, Thread& server, Time now) noexcept;
 

@@ -238,6 +238,10 @@ Thread* RingState::issue_next(Cpu& cpu, Time now) noexcept {
 void RingState::deliver_more(Cpu& cpu, Endpoint& endpoint, Thread& server, Time now) noexcept {
   RingState& serving = *server.ring_state;
   for (std::uint32_t open = 1; open + available() < wanted_ && !has_work();) {
+    if (endpoint.takes_all()) {
+      open += deliver_run(endpoint, server, wanted_ - available() - open);
+      if (open + available() >= wanted_) return;
+    }
     Operation* const call = pending_.front();
     if (call == nullptr || call->object.get() != &endpoint || !serving.has_area() ||
         !endpoint.takes_more(cpu, thread, open, now)) {

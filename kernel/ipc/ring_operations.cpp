@@ -39,6 +39,7 @@ bool RingState::resolve_pipelined(Operation& operation, Time now) noexcept {
   if (!ended) {
     operation.state = OperationState::deferred;
     operation.dependency = answer;
+    operation.next_dependent = nullptr;
     Operation** last = &answer->dependents;
     while (*last != nullptr) last = &(*last)->next_dependent;
     *last = &operation;

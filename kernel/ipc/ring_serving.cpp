@@ -67,8 +67,7 @@ bool RingState::find_landing(CallKind kind, bool one_way, Landing& at) noexcept 
 
 bool RingState::can_receive() noexcept {
   Landing at;
-  return thread.incoming == nullptr && find_landing(CallKind::message, false, at) &&
-         find_landing(CallKind::registers, false, at);
+  return thread.incoming == nullptr && find_landing(CallKind::message, false, at) && received_[kRegisterSlot].id == 0;
 }
 
 void RingState::call_received(const Landing& at, Call& call, std::uint32_t message_bytes, std::uint32_t caps,

@@ -71,7 +71,8 @@ class Operation final : public Call, public sched::TimedNode, public ListHook<Op
   OperationState state = OperationState::free;
   bool called_off = false;             // completes with `cancelled` when its turn or its mail comes
   std::uint8_t answer_caps_count = 0;
-  std::uint8_t areas = 0;              // of a receive
+  std::uint8_t areas = 0;              // of a receive; of a call: kPlainCall if nothing is special about it
+  static constexpr std::uint8_t kPlainCall = 0xff;  // no transfers, no deadline
   abi::CapSqe sqe{};                   // copied once
   Operation* linked = nullptr;         // held: the next of its chain
   Operation* dependents = nullptr;     // deferred on this one's answer, oldest first
@@ -183,15 +184,22 @@ class RingState {
   void end_answered(Cpu& cpu, Call& call, const abi::CapCqe& completion, Time now) noexcept;
 
   // --- submission (ring_submission.cpp)
-  static constexpr std::uint32_t kPortion = 16;
+  static constexpr std::uint32_t kPortion = 32;
   void take_submissions(Cpu& cpu, Time& now) noexcept;
   void take_rest(Cpu& cpu, Time& now) noexcept;
   void take_portion(Cpu& cpu, Time now) noexcept;
+  [[nodiscard]] std::uint32_t take_run(Cpu& cpu, std::uint32_t head, std::uint32_t& portion, Time now) noexcept;
   [[nodiscard]] std::uint32_t answer_nops(std::uint32_t head, std::uint32_t most) noexcept;
   void accept(Cpu& cpu, Operation& operation, Time now) noexcept;
   void start_ready(Cpu& cpu, Time now) noexcept;
   void start(Cpu& cpu, Operation& operation, Time now) noexcept;
   [[nodiscard]] bool alive() const noexcept { return thread.state != ThreadState::dead; }
+  // --- runs of usual entries (ring_runs.cpp): how many there were. At most `most`, from the submission queue's `head` on,
+  // not in a chain.
+  [[nodiscard]] std::uint32_t take_calls(std::uint32_t head, std::uint32_t most) noexcept;
+  [[nodiscard]] std::uint32_t take_returns(Cpu& cpu, std::uint32_t head, std::uint32_t most, Time now) noexcept;
+  // Of this ring's waiting calls, to a server that has just been given one.
+  [[nodiscard]] std::uint32_t deliver_run(Endpoint& endpoint, Thread& server, std::uint32_t most) noexcept;
   // --- operations (ring_operations.cpp, ring_serving.cpp); each ends the operation or leaves it under way
   void start_call(Cpu& cpu, Operation& operation, Time now) noexcept;
   [[nodiscard]] bool resolve_pipelined(Operation& operation, Time now) noexcept;

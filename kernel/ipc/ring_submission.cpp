@@ -62,6 +62,18 @@ void RingState::take_rest(Cpu& cpu, Time& now) noexcept {
   }
 }
 
+// Entries that are often many. Plain NOPs do not count as a portion's.
+std::uint32_t RingState::take_run(Cpu& cpu, std::uint32_t head, std::uint32_t& portion, Time now) noexcept {
+  const std::uint64_t first = load_once(reinterpret_cast<const std::uint64_t&>(sq_[head & sq_mask_]));
+  if (first == 0) return answer_nops(head, std::min(to_take_, room()));
+  const auto kind = static_cast<RingOperation>(first & 0xff);
+  if (kind != RingOperation::call && kind != RingOperation::return_call) return 0;
+  const std::uint32_t most = std::min(to_take_, portion);
+  const std::uint32_t run = kind == RingOperation::call ? take_calls(head, most) : take_returns(cpu, head, most, now);
+  portion -= run;
+  return run;
+}
+
 // At most kPortion entries besides NOPs. Stops, and notes that it did, where an entry must wait for room, for an operation,
 // or for all that came before it.
 void RingState::take_portion(Cpu& cpu, Time now) noexcept {
@@ -71,13 +83,12 @@ void RingState::take_portion(Cpu& cpu, Time now) noexcept {
     stalled_ = true;
     to_take_ = 0;
   };
-  for (std::uint32_t portion = kPortion; to_take_ != 0 && portion != 0; --portion, --to_take_) {
-    const auto& first = reinterpret_cast<const std::uint64_t&>(sq_[head & sq_mask_]);
-    if (load_once(first) == 0 && chain_tail_ == nullptr && !chain_broken_) {
-      const std::uint32_t nops = answer_nops(head, std::min(to_take_, room()));
-      head += nops;
-      to_take_ -= nops;
-      if (to_take_ == 0) return;
+  for (std::uint32_t portion = kPortion; to_take_ != 0 && portion != 0;) {
+    if (chain_tail_ == nullptr && !chain_broken_) {
+      const std::uint32_t run = take_run(cpu, head, portion, now);
+      head += run;
+      to_take_ -= run;
+      if (run != 0) continue;  // what follows may be another
     }
     Operation* const operation = free_.front();
     if (operation == nullptr || room() == 0) return stall();
@@ -86,6 +97,8 @@ void RingState::take_portion(Cpu& cpu, Time now) noexcept {
     const bool waits = operation->has(abi::kSqeDrain) && chain_tail_ == nullptr && !chain_broken_;
     if (waits && open_count_ > 0) return stall();
     (void)free_.pop_front();
+    --portion;
+    --to_take_;
     __atomic_store_n(&header_.sq_head, ++head, __ATOMIC_RELEASE);
     accept(cpu, *operation, now);
     if (!alive()) return;
@@ -95,8 +108,9 @@ void RingState::take_portion(Cpu& cpu, Time now) noexcept {
 }
 
 void RingState::accept(Cpu& cpu, Operation& operation, Time now) noexcept {
-  operation.linked = operation.dependents = operation.next_dependent = operation.dependency = nullptr;
+  operation.linked = operation.dependents = nullptr;
   operation.called_off = false;
+  operation.areas = 0;
   ++open_count_;
   Operation* const before = chain_tail_;
   const bool cancelled = std::exchange(chain_broken_, false);

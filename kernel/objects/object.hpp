@@ -61,7 +61,7 @@ class Object {
 
   // Nobody else holds it; it stays so, since only a holder can make another.
   [[nodiscard]] bool is_sole_reference() const noexcept { return references_.load(std::memory_order_acquire) == 1; }
-  void acquire() noexcept { references_.fetch_add(1, std::memory_order_relaxed); }
+  void acquire(std::uint32_t references = 1) noexcept { references_.fetch_add(references, std::memory_order_relaxed); }
   void release() noexcept {
     if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) destroy();
   }

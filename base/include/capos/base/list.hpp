@@ -56,6 +56,21 @@ class List {
     hook->next_->previous_ = hook->previous_;
     hook->next_ = hook->previous_ = nullptr;
   }
+  // `first` to `last` stand in this order in one list; they leave it together. Their hooks are left as they are: linked()
+  // does not tell, and what follows can only be pushed to a list again.
+  static void erase_run(T& first, T& last) noexcept {
+    Hook* const before = static_cast<Hook&>(first).previous_;
+    Hook* const after = static_cast<Hook&>(last).next_;
+    before->next_ = after;
+    after->previous_ = before;
+  }
+  // What erase_run took, to the back, in its order.
+  void push_back_run(T& first, T& last) noexcept {
+    static_cast<Hook&>(first).previous_ = head_.previous_;
+    static_cast<Hook&>(last).next_ = &head_;
+    head_.previous_->next_ = &static_cast<Hook&>(first);
+    head_.previous_ = &static_cast<Hook&>(last);
+  }
   T* pop_front() noexcept {
     T* const item = front();
     if (item != nullptr) erase(*item);
