@@ -63,6 +63,7 @@ int check_vectors(const Child& child) noexcept;
 int abuse_ring(const Child& child) noexcept;
 int serve_by_ring(const Child& child) noexcept;
 int use_up_ring(const Child& child) noexcept;
+int wait_at_gates(const Child& child) noexcept;
 int serve_messages(const Child& child) noexcept;
 int run_periodic(const Child& child) noexcept;
 int run_hog(const Child& child) noexcept;

@@ -205,6 +205,8 @@ int play(const Child& child) noexcept {
           call_by_ring(child, "service", static_cast<std::uint16_t>(child.argument()), 5, 6));
     case Role::message_service:
       return serve_messages(child);
+    case Role::ring_gates:
+      return wait_at_gates(child);
     case Role::ring_pool:
       return use_up_ring(child);
   }

@@ -52,9 +52,12 @@ class RingServer {
   int serve() noexcept {
     CapSqe receive = entry_of(RingOperation::receive, kReceiveData, endpoint_.raw);
     receive.results_offset = kReceived;
-    receive.results_capacity = kReceivedSize;
-    // With an argument, one receive at a time.
-    if (child_.argument() == 0) receive.flags = abi::kSqeMultishot;
+    // With argument 1, one receive at a time; with more, so many areas.
+    const std::uint32_t areas = child_.argument() > 1 ? child_.argument() : 1;
+    const std::uint32_t size = kReceivedSize / areas / 8 * 8;
+    receive.results_capacity = size;
+    if (areas > 1) receive.pipeline_field = areas;
+    if (child_.argument() != 1) receive.flags = abi::kSqeMultishot;
     submit(receive);
     for (;;) {
       const CapCqe completion = call_ring().await(kReceiveData, kReturnData);
@@ -63,6 +66,9 @@ class RingServer {
         continue;
       }
       if (completion.result != 0) return static_cast<int>(kStatusCode) - completion.result;
+      received_at_ = kReceived + abi::area_of(completion) * size;
+      answer_at_ = kAnswer + abi::area_of(completion) * size;
+      if (abi::area_of(completion) + 1 > areas_used_) areas_used_ = abi::area_of(completion) + 1;
       carry_out(completion);
       if ((completion.flags & abi::kCqeMore) == 0) submit(receive);
     }
@@ -71,13 +77,13 @@ class RingServer {
  private:
   [[nodiscard]] CapSqe return_of(std::uint64_t answer, std::uint32_t size) noexcept {
     CapSqe entry = entry_of(RingOperation::return_call, kReturnData, answer);
-    entry.params_offset = kAnswer;
+    entry.params_offset = answer_at_;
     entry.params_size = size;
     entry.transfers_offset = kTransfers;
     return entry;
   }
   void answer(std::uint64_t id, std::initializer_list<std::uint64_t> words) noexcept {
-    submit(return_of(id, place(kAnswer, words.begin(), static_cast<std::uint32_t>(words.size()))));
+    submit(return_of(id, place(answer_at_, words.begin(), static_cast<std::uint32_t>(words.size()))));
   }
   [[nodiscard]] std::int32_t perform(const CapSqe& entry) noexcept {
     submit(entry);
@@ -95,14 +101,15 @@ class RingServer {
   const Child& child_;
   abi::CapId endpoint_;
   abi::CapId kept_{};
-  std::uint64_t report_[4] = {};
+  std::uint32_t received_at_ = kReceived, answer_at_ = kAnswer;
+  std::uint64_t report_[4] = {}, sent_ = 0, areas_used_ = 0;
 };
 
 void RingServer::refuse(std::uint64_t id, const std::uint64_t (&words)[8]) noexcept {
   char text[2048];
   const std::size_t length = words[2] < sizeof text ? words[2] : sizeof text;
   std::memset(text, 'x', length);
-  wire::MessageBuilder message({word_at(kAnswer), 1'024});
+  wire::MessageBuilder message({word_at(answer_at_), 1'024});
   auto root = message.init_root<schema::CapException>();
   root.set_type(static_cast<schema::ExceptionType>(words[0]));
   root.set_detail(static_cast<std::uint16_t>(words[1]));
@@ -114,10 +121,10 @@ void RingServer::refuse(std::uint64_t id, const std::uint64_t (&words)[8]) noexc
 
 void RingServer::carry_capabilities(RingMethod method, const CapCqe& completion,
                                     const std::uint64_t (&words)[8]) noexcept {
-  const std::byte* const message = call_ring().arena() + kReceived + sizeof(abi::ReceivedCall);
+  const std::byte* const message = call_ring().arena() + received_at_ + sizeof(abi::ReceivedCall);
   const auto* const caps = reinterpret_cast<const abi::ResultCap*>(message + completion.results_size);
   if (method == RingMethod::echo) {
-    std::memcpy(word_at(kAnswer), message, completion.results_size);
+    std::memcpy(word_at(answer_at_), message, completion.results_size);
     for (std::uint32_t i = 0; i < completion.caps_count; ++i) {
       const abi::TransferDescriptor copy{caps[i].cap, static_cast<std::uint32_t>(abi::Transfer::copy), 0};
       std::memcpy(word_at(kTransfers + 16 * i), &copy, sizeof copy);
@@ -134,14 +141,14 @@ void RingServer::carry_capabilities(RingMethod method, const CapCqe& completion,
   }
   const std::uint64_t given = method == RingMethod::give_service ? child_.runtime.find_any("next").raw : kept_.raw;
   set_transfer(given, method == RingMethod::give_service ? abi::Transfer::copy : abi::Transfer::move);
-  CapSqe entry = return_of(completion.value, place(kAnswer, words, 1));
+  CapSqe entry = return_of(completion.value, place(answer_at_, words, 1));
   entry.transfers_count = 1;
   submit(entry);
 }
 
 void RingServer::misbehave(RingMethod method, std::uint64_t id) noexcept {
   const std::uint64_t word = 1;
-  const std::uint32_t size = place(kAnswer, &word, 1);
+  const std::uint32_t size = place(answer_at_, &word, 1);
   constexpr auto kInvalid = -static_cast<std::int32_t>(schema::TransportError::invalid_cap);
   if (method == RingMethod::twice) {
     submit(return_of(id, size));
@@ -165,25 +172,26 @@ void RingServer::misbehave(RingMethod method, std::uint64_t id) noexcept {
   if (perform(without) != 0) ++report_[3];
   CapSqe no_exception = return_of(id, 8);
   no_exception.flags = abi::kSqeException;
-  *word_at(kAnswer) = 0x7ffe'0000'0000'0002;  // no message
+  *word_at(answer_at_) = 0x7ffe'0000'0000'0002;  // no message
   if (perform(no_exception) != 0) ++report_[3];
   answer(id, {word});
 }
 
 void RingServer::carry_out(const CapCqe& completion) noexcept {
   abi::ReceivedCall head;
-  std::memcpy(&head, word_at(kReceived), sizeof head);
+  std::memcpy(&head, word_at(received_at_), sizeof head);
   if (head.interface_id != schema::Echo::kInterfaceId) runtime::exit_process(92);
   std::uint64_t words[8] = {};
-  const std::uint64_t* const message = word_at(kReceived + sizeof head);
+  const std::uint64_t* const message = word_at(received_at_ + sizeof head);
   const std::uint64_t root = message[0];
   const std::uint64_t count = (root >> 32 & 0xffff) < 8 ? root >> 32 & 0xffff : 8;
   if ((root & 0xffff'ffff) == 0) std::memcpy(words, message + 1, count * 8);
   const std::uint64_t id = completion.value;
+  if (head.registers == abi::kReceivedSent) ++sent_;
   switch (const auto method = static_cast<RingMethod>(head.method)) {
     case RingMethod::increment:
       for (std::uint64_t i = 0; i < 8; ++i) words[i] += i + 1;
-      return submit(return_of(id, place(kAnswer, words, 8)));
+      return submit(return_of(id, place(answer_at_, words, 8)));
     case RingMethod::exception: return refuse(id, words);
     case RingMethod::exit: runtime::exit_process(55);
     case RingMethod::busy: child_.compute_until(child_.now() + words[0]); return answer(id, {words[0]});
@@ -198,11 +206,11 @@ void RingServer::carry_out(const CapCqe& completion) noexcept {
     case RingMethod::twice:
     case RingMethod::forged:
     case RingMethod::bad_return: return misbehave(method, id);
-    case RingMethod::report: return answer(id, {report_[0], report_[1], report_[2], report_[3]});
+    case RingMethod::report: return answer(id, {report_[0], report_[1], report_[2], report_[3], sent_, areas_used_});
     case RingMethod::large: {
       const auto size = static_cast<std::uint32_t>(words[0]);
-      std::memset(word_at(kAnswer), 0, 8 * (1 + size));
-      *word_at(kAnswer) = std::uint64_t{size} << 32;
+      std::memset(word_at(answer_at_), 0, 8 * (1 + size));
+      *word_at(answer_at_) = std::uint64_t{size} << 32;
       return submit(return_of(id, 8 * (1 + size)));
     }
     case RingMethod::caller: return answer(id, {head.caller, head.registers});
@@ -243,6 +251,21 @@ int serve_by_ring(const Child& child) noexcept { return RingServer(child).serve(
 
 int use_up_ring(const Child& child) noexcept {
   return child.argument() == 0 ? exhaust_ring(child) : wait_for_two(child);
+}
+
+// All at once; waits for as many answers.
+int wait_at_gates(const Child& child) noexcept {
+  for (std::uint32_t i = 0; i < child.argument(); ++i) {
+    CapSqe entry = entry_of(RingOperation::call, i, child.runtime.find_any("service").raw);
+    entry.method = static_cast<std::uint16_t>(RingMethod::gate);
+    entry.interface_id = schema::Echo::kInterfaceId;
+    const std::uint64_t none = 0;
+    entry.params_size = place(kCall, &none, 1);
+    entry.results_offset = kCall + 4096 + 64 * i;
+    entry.results_capacity = 64;
+    submit(entry);
+  }
+  return static_cast<int>(call_ring().enter(child.argument(), kForever));
 }
 
 std::uint64_t call_by_ring(const Child& child, std::string_view name, std::uint16_t method, std::uint64_t a,

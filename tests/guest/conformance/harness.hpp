@@ -206,6 +206,8 @@ std::span<const Case> ring_link_cases() noexcept;
 std::span<const Case> message_call_cases() noexcept;
 std::span<const Case> message_service_cases() noexcept;
 std::span<const Case> pipelining_cases() noexcept;
+std::span<const Case> ring_size_cases() noexcept;
+std::span<const Case> batched_call_cases() noexcept;
 std::span<const Case> process_cases() noexcept;
 std::span<const Case> elf_cases() noexcept;
 std::span<const Case> fault_cases() noexcept;

@@ -53,6 +53,7 @@ enum class Role : std::uint8_t {
   ring_server,     // serves "serve" through its ring; RingMethod says how
   ring_caller,     // a ring's CALL of "service" with method = argument and words 5, 6; exits with result_code
   message_service, // serves "serve" by serve_messages; argument 0: a Console, 1: TraceRings that give "out", 2: an Echo
+  ring_gates,      // as many ring CALLs of "service", method gate, as the argument says; waits for all answers
   ring_pool,       // argument 0: all operations of a ring; 1: waits for two completions, of which "event" is one
   sender,          // sends Method::note with argument to "service": exits with 0 or result_code
 };
@@ -129,7 +130,8 @@ enum class RingMethod : std::uint16_t {
   twice,      // RETURNs twice, the second time the same id; the result of that is in word 1 of the next `report`
   forged,     // RETURNs ids that it was not given first; report word 2: how many were refused with invalidCap
   bad_return, // RETURNs with a range outside its arena, then with a capability that it has not; report word 3: refusals
-  report,     // answers four words of what is above; word 0: answers whose caller had gone
+  report,     // answers four words of what is above; word 0: answers whose caller had gone; then how many were sent one
+              // way, and how many areas have been used
   large,      // a message of word 0 words
   caller,     // answers the caller's number, and in word 1 whether the call came by registers
   nested,     // makes a ring CALL of "next", method word 0, word 1; answers its result_code

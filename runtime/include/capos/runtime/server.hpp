@@ -107,7 +107,7 @@ CallError serve_messages(Capability<schema::Endpoint> endpoint, Impl& impl) noex
     const auto received = server.next();
     if (!received.has_value()) return received.error();
     Transfers transfers = server.transfers();
-    CallInfo info{received->head.caller, received->caps, &transfers};
+    CallInfo info{received->head.caller, received->caps, &transfers, received->head.registers == abi::kReceivedSent};
     wire::MessageReader params(received->words);
     wire::MessageBuilder results(server.results_area());
     const ServerOutcome outcome =
