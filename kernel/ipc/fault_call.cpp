@@ -6,6 +6,7 @@
 #include "core/wake.hpp"
 #include "ipc/call_context.hpp"
 #include "ipc/endpoint.hpp"
+#include "ipc/ring_state.hpp"
 #include "islands/lease.hpp"
 #include "process/process.hpp"
 
@@ -74,6 +75,7 @@ void raise_lost_time(Cpu& cpu, Thread& thread, schema::ThreadFault why, Time now
     case ThreadState::await_release:
     case ThreadState::await_reply:
     case ThreadState::await_server: end_wait(thread); break;
+    case ThreadState::ring_work: thread.ring_state->cut_short(); break;
     case ThreadState::runnable: break;
     default: return;  // when that wait ends (complete_call)
   }

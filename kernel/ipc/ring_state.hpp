@@ -15,7 +15,7 @@
 //
 // Several calls of one caller. Where the server's RECEIVE has several areas, calls that wait behind the one that is being
 // delivered go along: to the same endpoint, as many as their thread waits for, and only if nobody else queues there
-// (decision 0012). The server has calls of one caller open, then, and they share the account that was lent: `outgoing` is one of
+// (decision 0015). The server has calls of one caller open, then, and they share the account that was lent: `outgoing` is one of
 // them, and if that ends, another; the account is home when the last has been answered.
 //
 // Invariants: each operation ends exactly once, in one completion (a multishot one: the one without kCqeMore); an
@@ -111,6 +111,11 @@ class RingState {
   // cap_enter, and its continuation when the thread is dispatched in ThreadState::ring_work. Do not return.
   [[noreturn]] void enter(Cpu& cpu, Time now) noexcept;
   [[noreturn]] void continue_enter(Cpu& cpu, Time now) noexcept;
+  // The thread was to go on in continue_enter() and does not: cap_enter ends with what there is; entries stay queued.
+  void cut_short() noexcept {
+    to_take_ = 0;
+    finish_wait();
+  }
   // The thread dies: everything ends, without completions.
   void abandon(Cpu& cpu, Time now) noexcept;
 
