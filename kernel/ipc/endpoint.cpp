@@ -311,7 +311,6 @@ bool answer(Cpu& cpu, Thread& server, Call& call, Time now, bool& lowered) noexc
     if (!lent) (void)operation.ring.poke(cpu, now);
     return lent;
   }
-  cancel_timeout(cpu, call.caller.timeout);
   hal::UserState& user = call.caller.user;
   const std::uint64_t exception = (server.user.operation() >> 16) & 0xffff;
   copy_words(server.user, user);
@@ -428,6 +427,7 @@ bool give_account_back(Cpu& cpu, Thread& server, Call& call, Time now, bool& low
   give_account(server.account, caller);
   server.account = {};
   if (call.kind == CallKind::registers) {
+    close(cpu, caller);
     caller.state = ThreadState::runnable;
   } else {
     caller.outgoing = &caller.direct_call;

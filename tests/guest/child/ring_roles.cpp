@@ -214,6 +214,13 @@ void RingServer::carry_out(const CapCqe& completion) noexcept {
       return submit(return_of(id, 8 * (1 + size)));
     }
     case RingMethod::caller: return answer(id, {head.caller, head.registers});
+    case RingMethod::by_registers: {
+      runtime::Registers registers;
+      registers.operation = static_cast<std::uint64_t>(abi::SystemCall::reply_receive);
+      registers.cap = endpoint_.raw;
+      runtime::enter_kernel(registers);
+      return answer(id, {static_cast<std::uint64_t>(-std::int64_t{registers.status()})});
+    }
     case RingMethod::nested:
       return answer(id, {call_by_ring(child_, "next", static_cast<std::uint16_t>(words[0]), words[1], 0)});
   }

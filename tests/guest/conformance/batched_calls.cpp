@@ -133,6 +133,19 @@ void wait_ends_first(Guest& guest) noexcept {
   CHECK(report(server, 0) == 0);
 }
 
+// Which one would it answer? The server is told so, and answers each where it came.
+void reply_by_registers_refused(Guest& guest) noexcept {
+  Server server(guest, 4);
+  CHECK(server.good);
+  server.push(RingMethod::by_registers, 0);
+  server.push(RingMethod::increment, 1, 1);
+  server.push(RingMethod::increment, 2, 2);
+  CHECK(runtime::cap_enter(3, kWait) == 3);
+  CHECK(is(pop(), 0) && result(0) == static_cast<std::uint64_t>(TransportError::invalid_operation));
+  for (std::uint64_t i = 1; i < 3; ++i) CHECK(is(pop(), i) && result(i) == i + 1);
+  CHECK(report(server, 5) == 3);
+}
+
 // One of several is called off: the others go on, and its area is free again.
 void one_called_off(Guest& guest) noexcept {
   Server server(guest, 4);
@@ -249,6 +262,23 @@ void sent(Guest& guest) noexcept {
   }
 }
 
+// A call by registers with a limit, answered by RETURN: the limit ends with the call, and nothing else afterwards.
+void limit_ends_with_the_call(Guest& guest) noexcept {
+  Server server(guest, 4);
+  CHECK(server.good);
+  runtime::Registers registers;
+  registers.operation = static_cast<std::uint64_t>(abi::SystemCall::call) |
+                        static_cast<std::uint64_t>(RingMethod::increment) << 16 | std::uint64_t{2'000} << 32;  // 2 ms
+  registers.cap = server.service.client.cap().raw;
+  registers.interface_id = kEcho;
+  registers.words[0] = 7;
+  runtime::enter_kernel(registers);
+  CHECK(registers.status() == 0 && registers.words[0] == 8);
+  const std::uint64_t until = guest.now() + 5 * kMillisecond;
+  push(entry_of(RingOperation::timeout, 1, until));
+  CHECK(runtime::cap_enter(1, kWait) == 1 && is(pop(), 1) && guest.now() >= until);
+}
+
 constexpr Case kCases[] = {
     {"calls together", all_at_once},
     {"calls together, as many as waited for", as_many_as_waited_for},
@@ -257,10 +287,12 @@ constexpr Case kCases[] = {
     {"calls together outlast the wait", wait_ends_first},
     {"calls together, one called off", one_called_off},
     {"calls together and an event", event_in_between},
+    {"calls together, answer by registers refused", reply_by_registers_refused},
     {"calls together, revoked", revoked},
     {"calls together, caller killed", killed_with_several_open},
     {"receive with areas refused", receive_refused},
     {"sent to a ring", sent},
+    {"limit of a call that is answered by ring", limit_ends_with_the_call},
 };
 
 }  // namespace

@@ -136,6 +136,7 @@ enum class RingMethod : std::uint16_t {
   caller,     // answers the caller's number, and in word 1 whether the call came by registers
   nested,     // makes a ring CALL of "next", method word 0, word 1; answers its result_code
   give_service, // answers a client of "next" as its result capability
+  by_registers, // answers the negated status of a reply_receive that it tries first
 };
 
 // How a client tells what it got.
