@@ -31,11 +31,17 @@ Thread* owner_of(const sched::Dispatch& dispatch) noexcept {
   return nullptr;
 }
 
+// What ends a turn, in instructions of the deterministic machine: the interrupt, the entry, and on_timer() up to its PAUSE
+// (313 seen), and what of it another CPU's work can wait for twice. The other CPUs wait for that too.
+constexpr Duration kEndOfTurn = Duration::ns(450);
+
+constexpr Duration turn_of(Duration quantum) noexcept { return std::max(quantum - kEndOfTurn, quantum / 2); }
+
 // The simulation quantum ends a best-effort turn so that the machine's other CPUs, simulated in turn, get theirs.
 Time quantum_end(const Cpu& cpu, const sched::Dispatch& dispatch, Time now) noexcept {
   const Duration quantum = parameters().quantum;
   if (quantum == Duration{} || dispatch.kind != sched::DispatchKind::best_effort || g_count < 2) return Time::never();
-  return cpu.quantum_end > now && !cpu.quantum_end.is_never() ? cpu.quantum_end : now + quantum;
+  return cpu.quantum_end > now && !cpu.quantum_end.is_never() ? cpu.quantum_end : now + turn_of(quantum);
 }
 
 // On the numbers: std::min, and ?: on objects, would keep both in memory.

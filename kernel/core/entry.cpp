@@ -192,8 +192,13 @@ void on_user_fault(UserState&, const FaultInfo& fault) noexcept {
 
 void on_timer() noexcept {
   Cpu& cpu = Cpu::current();
-  const Time now = hal::now();
+  Time now = hal::now();
   cpu.armed = Time::never();
+  if (cpu.quantum_end <= now) [[unlikely]] {
+    // The machine's other CPUs, simulated in turn, run. First of all: whatever is done before, they wait for.
+    cpu_relax();
+    now = hal::now();
+  }
   const sched::Context* const running = cpu.scheduler.current_context();
   const bool budget = running != nullptr && running->budget_end(cpu.scheduler.charged_until()) <= now;
   const bool slept = cpu.timeouts.earliest_time() <= now;
@@ -202,10 +207,6 @@ void on_timer() noexcept {
   expire_deadlines(cpu, now);
   if (slept) expire_timeouts(cpu, now);
   cpu.trace.count_interrupt(timer_cause(cpu, released, slept, budget, now));
-  if (cpu.quantum_end <= now) {
-    cpu.quantum_end = Time::never();
-    cpu_relax();  // lets the machine's other CPUs, simulated in turn, run
-  }
   leave(cpu, now);
 }
 

@@ -22,8 +22,8 @@ struct MachineParams {
   tscHz @0 :UInt64;
   # 0: calibrate. On the deterministic machine 10^9; checked against the calibration.
   quantumNs @1 :UInt64;
-  # Simulation quantum: on a machine that runs several CPUs in turn, the longest a CPU computes without
-  # letting another go. 0: none.
+  # Simulation quantum: on a machine that runs several CPUs in turn, the longest another CPU's event waits for
+  # the turn of a CPU that computes best effort, what ends that turn included. 0: none.
   overheads @2 :Certificate.Overheads;
   # Of one CPU. With several CPUs quantumNs is added to jitterNs, by kernel and analyser alike.
   description @3 :Text;
