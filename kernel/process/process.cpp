@@ -63,7 +63,7 @@ void Process::withdraw(Thread& thread) noexcept {
 void Process::bury(Thread& thread) noexcept {
   thread.unmap_ring();
   thread.give_back();
-  numbers_ &= ~(std::uint64_t{1} << thread.number);
+  if (thread.number != 0) numbers_ &= ~(std::uint64_t{1} << thread.number);  // 0 is the first thread's for good
   thread.release();
 }
 
