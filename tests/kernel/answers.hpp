@@ -50,6 +50,7 @@ using Words = std::array<std::uint64_t, abi::kRegisterWords>;
 struct Answer {
   std::int32_t status = 0;
   std::uint16_t method = 0;  // of a received call
+  bool one_way = false;      // of what was received: it was sent
   std::uint64_t cap = 0, interface_id = 0;
   Words words{};
   [[nodiscard]] Error error() const { return error_of(status, cap); }

@@ -12,7 +12,7 @@ Image elf_image(ElfHeader header, const std::vector<ElfSegment>& segments, std::
   const std::size_t table = sizeof header + segments.size() * sizeof(ElfSegment);
   Image image(table + bytes);
   std::memcpy(image.data(), &header, sizeof header);
-  std::memcpy(image.data() + sizeof header, segments.data(), segments.size() * sizeof(ElfSegment));
+  if (!segments.empty()) std::memcpy(image.data() + sizeof header, segments.data(), segments.size() * sizeof(ElfSegment));
   for (std::size_t i = table; i < image.size(); ++i) image[i] = content_at(i);
   return image;
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "walk.hpp"
 
+#include <algorithm>
+
 #include "core/invariants.hpp"
 #include "memory/object_heap.hpp"
 
@@ -16,7 +18,7 @@ WorldOptions options_for(std::uint64_t seed) {
   WorldOptions options;
   options.pack.cpus = static_cast<std::uint16_t>(1 + seed % 4);
   options.pack.slice_us = 100 + seed / 4 % 3 * 400;
-  options.ram_bytes = 24u << 20;
+  options.ram_bytes = 40u << 20;
   return options;
 }
 
@@ -27,8 +29,12 @@ ThreadState state_for(Waits waits) {
     case Waits::for_server: return ThreadState::await_server;
     case Waits::for_call: return ThreadState::await_call;
     case Waits::for_signal:
-    case Waits::for_exit: return ThreadState::await_signal;
+    case Waits::for_exit:
+    case Waits::for_thread: return ThreadState::await_signal;
     case Waits::asleep: return ThreadState::sleeping;
+    case Waits::parked: return ThreadState::parked;
+    case Waits::for_supervisor: return ThreadState::await_supervisor;
+    case Waits::in_ring: return ThreadState::await_completions;
     case Waits::dead: break;
   }
   return ThreadState::dead;
@@ -43,12 +49,7 @@ std::string text_of(const Words& words) {
 }  // namespace
 
 Chapter::Chapter(std::uint64_t seed) : world(options_for(seed)), seed_(seed) {
-  model.add_process(World::kInit, 0);
-  model.process(World::kInit).started = true;
-  for (const auto& [name, cap] : world.capset(world.process(World::kInit))) {
-    const Id id = name == "self.memory" ? model.add_virtual_memory(World::kInit) : model.add_service(name);
-    model.gets(World::kInit, cap.raw, id);
-  }
+  start_model();
   // Page tables stay while their space does: init's for the places where the walk maps are counted from the start.
   const abi::CapId memory = world.service("self.memory");
   const auto mapped = world.call<schema::VirtualMemory::Map>(world.init(), memory, {.hint = 0, .size = 4096, .prot = 3});
@@ -59,20 +60,89 @@ Chapter::Chapter(std::uint64_t seed) : world(options_for(seed)), seed_(seed) {
   for (std::size_t i = 0; i < used_.size(); ++i) used_[i] = kernel::machine_ledger().used(static_cast<kernel::Resource>(i));
 }
 
-std::uint64_t Chapter::pick(Number number, Kind kind) {
+void Chapter::start_model() {
+  model.add_process(World::kInit, 0);
+  const Id ledger = model.add({.kind = Kind::ledger, .interface_id = schema::ResourceLedger::kInterfaceId});
+  model.process(World::kInit).ledger = ledger;
+  for (const auto& [name, entry] : world.capset_entries(world.process(World::kInit))) {
+    Id id = ledger;
+    if (name == "self.memory") {
+      id = model.add({.kind = Kind::virtual_memory, .interface_id = entry.interface_id, .process = World::kInit});
+    } else if (name != "self.ledger") {
+      id = model.add({.kind = Kind::service, .interface_id = entry.interface_id, .name = name});
+    }
+    model.gets(World::kInit, entry.cap, {.id = id, .interface_id = entry.interface_id});
+    first_caps_.insert(entry.cap);
+  }
+}
+
+kernel::Thread& Chapter::thread(Who who) {
+  auto& threads = world.process(who.process).threads();
+  const std::uint32_t number = model.thread(who).number;
+  for (kernel::Thread* one = threads.front(); one != nullptr; one = threads.next(*one)) {
+    if (one->number == number) return *one;
+  }
+  throw Unsound("thread " + who.text() + " is not there");
+}
+
+std::uint64_t Chapter::pick_of(Number number, std::initializer_list<Kind> kinds) {
   std::uint64_t chosen = 0;
   std::uint64_t seen = 0;
-  for (const auto& [cap, id] : model.process(number).caps) {
-    if (model.object(id).kind == kind && random.one_in(++seen)) chosen = cap;
+  const bool dead_too = random.one_in(16);
+  for (const auto& [cap, held] : model.process(number).caps) {
+    const Kind kind = model.object(held.id).kind;
+    const bool fits = std::ranges::find(kinds, kind) != kinds.end();
+    if (fits && (dead_too || model.find(number, cap) != nullptr) && random.one_in(++seen)) chosen = cap;
   }
   return chosen;
 }
 
+std::uint64_t Chapter::pick(Number number, Kind kind) { return pick_of(number, {kind}); }
+
 std::uint64_t Chapter::service(Number number, std::string_view name) {
-  for (const auto& [cap, id] : model.process(number).caps) {
-    if (model.object(id).kind == Kind::service && model.object(id).name == name) return cap;
+  std::uint64_t found = 0;
+  for (const auto& [cap, held] : model.process(number).caps) {
+    const ModelObject& object = model.object(held.id);
+    if (object.kind != Kind::service || object.name != name) continue;
+    if (model.find(number, cap) != nullptr) return cap;
+    found = cap;
+  }
+  return found;
+}
+
+bool Chapter::nothing_is_reaped() {
+  bool remains = false;
+  kernel::Process::for_each([&](kernel::Process& process) { remains = remains || !process.alive(); });
+  return !remains;
+}
+
+// While a dead process remains, the kernel may still hold what that had; what one had that could not be made for want of
+// memory, nobody knows.
+Id Chapter::pick_unheld() {
+  std::set<Id> remaining;
+  bool known = true;
+  kernel::Process::for_each([&](kernel::Process& process) {
+    if (process.alive()) return;
+    const auto found = model.processes().find(process.number());
+    known = known && found != model.processes().end();
+    if (known) remaining.insert(found->second.left.begin(), found->second.left.end());
+  });
+  if (!known) return 0;
+  for (const auto& [id, object] : kept_) {
+    const ModelObject& one = model.object(id);
+    if (one.held == 0 && !one.pinned && !remaining.contains(id) && random.one_in(2)) return id;
   }
   return 0;
+}
+
+void Chapter::give_up_last(Id id) {
+  kernel::Thread& init = world.init();
+  const auto key = init.process.capabilities().insert(std::move(kept_.at(id)));
+  require(key.has_value(), "init's table is full");
+  kept_.erase(id);
+  model.process(World::kInit).had.insert(key->raw);
+  model.last_is_gone(0, id);
+  require(world.release(init, *key).ok(), "the last capability cannot be given up");
 }
 
 std::size_t Chapter::living() const {
@@ -83,7 +153,9 @@ std::size_t Chapter::living() const {
 
 std::size_t Chapter::able_to_run() const {
   std::size_t count = 0;
-  for (const auto& [number, process] : model.processes()) count += process.waits == Waits::no ? 1 : 0;
+  for (const auto& [number, process] : model.processes()) {
+    for (const auto& [serial, one] : process.threads) count += one.waits == Waits::no ? 1 : 0;
+  }
   return count;
 }
 
@@ -104,8 +176,9 @@ void Chapter::expect(const Finds& finds, const std::optional<Answer>& answer) {
     throw Unsound("expected " + error_of(finds.status, finds.cap).text() + ", found " + answer->error().text());
   }
   if (finds.status != 0) return;
-  require(finds.method == answer->method && finds.cap == answer->cap && finds.interface_id == answer->interface_id,
-          "a received call is of another method, caller or interface");
+  require(finds.method == answer->method && finds.cap == answer->cap && finds.interface_id == answer->interface_id &&
+              finds.one_way == answer->one_way,
+          "a received call is of another method, caller or interface, or is none");
   require(!finds.words_known || finds.words == answer->words,
           "expected words" + text_of(finds.words) + ", found" + text_of(answer->words));
 }
@@ -128,21 +201,45 @@ std::optional<Failure> Chapter::run(std::span<const std::size_t> steps) {
   return std::nullopt;
 }
 
-void Chapter::step(std::size_t number) {
-  random = Random(seed_ * 0x2545f4914f6cdd1d + number);
-  const auto cpu = static_cast<std::uint16_t>(random.below(world.machine().cpus()));
-  const bool runs = world.machine().place(CpuId(cpu)) == host::Place::user;
-  // init never waits; so that the others come to run, time goes on more often while it does.
+bool Chapter::is_quiet(std::uint16_t cpu) {
+  const host::Machine& machine = world.machine();
+  const CpuId id(cpu);
+  const bool runs = machine.place(id) == host::Place::user;
+  // init does enough.
   const bool init = runs && world.cpu(cpu).thread == &world.init();
-  if (runs && !random.one_in(init ? 2 : 6)) {
-    thread_acts(cpu);
-  } else {
+  return (!runs || init) && !machine.mail_pending(id) && !machine.timer_due(id);
+}
+
+// Time passes and interrupts come until a program does something.
+void Chapter::step(std::size_t number) {
+  constexpr unsigned kMostEvents = 6;
+  random = Random(seed_ * 0x2545f4914f6cdd1d + number);
+  for (unsigned event = 0; event < kMostEvents; ++event) {
+    model.set_time(world.machine().now().ns());
+    auto cpu = static_cast<std::uint16_t>(random.below(world.machine().cpus()));
+    // Rather one with something to do.
+    for (unsigned again = 0; again < 3 && is_quiet(cpu); ++again) {
+      cpu = static_cast<std::uint16_t>(random.below(world.machine().cpus()));
+    }
+    const bool runs = world.machine().place(CpuId(cpu)) == host::Place::user;
+    // init never waits; so that the others come to run, time goes on more often while it does.
+    const bool init = runs && world.cpu(cpu).thread == &world.init();
+    if (runs && !random.one_in(init ? 2 : 8)) return thread_acts(cpu);
     machine_acts(cpu);
+    tell("; ");
+    look();
   }
 }
 
 void Chapter::thread_acts(std::uint16_t cpu) {
-  const Number number = world.cpu(cpu).thread->process.number();
+  const kernel::Thread& running = *world.cpu(cpu).thread;
+  const Number number = running.process.number();
+  Who who;
+  for (const auto& [serial, one] : model.process(number).threads) {
+    if (one.alive() && one.number == running.number) who = one.who;
+  }
+  require(!who.none(), "a thread runs that the model knows nothing of");
+  const std::size_t before = last_.back().size();
   unsigned total = 0;
   for (const Action& action : actions()) total += action.weight;
   for (unsigned attempt = 0; attempt < 8; ++attempt) {
@@ -150,14 +247,13 @@ void Chapter::thread_acts(std::uint16_t cpu) {
     const Action* chosen = actions().data();
     while (drawn >= chosen->weight) drawn -= (chosen++)->weight;
     if (number == World::kInit && chosen->may_end) continue;
-    const std::string who = "cpu " + std::to_string(cpu) + ", process " + std::to_string(number) + ": " + chosen->name + " ";
-    last_.back().resize(last_.back().find(": ") + 2);
-    tell(who);
-    if (!chosen->run(*this, number)) continue;
+    last_.back().resize(before);
+    tell("cpu " + std::to_string(cpu) + ", thread " + who.text() + ": " + chosen->name + " ");
+    if (!chosen->run(*this, who)) continue;
     ++tally_[chosen->name];
     return;
   }
-  last_.back().resize(last_.back().find(": ") + 2);
+  last_.back().resize(before);
   tell("nothing to do");
 }
 
@@ -172,14 +268,14 @@ void Chapter::machine_acts(std::uint16_t cpu) {
   } else if (machine.timer_due(id)) {
     tell("cpu " + std::to_string(cpu) + "'s timer");
     ++tally_["timer"];
-    model.timer(cpu, machine.now().ns());
+    model.timer(cpu);
     (void)machine.fire(id);
   } else if (random.one_in(20)) {
     tell("cpu " + std::to_string(cpu) + ": an interrupt of no use");
     (void)(random.one_in(2) ? machine.device_interrupt(id, static_cast<std::uint8_t>(random.below(32)))
                             : machine.spurious_interrupt(id));
   } else {
-    std::uint64_t by = random.below(random.one_in(4) ? 2'000'000 : 50'000);
+    std::uint64_t by = random.below(random.one_in(4) ? 1'000'000 : 100'000);
     const Time next = machine.next_timer();
     if (next > machine.now() && !next.is_never() && !random.one_in(3)) {
       by = next.ns() - machine.now().ns();
@@ -193,33 +289,48 @@ void Chapter::machine_acts(std::uint16_t cpu) {
 // Everything the model says about processes is so.
 void Chapter::look() {
   require(model.complaint().empty(), model.complaint());
-  std::size_t alive = 0;
+  model.set_time(world.machine().now().ns());
+  std::vector<kernel::Process*> alive;  // for_each() may not throw
   kernel::Process::for_each([&](kernel::Process& process) {
-    if (!process.alive()) return;
-    ++alive;
-    look_at(process);
+    if (process.alive()) alive.push_back(&process);
   });
-  require(alive == living(), "other processes live than the model says");
+  for (kernel::Process* const process : alive) look_at(*process);
+  require(alive.size() == living(), "other processes live than the model says");
 }
 
 void Chapter::look_at(kernel::Process& process) {
   ModelProcess& expected = model.process(process.number());
   const std::string who = "process " + std::to_string(process.number());
   require(expected.alive(), who + " lives");
-  require(process.main_thread().state == state_for(expected.waits), who + " waits for something else than the model says");
+  std::size_t threads = 0;
+  for (kernel::Thread* one = process.threads().front(); one != nullptr; one = process.threads().next(*one)) {
+    ++threads;
+    ModelThread* match = nullptr;
+    for (auto& [serial, each] : expected.threads) {
+      if (each.alive() && each.number == one->number) match = &each;
+    }
+    require(match != nullptr, who + " has a thread " + std::to_string(one->number) + " that must not be");
+    look_at(*one, *match);
+  }
+  require(threads == expected.living(), who + " has lost a thread");
   require(process.capabilities().in_use() == expected.caps.size(),
           who + " holds " + std::to_string(process.capabilities().in_use()) + " capabilities instead of " +
               std::to_string(expected.caps.size()));
-  if (expected.found.has_value()) {
-    expect(*expected.found, world.answer(process.main_thread()));
-    expected.found.reset();
-  }
   if (expected.had.empty() || !random.one_in(4)) return;
-  // One CapId that it ever had: resolves if it still has it, never again if not.
+  // One CapId that it ever had: resolves if it still has it and may use it, never again if not.
   auto had = expected.had.begin();
   std::advance(had, static_cast<long>(random.below(expected.had.size())));
-  require((process.capabilities().find(abi::CapId{*had}) != nullptr) == expected.caps.contains(*had),
+  require((process.capabilities().find(abi::CapId{*had}) != nullptr) == (model.find(process.number(), *had) != nullptr),
           who + ": a CapId resolves that must not, or does not and must");
+}
+
+void Chapter::look_at(kernel::Thread& thread, ModelThread& expected) {
+  require(thread.state == state_for(expected.waits),
+          "thread " + expected.who.text() + " waits for something else than the model says: state " +
+              std::to_string(static_cast<int>(thread.state)) + " instead of " + std::to_string(static_cast<int>(state_for(expected.waits))));
+  if (!expected.found.has_value()) return;
+  expect(*expected.found, world.answer(thread));
+  expected.found.reset();
 }
 
 // Everything that was made is given up; nothing remains.
@@ -233,18 +344,17 @@ void Chapter::end() {
     (void)world.release(init, *key);
   }
   handles_.clear();
-  for (auto& endpoint : served_) {
-    const auto key = init.process.capabilities().insert(std::move(endpoint));
+  for (auto& [id, object] : kept_) {
+    const auto key = init.process.capabilities().insert(std::move(object));
     require(key.has_value(), "init's table is full");
     (void)world.release(init, *key);
   }
-  served_.clear();
-  for (const auto& [cap, id] : model.process(World::kInit).caps) {
-    const Kind kind = model.object(id).kind;
-    if (kind == Kind::service || kind == Kind::virtual_memory) continue;
+  kept_.clear();
+  for (const auto& [cap, held] : model.process(World::kInit).caps) {
+    if (first_caps_.contains(cap)) continue;
     require(world.release(init, abi::CapId{cap}).ok(), "a capability cannot be given up");
   }
-  const abi::CapId memory{pick(World::kInit, Kind::virtual_memory)};
+  const abi::CapId memory = world.service("self.memory");
   for (const auto& [address, region] : model.process(World::kInit).pages) {
     const auto done = world.call<schema::VirtualMemory::Unmap>(init, memory, {.addr = address, .size = 4096});
     require(done.error.ok(), "a page cannot be unmapped");

@@ -32,44 +32,61 @@ class Chapter {
   // What was done how often: by action's or outcome's name.
   [[nodiscard]] const std::map<std::string, std::size_t>& tally() const { return tally_; }
 
-  // --- for actions (walk_actions.cpp)
+  // --- for actions (actions.hpp)
   World world;
   Model model;
   Random random{0};  // of the step
   // Notes what the step does, for the report.
   void tell(const std::string& what) { last_.back() += what; }
-  [[nodiscard]] kernel::Thread& thread(Number number) { return world.thread(number); }
-  // A capability of that kind that the process holds; 0: none.
+  [[nodiscard]] kernel::Thread& thread(Who who);
+  // A capability of that kind that the process holds, usable mostly; 0: none.
   [[nodiscard]] std::uint64_t pick(Number number, Kind kind);
+  [[nodiscard]] std::uint64_t pick_of(Number number, std::initializer_list<Kind> kinds);
   [[nodiscard]] std::uint64_t service(Number number, std::string_view name);
   // Compares, and throws Unsound if they differ.
   void expect(const Finds& finds, const std::optional<Answer>& answer);
   void expect(Error expected, Error found);
   void require(bool holds, const std::string& what);
   [[nodiscard]] Number new_number() { return next_number_++; }
+  [[nodiscard]] std::uint64_t next_session() { return ++sessions_; }
+  // init had it at boot.
+  [[nodiscard]] bool is_first(std::uint64_t cap) const { return first_caps_.contains(cap); }
+  // No dead process remains whose things may go at any moment.
+  [[nodiscard]] bool nothing_is_reaped();
+  [[nodiscard]] std::size_t& tally_of(const std::string& what) { return tally_[what]; }
   [[nodiscard]] std::size_t living() const;
   [[nodiscard]] std::size_t able_to_run() const;
   // Keeps a process's handle for the end, when everybody is killed.
-  void keep(Number number, kernel::Object& handle) { handles_.emplace(number, kernel::Ref<kernel::Object>::share(handle)); }
-  // Holds an endpoint's serving side until the end: the model knows no endpoints that nobody can serve any more.
-  void keep_served(kernel::Object& endpoint) { served_.push_back(kernel::Ref<kernel::Object>::share(endpoint)); }
+  void keep_handle(Number number, kernel::Object& handle) { handles_.emplace(number, kernel::Ref<kernel::Object>::share(handle)); }
+  // Holds an object until a step gives up the last capability to it, or the end: see walk_model.hpp.
+  void keep(Id id, kernel::Object& object) { kept_.emplace(id, kernel::Ref<kernel::Object>::share(object)); }
+  // Of those kept, what nobody holds any more; 0: nothing.
+  [[nodiscard]] Id pick_unheld();
+  // init, which gets the last capability to it for a moment, gives that up.
+  void give_up_last(Id id);
 
  private:
   void step(std::size_t number);
+  // No program to run but init, no interrupt to take.
+  [[nodiscard]] bool is_quiet(std::uint16_t cpu);
+  void start_model();
   void thread_acts(std::uint16_t cpu);
   void machine_acts(std::uint16_t cpu);
   void look();
   void look_at(kernel::Process& process);
+  void look_at(kernel::Thread& thread, ModelThread& expected);
   void end();
 
   std::uint64_t seed_;
   kernel::Ledger::Amounts used_{};  // of the machine, at boot
   std::uint64_t heap_bytes_ = 0;
   Number next_number_ = 1;
+  std::uint64_t sessions_ = 0;
   std::deque<std::string> last_;
   std::map<std::string, std::size_t> tally_;
   std::map<Number, kernel::Ref<kernel::Object>> handles_;
-  std::vector<kernel::Ref<kernel::Object>> served_;
+  std::map<Id, kernel::Ref<kernel::Object>> kept_;
+  std::set<std::uint64_t> first_caps_;  // init's at boot: it keeps those
 };
 
 // One thing a running thread may do. false: not now; nothing was done.
@@ -77,8 +94,9 @@ struct Action {
   const char* name;
   unsigned weight;
   bool may_end;  // it may block or end its thread: not for init, which keeps the walk going
-  bool (*run)(Chapter& chapter, Number number);
+  bool (*run)(Chapter& chapter, Who who);
 };
+// Those of all kinds, each in a file of its own (actions_*.cpp).
 [[nodiscard]] std::span<const Action> actions();
 
 }  // namespace capos::ktest

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
+// Capabilities, mail, and how threads and processes wait and end.
 #include "walk_model.hpp"
 
 #include <algorithm>
+#include <utility>
 
-#include "capos/abi/syscall.hpp"
+#include "capos/schema/authority.hpp"
 
 namespace capos::ktest {
 
@@ -13,20 +15,6 @@ using schema::TransportError;
 namespace {
 
 constexpr std::uint64_t kPage = 4096;
-constexpr std::uint32_t kRead = 1, kWrite = 2, kExecute = 4;
-
-Finds finds_words(std::uint64_t first, std::uint64_t second = 0, std::uint64_t third = 0) {
-  Finds finds;
-  finds.words = {first, second, third};
-  return finds;
-}
-
-// A call that somebody else ended: the registers keep the caller's words.
-Finds finds_disconnected() {
-  Finds finds = finds_error(transport(TransportError::disconnected));
-  finds.words_known = false;
-  return finds;
-}
 
 Finds blocked() {
   Finds finds;
@@ -34,17 +22,13 @@ Finds blocked() {
   return finds;
 }
 
-bool user_range(std::uint64_t address, std::uint64_t pages) {
-  return address != 0 && address % kPage == 0 && address < abi::kUserEnd && pages != 0 &&
-         pages <= (abi::kUserEnd - address) / kPage;
-}
-
-Error protection_error(std::uint32_t protection) {
-  const bool both = (protection & kWrite) != 0 && (protection & kExecute) != 0;
-  return (protection & kRead) == 0 || protection > 7 || both ? invalid(KernelError::bad_protection) : kNoError;
-}
-
 }  // namespace
+
+Finds finds_words(std::uint64_t first, std::uint64_t second, std::uint64_t third, std::uint64_t fourth) {
+  Finds finds;
+  finds.words = {first, second, third, fourth};
+  return finds;
+}
 
 Finds finds_error(Error error) {
   Finds finds;
@@ -56,310 +40,365 @@ Finds finds_error(Error error) {
   return finds;
 }
 
-// --- things -------------------------------------------------------------------------------------------------------
-
-ModelObject* Model::held(Number number, std::uint64_t cap) {
-  const auto& caps = process(number).caps;
-  const auto found = caps.find(cap);
-  return found == caps.end() ? nullptr : &objects_.at(found->second);
+std::size_t ModelProcess::living() const {
+  return static_cast<std::size_t>(std::ranges::count_if(threads, [](const auto& each) { return each.second.alive(); }));
 }
 
-Id Model::id_of(Number number, std::uint64_t cap) { return process(number).caps.at(cap); }
+// --- capabilities -------------------------------------------------------------------------------------------------
 
-Id Model::add(ModelObject object) {
-  objects_.emplace(next_, std::move(object));
+bool Model::holds(Id id) {
+  for (; id != 0; id = object(id).life->parent) {
+    if (object(id).life->until <= now_) return false;
+  }
+  return true;
+}
+
+bool Model::is_within(Id life, Id other) {
+  for (; life != 0; life = object(life).life->parent) {
+    if (life == other) return true;
+  }
+  return false;
+}
+
+const Held* Model::find(Number number, std::uint64_t cap) {
+  const auto& caps = process(number).caps;
+  const auto found = caps.find(cap);
+  if (found == caps.end() || !holds(found->second.lease) || object(found->second.id).revoked) return nullptr;
+  return &found->second;
+}
+
+// The interfaces that have ancestors, as the schemas state them.
+bool Model::permits(std::uint64_t own, std::uint64_t called) {
+  static const std::map<std::uint64_t, std::uint64_t> kAncestor = {
+      {schema::MemoryOwner::kInterfaceId, schema::MemoryObject::kInterfaceId},
+      {schema::MemoryObject::kInterfaceId, schema::MemoryReader::kInterfaceId},
+      {schema::Notification::kInterfaceId, schema::NotificationSignal::kInterfaceId},
+      {schema::ResourceLedger::kInterfaceId, schema::LedgerReader::kInterfaceId},
+      {schema::Session::kInterfaceId, schema::SessionInfo::kInterfaceId}};
+  while (own != called) {
+    const auto ancestor = kAncestor.find(own);
+    if (ancestor == kAncestor.end()) return false;
+    own = ancestor->second;
+  }
+  return true;
+}
+
+Error Model::refusal(Number number, std::uint64_t cap, std::uint64_t interface_id) {
+  const Held* const held = find(number, cap);
+  if (held == nullptr) return transport(TransportError::invalid_cap);
+  if (!permits(held->interface_id, interface_id)) return exception(schema::ExceptionType::unimplemented, KernelError::none);
+  return kNoError;
+}
+
+std::uint64_t Model::session_number(Id session) const { return session == 0 ? 0 : objects_.at(session).life->session; }
+
+bool Model::may_travel(const Held& held, Number from, std::uint64_t to_session) const {
+  if (held.transfer == schema::TransferScope::none) return false;
+  return held.transfer == schema::TransferScope::any || session_number(processes_.at(from).session) == to_session;
+}
+
+std::uint64_t Model::disclosed(const Held& held, Number number) {
+  if (held.disclosure == schema::DisclosureScope::process) return number;
+  return held.disclosure == schema::DisclosureScope::session ? session_number(process(number).session) : 0;
+}
+
+Id Model::add(ModelObject made) {
+  objects_.emplace(next_, std::move(made));
   return next_++;
 }
 
-Id Model::add_service(const std::string& name) { return add({.kind = Kind::service, .name = name}); }
-Id Model::add_memory(std::uint64_t pages) {
-  return add({.kind = Kind::memory, .bytes = std::vector<std::uint8_t>(pages * kPage)});
-}
-Id Model::add_notification() { return add({.kind = Kind::notification}); }
-Id Model::add_endpoint() { return add({.kind = Kind::endpoint}); }
-Id Model::add_client(Id endpoint) { return add({.kind = Kind::client, .endpoint = endpoint}); }
-Id Model::add_handle(Number process) { return add({.kind = Kind::handle, .process = process}); }
-Id Model::add_virtual_memory(Number process) { return add({.kind = Kind::virtual_memory, .process = process}); }
-
 void Model::add_process(Number number, std::uint16_t cpu) {
-  ModelProcess process;
-  process.number = number;
-  process.cpu = cpu;
-  processes_.emplace(number, std::move(process));
+  ModelProcess made;
+  made.number = number;
+  made.cpu = cpu;
+  processes_.emplace(number, std::move(made));
+  add_thread(number);
 }
 
-void Model::gets(Number number, std::uint64_t cap, Id object) {
+// The lowest from 1 up that no living thread has.
+std::uint32_t Model::next_thread_number(Number number) const {
+  std::set<std::uint32_t> taken;
+  for (const auto& [serial, one] : processes_.at(number).threads) {
+    if (one.alive()) taken.insert(one.number);
+  }
+  std::uint32_t lowest = 1;
+  while (taken.contains(lowest)) ++lowest;
+  return lowest;
+}
+
+ModelThread& Model::add_thread(Number number) {
+  ModelProcess& owner = process(number);
+  ModelThread made;
+  made.who = {number, static_cast<std::uint32_t>(owner.threads.size())};
+  made.number = made.who.thread == 0 ? 0 : next_thread_number(number);
+  made.supervisor = owner.supervisor;
+  return owner.threads.emplace(made.who.thread, std::move(made)).first->second;
+}
+
+void Model::gets(Number number, std::uint64_t cap, const Held& held) {
   ModelProcess& owner = process(number);
   if (cap == 0) return complain("a process got the null capability");
   if (!owner.had.insert(cap).second) return complain("a process got a CapId that it had before");
-  owner.caps[cap] = object;
+  owner.caps[cap] = held;
+  ++object(held.id).held;
 }
 
-bool Model::gives_up(Number number, std::uint64_t cap) { return process(number).caps.erase(cap) == 1; }
+void Model::brings(Number number, std::uint64_t cap, std::uint64_t via, Id made) {
+  Held held = process(number).caps.at(via);
+  held.id = made;
+  held.interface_id = object(made).interface_id;
+  gets(number, cap, held);
+}
 
-void Model::maps(Number number, std::uint64_t address, std::uint64_t pages, Id object, std::uint64_t first,
-                 std::uint32_t protection) {
-  for (std::uint64_t i = 0; i < pages; ++i) process(number).pages[address + i * kPage] = {object, first + i, protection};
+void Model::drop(Id id) { --object(id).held; }
+
+bool Model::gives_up(Number number, std::uint64_t cap) {
+  auto& caps = process(number).caps;
+  const auto found = caps.find(cap);
+  if (found == caps.end()) return false;
+  drop(found->second.id);
+  caps.erase(found);
+  return true;
+}
+
+std::uint64_t Model::pages_of(Id memory) const {
+  const ModelObject& one = objects_.at(memory);
+  return one.of != 0 ? one.pages : one.bytes.size() / kPage;
+}
+
+std::uint8_t* Model::bytes_of(Id memory) {
+  ModelObject& one = object(memory);
+  return one.of != 0 ? object(one.of).bytes.data() + one.first * kPage : one.bytes.data();
 }
 
 // --- mail ---------------------------------------------------------------------------------------------------------
 
-void Model::wakes(Number number, Finds finds) {
-  ModelProcess& woken = process(number);
+void Model::wakes(Who who, const Finds& finds) {
+  ModelThread& woken = thread(who);
   woken.waits = Waits::no;
   woken.waits_at = 0;
+  woken.until = 0;
   woken.found = finds;
 }
 
-void Model::post(std::uint16_t from, Letter letter) {
-  const std::uint16_t to = process(letter.to).cpu;
-  if (to == from) return deliver(letter);
+void Model::post(std::uint16_t from, std::uint16_t to, const Letter& letter) {
+  if (to == from) return deliver(to, letter);
   auto& box = mail_[to];
-  if (std::find(box.begin(), box.end(), letter) == box.end()) box.push_back(letter);
+  if (std::ranges::find(box, letter) == box.end()) box.push_back(letter);
 }
 
-void Model::deliver(Letter letter) {
-  ModelProcess& to = process(letter.to);
-  if (!to.alive()) return;
+void Model::deliver(std::uint16_t cpu, const Letter& letter) {
+  using What = Letter::What;
   switch (letter.what) {
-    case Letter::What::start: to.started = true; return;
-    case Letter::What::kill: return exit(letter.to, 2, 0, 0);
-    case Letter::What::signal: {
-      ModelObject& notification = objects_.at(to.waits_at);
-      const std::uint64_t bits = std::exchange(notification.bits, 0);
-      return wakes(letter.to, finds_words(bits));
+    case What::start: return;
+    case What::revoke: return end_endpoint(letter.object);
+    case What::abandon: return disconnect_queue(object(letter.object));
+    case What::timer_gone: object(letter.object).next = 0; return;
+    case What::kill:
+      if (process(letter.to.process).alive()) end_process(letter.to.process, {2, 0, 0});
+      return;
+    default: break;
+  }
+  (void)cpu;
+  const auto& threads = process(letter.to.process).threads;
+  if (const auto found = threads.find(letter.to.thread); found == threads.end() || !found->second.alive()) return;
+  ModelThread& to = thread(letter.to);
+  switch (letter.what) {
+    case What::kill_thread: return end_thread(letter.to, {2, 0, 0});
+    case What::signal: return wakes(letter.to, finds_words(std::exchange(object(to.waits_at).bits, 0)));
+    case What::exit: {
+      const Exit& how = process(to.waits_of.process).exit;
+      return wakes(letter.to, finds_words(how.reason, how.code, how.address));
     }
-    case Letter::What::exit: {
-      const ModelProcess& ended = process(to.waits_of);
-      return wakes(letter.to, finds_words(ended.exit_reason, ended.exit_code, ended.exit_address));
+    case What::thread_exit: {
+      const Exit& how = thread(to.waits_of).exit;
+      return wakes(letter.to, finds_words(how.reason, how.code, how.address));
     }
+    case What::unpark:
+      if (to.waits == Waits::parked) wakes(letter.to, finds_words());
+      return;
+    default: return;
   }
 }
 
 void Model::mail(std::uint16_t cpu) {
-  cpu_of_event_ = cpu;
   std::deque<Letter> letters;
   std::swap(letters, mail_[cpu]);
-  for (const Letter& letter : letters) deliver(letter);
+  for (const Letter& letter : letters) deliver(cpu, letter);
+  end_doomed();
 }
 
-void Model::timer(std::uint16_t cpu, std::uint64_t now) {
-  cpu_of_event_ = cpu;
-  for (auto& [number, sleeper] : processes_) {
-    if (sleeper.cpu == cpu && sleeper.waits == Waits::asleep && sleeper.until <= now) wakes(number, finds_words(now));
-  }
+void Model::spawned(Who spawner, Number child) {
+  post(process(spawner.process).cpu, process(child).cpu, {.what = Letter::What::start, .to = {child, 0}});
 }
 
-void Model::spawned(Number spawner, Number child) {
-  cpu_of_event_ = process(spawner).cpu;
-  post(cpu_of_event_, {Letter::What::start, child});
-}
+// --- notifications, sleep -----------------------------------------------------------------------------------------
 
-// --- notifications, sleep, processes ------------------------------------------------------------------------------
-
-Finds Model::signal(Number caller, Id id, std::uint64_t bits) {
-  ModelObject& notification = objects_.at(id);
+void Model::set_bits(std::uint16_t from, Id id, std::uint64_t bits) {
+  ModelObject& notification = object(id);
   notification.bits |= bits;
-  if (bits != 0 && notification.waiter != 0) {
-    const Number woken = std::exchange(notification.waiter, 0);
-    post(process(caller).cpu, {Letter::What::signal, woken});
-  }
-  return finds_words(0);
+  if (bits == 0 || notification.waiter.none()) return;
+  const Who woken = std::exchange(notification.waiter, Who{});
+  post(from, process(woken.process).cpu, {.what = Letter::What::signal, .to = woken});
 }
 
-Finds Model::wait(Number caller, Id id) {
-  ModelObject& notification = objects_.at(id);
+Finds Model::signal(Who caller, Id id, std::uint64_t bits) {
+  set_bits(process(caller.process).cpu, id, bits);
+  return finds_words();
+}
+
+Finds Model::wait(Who caller, Id id) {
+  ModelObject& notification = object(id);
   if (notification.bits != 0) return poll(id);
-  if (notification.waiter != 0) return finds_error(overloaded(KernelError::busy));
+  if (!notification.waiter.none()) return finds_error(overloaded(KernelError::busy));
   notification.waiter = caller;
-  process(caller).waits = Waits::for_signal;
-  process(caller).waited = true;
-  process(caller).waits_at = id;
+  ModelThread& waiter = thread(caller);
+  waiter.waits = Waits::for_signal;
+  waiter.waited = true;
+  waiter.waits_at = id;
   return blocked();
 }
 
-Finds Model::poll(Id id) { return finds_words(std::exchange(objects_.at(id).bits, 0)); }
+Finds Model::poll(Id id) { return finds_words(std::exchange(object(id).bits, 0)); }
 
-Finds Model::sleep_until(Number caller, std::uint64_t until, std::uint64_t now) {
-  if (until <= now) return finds_words(now);
-  process(caller).waits = Waits::asleep;
-  process(caller).waited = true;
-  process(caller).until = until;
+Finds Model::sleep_until(Who caller, std::uint64_t until) {
+  if (until <= now_) return finds_words(now_);
+  ModelThread& sleeper = thread(caller);
+  sleeper.waits = Waits::asleep;
+  sleeper.waited = true;
+  sleeper.until = until;
   return blocked();
 }
 
-Finds Model::wait_for(Number caller, Number number) {
+// --- processes and threads ----------------------------------------------------------------------------------------
+
+Finds Model::wait_for(Who caller, Number number) {
   ModelProcess& awaited = process(number);
-  if (!awaited.alive()) return finds_words(awaited.exit_reason, awaited.exit_code, awaited.exit_address);
-  if (awaited.exit_waiter != 0) return finds_error(overloaded(KernelError::busy));
+  if (!awaited.alive()) return finds_words(awaited.exit.reason, awaited.exit.code, awaited.exit.address);
+  if (!awaited.exit_waiter.none()) return finds_error(overloaded(KernelError::busy));
   awaited.exit_waiter = caller;
-  process(caller).waits = Waits::for_exit;
-  process(caller).waited = true;
-  process(caller).waits_of = number;
+  ModelThread& waiter = thread(caller);
+  waiter.waits = Waits::for_exit;
+  waiter.waited = true;
+  waiter.waits_of = {number, 0};
   return blocked();
 }
 
 Finds Model::state_of(Number number) {
   const ModelProcess& asked = process(number);
-  return finds_words((asked.alive() ? 1u : 0u) | (asked.alive() && asked.waited ? 2u : 0u));
+  return finds_words((asked.alive() ? 1u : 0u) | (asked.alive() && asked.threads.at(0).waited ? 2u : 0u));
 }
 
-void Model::kill(Number caller, Number number) {
-  cpu_of_event_ = process(caller).cpu;
-  if (process(number).alive()) post(cpu_of_event_, {Letter::What::kill, number});
+void Model::kill(Who caller, Number number) {
+  const ModelProcess& victim = process(number);
+  if (victim.alive()) post(process(caller.process).cpu, victim.cpu, {.what = Letter::What::kill, .to = {number, 0}});
+  end_doomed();
 }
 
-void Model::exit(Number number, std::uint64_t reason, std::uint64_t code, std::uint64_t address) {
-  ModelProcess& ended = process(number);
-  cpu_of_event_ = ended.cpu;
-  // As a waiter.
-  if (ended.waits == Waits::for_signal && objects_.at(ended.waits_at).waiter == number) objects_.at(ended.waits_at).waiter = 0;
-  if (ended.waits == Waits::for_exit && process(ended.waits_of).exit_waiter == number) process(ended.waits_of).exit_waiter = 0;
-  // As a caller: queued, or being served; a server at work goes on for nobody.
-  if (ended.waits == Waits::for_server) std::erase(objects_.at(ended.waits_at).callers, number);
-  if (ended.server != 0) process(ended.server).caller = 0;
-  ended.server = 0;
-  // As a server.
-  const Number caller = std::exchange(ended.caller, 0);
-  if (caller != 0) {
-    process(caller).server = 0;
-    wakes(caller, finds_disconnected());
+void Model::kill_thread(Who caller, Who victim) {
+  const std::uint16_t cpu = process(victim.process).cpu;
+  post(process(caller.process).cpu, cpu, {.what = Letter::What::kill_thread, .to = victim});
+  end_doomed();
+}
+
+void Model::exit_process(Number number, Exit how) {
+  end_process(number, how);
+  end_doomed();
+}
+
+void Model::exit_thread(Who who, std::uint64_t code) {
+  end_thread(who, {0, code, 0});
+  end_doomed();
+}
+
+void Model::leave_waits(ModelThread& ended) {
+  const Who who = ended.who;
+  if (ended.waits == Waits::for_signal && object(ended.waits_at).waiter == who) object(ended.waits_at).waiter = {};
+  if (ended.waits == Waits::for_exit && process(ended.waits_of.process).exit_waiter == who) {
+    process(ended.waits_of.process).exit_waiter = {};
   }
-  if (ended.waits == Waits::for_call) std::erase(objects_.at(ended.serving).waiting, number);
+  if (ended.waits == Waits::for_thread && thread(ended.waits_of).exit_waiter == who) thread(ended.waits_of).exit_waiter = {};
+  if (ended.waits == Waits::parked) leave_parked(ended);
+  withdraw(ended);  // as a caller, or with a fault; a server at work goes on for nobody
+  // As a server.
+  if (const Who caller = std::exchange(ended.caller, Who{}); !caller.none()) {
+    thread(caller).server = {};
+    if (std::exchange(ended.caller_faulted, false)) {
+      doomed_.push_back(caller);
+    } else {
+      Finds finds = finds_error(transport(TransportError::disconnected));
+      wakes(caller, finds);
+    }
+  }
+  if (ended.waits == Waits::for_call) std::erase(object(ended.serving).waiting, who);
   ended.waits = Waits::dead;
+  ended.until = 0;
+  ended.found.reset();
   if (ended.serving != 0) leaves_endpoint(ended);
-  ended.exit_reason = reason;
-  ended.exit_code = code;
-  ended.exit_address = address;
+}
+
+void Model::end_thread(Who who, Exit how) {
+  if (process(who.process).living() == 1) return end_process(who.process, how);
+  ModelThread& ended = thread(who);
+  leave_waits(ended);
+  ended.exit = how;
+  if (const Who waiting = std::exchange(ended.exit_waiter, Who{}); !waiting.none()) {
+    post(process(who.process).cpu, process(waiting.process).cpu, {.what = Letter::What::thread_exit, .to = waiting});
+  }
+}
+
+void Model::end_process(Number number, Exit how) {
+  ModelProcess& ended = process(number);
+  std::vector<Who> alive;
+  for (const auto& [id, one] : ended.threads) {
+    if (one.alive()) alive.push_back(one.who);
+  }
+  for (const Who& who : alive) leave_waits(thread(who));
+  // Who was woken by the end of another of them has ended all the same.
+  for (const Who& who : alive) {
+    ModelThread& one = thread(who);
+    one.waits = Waits::dead;
+    one.found.reset();
+    one.exit = how;
+  }
+  ended.ended = true;
+  ended.exit = how;
+  for (const auto& [cap, held] : ended.caps) {
+    drop(held.id);
+    ended.left.insert(held.id);
+  }
   ended.caps.clear();
   ended.pages.clear();
-  ended.found.reset();
-  if (const Number waiting = std::exchange(ended.exit_waiter, 0); waiting != 0) {
-    post(ended.cpu, {Letter::What::exit, waiting});
-  }
-}
-
-// --- endpoints ----------------------------------------------------------------------------------------------------
-
-void Model::deliver_call(ModelProcess& caller, ModelProcess& server) {
-  server.caller = caller.number;
-  caller.server = server.number;
-  caller.waits = Waits::for_reply;
-  caller.waits_at = 0;
-  Finds finds;
-  finds.method = caller.call_method;
-  finds.cap = caller.number;
-  finds.interface_id = caller.call_interface;
-  finds.words = caller.call_words;
-  wakes(server.number, finds);
-}
-
-Finds Model::call(Number number, Id id, std::uint64_t method, std::uint64_t interface_id, const Words& words) {
-  ModelProcess& caller = process(number);
-  ModelObject& endpoint = objects_.at(id);
-  if (!endpoint.home.has_value()) endpoint.home = caller.cpu;
-  if (*endpoint.home != caller.cpu) return finds_error(transport(TransportError::wrong_cpu));
-  if (endpoint.closed) return finds_error(transport(TransportError::disconnected));
-  caller.call_method = method;
-  caller.call_interface = interface_id;
-  caller.call_words = words;
-  if (!endpoint.waiting.empty()) {
-    const Number server = endpoint.waiting.front();
-    endpoint.waiting.pop_front();
-    deliver_call(caller, process(server));
-    return blocked();
-  }
-  caller.waits = Waits::for_server;
-  caller.waits_at = id;
-  endpoint.callers.push_back(number);
-  return blocked();
-}
-
-void Model::leaves_endpoint(ModelProcess& server) {
-  ModelObject& endpoint = objects_.at(std::exchange(server.serving, 0));
-  endpoint.closed = --endpoint.servers == 0;
-  if (!endpoint.closed) return;
-  for (const Number waiting : endpoint.callers) wakes(waiting, finds_disconnected());
-  endpoint.callers.clear();
-}
-
-Finds Model::reply_receive(Number number, Id id, const Words& words, std::uint64_t exception_word, std::uint64_t detail) {
-  ModelProcess& server = process(number);
-  ModelObject& endpoint = objects_.at(id);
-  if (!endpoint.home.has_value()) endpoint.home = server.cpu;
-  if (*endpoint.home != server.cpu) return finds_error(transport(TransportError::wrong_cpu));
-  if (const Number caller = std::exchange(server.caller, 0); caller != 0) {
-    Finds finds;
-    finds.words = words;
-    if (exception_word != 0) {
-      finds.status = -static_cast<std::int32_t>(TransportError::exception);
-      finds.cap = (exception_word - 1) | (detail & 0xffff) << 16;
+  for (const Who& who : alive) {
+    if (const Who waiting = std::exchange(thread(who).exit_waiter, Who{}); !waiting.none()) {
+      post(ended.cpu, process(waiting.process).cpu, {.what = Letter::What::thread_exit, .to = waiting});
     }
-    process(caller).server = 0;
-    wakes(caller, finds);
   }
-  server.waited = true;
-  if (server.serving != id) {
-    if (server.serving != 0) leaves_endpoint(server);
-    server.serving = id;
-    ++endpoint.servers;
-    endpoint.closed = false;
+  if (const Who waiting = std::exchange(ended.exit_waiter, Who{}); !waiting.none()) {
+    post(ended.cpu, process(waiting.process).cpu, {.what = Letter::What::exit, .to = waiting});
   }
-  if (!endpoint.callers.empty()) {
-    const Number next = endpoint.callers.front();
-    endpoint.callers.pop_front();
-    deliver_call(process(next), server);
-    return *std::exchange(server.found, std::nullopt);
+}
+
+// Whoever was supervised by what is gone ends as if nobody had supervised it.
+void Model::end_doomed() {
+  while (!doomed_.empty()) {
+    const Who who = doomed_.back();
+    doomed_.pop_back();
+    if (thread(who).alive()) end_process(who.process, thread(who).fault);
   }
-  server.waits = Waits::for_call;
-  endpoint.waiting.push_back(number);
+}
+
+Finds Model::wait_for_thread(Who caller, Who other) {
+  ModelThread& awaited = thread(other);
+  if (!awaited.alive()) return finds_words(awaited.exit.reason, awaited.exit.code, awaited.exit.address);
+  if (caller == other) return finds_error(failed(KernelError::bad_state));
+  if (!awaited.exit_waiter.none()) return finds_error(overloaded(KernelError::busy));
+  awaited.exit_waiter = caller;
+  ModelThread& waiter = thread(caller);
+  waiter.waits = Waits::for_thread;
+  waiter.waited = true;
+  waiter.waits_of = other;
   return blocked();
-}
-
-// --- address maps -------------------------------------------------------------------------------------------------
-
-bool Model::mapped(const ModelProcess& process, std::uint64_t address, std::uint64_t pages) const {
-  for (std::uint64_t i = 0; i < pages; ++i) {
-    if (!process.pages.contains(address + i * kPage)) return false;
-  }
-  return true;
-}
-
-Error Model::map_error(Number number, std::uint64_t address, std::uint64_t pages, std::uint32_t protection,
-                       const ModelObject* object, std::uint64_t first) const {
-  if (const Error error = protection_error(protection); !error.ok()) return error;
-  if (!user_range(address, pages)) return invalid(KernelError::bad_address);
-  if (object != nullptr) {
-    const std::uint64_t size = object->bytes.size() / kPage;
-    if (first > size || pages > size - first) return invalid(KernelError::bad_range);
-  }
-  const auto& taken = processes_.at(number).pages;
-  const auto next = taken.lower_bound(address);
-  if (next != taken.end() && next->first < address + pages * kPage) return invalid(KernelError::overlap);
-  return kNoError;
-}
-
-std::uint64_t Model::room_for(Number number, std::uint64_t pages) const {
-  std::uint64_t candidate = abi::kDynamicBase;
-  for (const auto& [address, region] : processes_.at(number).pages) {
-    if (address < candidate) continue;
-    if (address - candidate >= pages * kPage) break;
-    candidate = address + kPage;
-  }
-  return candidate;
-}
-
-Error Model::unmap(Number number, std::uint64_t address, std::uint64_t pages) {
-  if (!user_range(address, pages) || !mapped(process(number), address, pages)) return invalid(KernelError::bad_address);
-  for (std::uint64_t i = 0; i < pages; ++i) process(number).pages.erase(address + i * kPage);
-  return kNoError;
-}
-
-Error Model::protect(Number number, std::uint64_t address, std::uint64_t pages, std::uint32_t protection) {
-  if (const Error error = protection_error(protection); !error.ok()) return error;
-  if (!user_range(address, pages) || !mapped(process(number), address, pages)) return invalid(KernelError::bad_address);
-  for (std::uint64_t i = 0; i < pages; ++i) process(number).pages.at(address + i * kPage).protection = protection;
-  return kNoError;
 }
 
 }  // namespace capos::ktest

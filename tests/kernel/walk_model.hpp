@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the kernel promises, as plain data: processes of one thread, what they hold, what they wait for. No kernel code.
+// What the kernel promises, as plain data: processes and their threads, what they hold, what they wait for. No kernel code.
 //
 // A method does to the model what the call of the same name does to the kernel, and returns what the caller is to find.
 // Numbers that the kernel chooses (CapIds) are told to the model, which insists that they are new. Errors of resources
-// (memory, table slots) are not predicted: the walk tells the model nothing then.
+// (memory, table slots) are not predicted: the walk tells the model nothing then. The walk holds every endpoint, session,
+// lease, window and event timer besides, so that it says when the last capability goes, not the reaper.
 #pragma once
 
 #include <array>
+#include <compare>
 #include <cstdint>
 #include <deque>
 #include <map>
@@ -16,143 +18,282 @@
 #include <vector>
 
 #include "answers.hpp"
+#include "capos/schema/threads.hpp"
 
 namespace capos::ktest {
 
-enum class Kind : std::uint8_t { service, memory, virtual_memory, handle, notification, endpoint, client };
+enum class Kind : std::uint8_t {
+  service, memory, virtual_memory, handle, thread, notification, endpoint, client, session, lease, ledger, shared_park, timer
+};
 
 // What a thread waits for.
-enum class Waits : std::uint8_t { no, for_reply, for_server, for_call, for_signal, for_exit, asleep, dead };
+enum class Waits : std::uint8_t {
+  no, for_reply, for_server, for_call, for_signal, for_exit, for_thread, asleep, parked, for_supervisor, in_ring, dead
+};
 
 // What a thread finds in its registers.
 struct Finds {
   bool blocked = false;  // nothing yet
   std::int32_t status = 0;
   std::uint64_t method = 0, cap = 0, interface_id = 0;
+  bool one_way = false;     // a received call was sent
   bool words_known = true;  // else whatever stood there
   Words words{};
 };
+[[nodiscard]] Finds finds_words(std::uint64_t first = 0, std::uint64_t second = 0, std::uint64_t third = 0,
+                                std::uint64_t fourth = 0);
 [[nodiscard]] Finds finds_error(Error error);
 
 using Number = std::uint32_t;  // of a process
 using Id = std::uint32_t;      // of an object
 
+// A thread: its process, and which of that process's threads it is, in the order in which they were made; no number is used
+// twice, as the kernel's are. process 0: nobody.
+struct Who {
+  Number process = 0;
+  std::uint32_t thread = 0;
+  auto operator<=>(const Who&) const = default;
+  [[nodiscard]] bool none() const { return process == 0; }
+  [[nodiscard]] std::string text() const { return std::to_string(process) + "." + std::to_string(thread); }
+};
+
 struct ModelRegion {
-  Id object = 0;  // 0: memory of its own, no capability names it
+  Id object = 0;  // 0: memory of its own, no capability names it, and nothing is ever written there
   std::uint64_t page = 0;  // of the object
   std::uint32_t protection = 0;
+  bool read_only = false;  // mapped by a mere reader
+};
+
+// Until when something holds: of a session, a lease or a window.
+struct Life {
+  Id parent = 0;
+  std::uint64_t until = kForEver;  // 0: ended
+  std::uint64_t session = 0;       // number
+  unsigned depth = 1;
+  static constexpr std::uint64_t kForEver = ~std::uint64_t{0};
+  static constexpr unsigned kMaxDepth = 8;
+};
+
+enum class Asks : std::uint8_t { call, send, fault };
+struct Queued {
+  Who who;
+  Asks what;
+  bool operator==(const Queued&) const = default;
 };
 
 struct ModelObject {
   Kind kind = Kind::service;
+  std::uint64_t interface_id = 0;
   std::string name{};                   // of a service
-  std::vector<std::uint8_t> bytes{};    // memory
-  Number process = 0;                   // handle; virtual_memory: whose
-  std::uint64_t bits = 0;               // notification
-  Number waiter = 0;                    // notification: who waits; 0: nobody
-  Id endpoint = 0;                      // client
-  std::optional<std::uint16_t> home{};  // endpoint: its CPU
+  std::vector<std::uint8_t> bytes{};    // memory that is no window
+  Number process = 0;                   // handle, thread; virtual_memory: whose
+  std::uint32_t thread = 0;
+  std::uint64_t bits = 0;               // notification; what a timer sets
+  Who waiter{};                         // notification: who waits
+  std::uint64_t ring_waiter = 0;        // notification: the ring operation that does
+  std::uint64_t served = 0;             // endpoint: an interface
+  Id of = 0;                            // client: endpoint; window: the memory; shared_park: memory; timer: notification
+  std::uint64_t first = 0, pages = 0;   // window
+  std::optional<std::uint16_t> home{};  // endpoint, timer: its CPU
   bool closed = false;                  // endpoint: its servers are gone
+  bool revoked = false;                 // endpoint: all capabilities to it are dead
+  bool abandoned = false;               // the last capability is gone
   std::uint32_t servers = 0;            // endpoint: who serves it, busy ones included
-  std::deque<Number> callers{}, waiting{};  // endpoint: queued calls, waiting servers
+  std::deque<Queued> callers{};         // endpoint
+  std::deque<Who> waiting{};            // endpoint: waiting servers
+  std::deque<Who> parked{};             // memory
+  std::optional<Life> life{};
+  std::uint64_t next = 0, period = 0, fired = 0, skipped = 0;  // timer; next 0: not armed
+  std::uint32_t held = 0;               // capabilities to it, and threads that serve it
+  bool pinned = false;                  // mapped once, or shared: there may be more that holds it
+};
+
+// A capability in a table.
+struct Held {
+  Id id = 0;
+  std::uint64_t interface_id = 0;
+  Id lease = 0;
+  schema::TransferScope transfer{};
+  schema::DisclosureScope disclosure{};
+};
+
+struct Exit {
+  std::uint64_t reason = 0, code = 0, address = 0;
+};
+
+struct ModelThread {
+  Who who;
+  std::uint32_t number = 0;               // the kernel's
+  Waits waits = Waits::no;
+  bool waited = false;                    // once, for anything but a reply
+  Id waits_at = 0;                        // endpoint or notification; parked: memory, 0 for its own
+  Who waits_of{};                         // whose end
+  std::uint64_t until = 0;                // of a sleep, a limit or a park; 0: none
+  std::uint64_t park_key = 0;
+  Who server{}, caller{};                 // of a call or fault that is being served
+  bool caller_faulted = false;
+  Id serving = 0;
+  unsigned depth = 0;
+  std::uint64_t call_method = 0, call_interface = 0, disclosed = 0;
+  Words call_words{};                     // of its queued call, or what is told of its fault
+  Id supervisor = 0;                      // an endpoint
+  Exit fault{};                           // what it comes to if nobody mends it
+  std::uint64_t fs_base = 0;
+  Who exit_waiter{};
+  Exit exit{};
+  std::optional<Finds> found;             // it was woken, and nobody has looked yet
+  [[nodiscard]] bool alive() const { return waits != Waits::dead; }
 };
 
 struct ModelProcess {
   Number number = 0;
   std::uint16_t cpu = 0;
-  bool started = false;
-  bool waited = false;                    // once, for anything but a reply
-  Waits waits = Waits::no;
-  Id waits_at = 0;                        // endpoint or notification
-  Number waits_of = 0;                    // for_exit: whose
-  std::uint64_t until = 0;                // asleep
-  std::map<std::uint64_t, Id> caps;       // CapId -> object
-  std::set<std::uint64_t> had;            // every CapId it ever held
+  bool ended = false;
+  Id session = 0, supervisor = 0, ledger = 0;
+  std::map<std::uint32_t, ModelThread> threads;  // ended ones too
+  std::map<std::uint64_t, Held> caps;
+  std::set<std::uint64_t> had;                 // every CapId it ever held
+  std::set<Id> left;                           // what it held when it ended
   std::map<std::uint64_t, ModelRegion> pages;  // what it mapped itself, by address
-  Number server = 0, caller = 0;          // of a call that is being served
-  Id serving = 0;
-  Number exit_waiter = 0;
-  std::uint64_t exit_reason = 0, exit_code = 0, exit_address = 0;
-  std::uint64_t call_method = 0, call_interface = 0;
-  Words call_words{};                     // of its queued call
-  std::optional<Finds> found;             // it was woken, and nobody has looked yet
-  [[nodiscard]] bool alive() const { return waits != Waits::dead; }
+  std::deque<Who> parked;                      // in ParkSpace.park
+  Who exit_waiter{};
+  Exit exit{};
+  [[nodiscard]] bool alive() const { return !ended; }
+  [[nodiscard]] std::size_t living() const;
 };
 
 class Model {
  public:
   // Broken promises, as text; empty while all is well.
   [[nodiscard]] const std::string& complaint() const { return complaint_; }
+  // Of the step that follows.
+  void set_time(std::uint64_t now) { now_ = now; }
+  [[nodiscard]] std::uint64_t now() const { return now_; }
 
   [[nodiscard]] ModelProcess& process(Number number) { return processes_.at(number); }
+  [[nodiscard]] ModelThread& thread(Who who) { return processes_.at(who.process).threads.at(who.thread); }
   [[nodiscard]] std::map<Number, ModelProcess>& processes() { return processes_; }
   [[nodiscard]] const std::map<Number, ModelProcess>& processes() const { return processes_; }
+  [[nodiscard]] std::map<Id, ModelObject>& objects() { return objects_; }
   [[nodiscard]] ModelObject& object(Id id) { return objects_.at(id); }
-  // The object a process holds by that CapId, or nullptr.
-  [[nodiscard]] ModelObject* held(Number number, std::uint64_t cap);
-  [[nodiscard]] Id id_of(Number number, std::uint64_t cap);
 
-  // --- Things come to be.
-  Id add_service(const std::string& name);
-  Id add_memory(std::uint64_t pages);
-  Id add_notification();
-  Id add_endpoint();
-  Id add_client(Id endpoint);
-  Id add_handle(Number process);
-  Id add_virtual_memory(Number process);
-  void add_process(Number number, std::uint16_t cpu);
+  // --- Capabilities (walk_model.cpp).
+  // What a process has under that CapId and can use now; nullptr: nothing.
+  [[nodiscard]] const Held* find(Number number, std::uint64_t cap);
+  // Why a call through it fails before its object is asked: kNoError if it does not.
+  [[nodiscard]] Error refusal(Number number, std::uint64_t cap, std::uint64_t interface_id);
+  [[nodiscard]] static bool permits(std::uint64_t own, std::uint64_t called);
+  [[nodiscard]] bool holds(Id life);
+  [[nodiscard]] bool is_within(Id life, Id other);
+  [[nodiscard]] bool may_travel(const Held& held, Number from, std::uint64_t to_session) const;
+  [[nodiscard]] std::uint64_t session_number(Id session) const;
+  [[nodiscard]] std::uint64_t disclosed(const Held& held, Number number);
   // `number` has got a capability: it must be one it never had.
-  void gets(Number number, std::uint64_t cap, Id object);
+  void gets(Number number, std::uint64_t cap, const Held& held);
+  // One that a call through `via` brought: under its lease, with its scopes.
+  void brings(Number number, std::uint64_t cap, std::uint64_t via, Id object);
   // False if it holds none of that name.
   bool gives_up(Number number, std::uint64_t cap);
+
+  // --- Things come to be.
+  Id add(ModelObject object);
+  void add_process(Number number, std::uint16_t cpu);
+  ModelThread& add_thread(Number number);
+  // The number that the process's next thread gets.
+  [[nodiscard]] std::uint32_t next_thread_number(Number number) const;
   void maps(Number number, std::uint64_t address, std::uint64_t pages, Id object, std::uint64_t first,
-            std::uint32_t protection);
+            std::uint32_t protection, bool read_only);
+  // The bytes of a memory object, of a window's part of it.
+  [[nodiscard]] std::uint64_t pages_of(Id memory) const;
+  [[nodiscard]] std::uint8_t* bytes_of(Id memory);
 
   // --- Calls, on a CPU, by a running thread.
-  Finds signal(Number caller, Id notification, std::uint64_t bits);
-  Finds wait(Number caller, Id notification);
+  Finds signal(Who caller, Id notification, std::uint64_t bits);
+  Finds wait(Who caller, Id notification);
   Finds poll(Id notification);
-  Finds sleep_until(Number caller, std::uint64_t until, std::uint64_t now);
-  Finds call(Number caller, Id endpoint, std::uint64_t method, std::uint64_t interface_id, const Words& words);
-  Finds reply_receive(Number server, Id endpoint, const Words& words, std::uint64_t exception, std::uint64_t detail);
-  Finds wait_for(Number caller, Number process);
+  Finds sleep_until(Who caller, std::uint64_t until);
+  Finds wait_for(Who caller, Number process);
+  Finds wait_for_thread(Who caller, Who other);
   Finds state_of(Number process);
-  void kill(Number caller, Number process);
-  void exit(Number number, std::uint64_t reason, std::uint64_t code, std::uint64_t address);
-  void spawned(Number spawner, Number child);
-  // Errors in the order in which they are found; none: it can be done (memory permitting).
+  void kill(Who caller, Number process);
+  void kill_thread(Who caller, Who victim);
+  void spawned(Who spawner, Number child);
+  // The running thread's own doing.
+  void exit_process(Number number, Exit how);
+  void exit_thread(Who who, std::uint64_t code);
+  // A fault: told to its supervisor, or the end of its process.
+  void fault(Who who, std::uint64_t vector, std::uint64_t address, const Words& told);
+  // --- (walk_model_calls.cpp) `limit_us`: 0 for none.
+  Finds call(Who caller, const Held& by, std::uint64_t method, std::uint64_t interface_id, const Words& words,
+             std::uint64_t limit_us);
+  Finds send(Who sender, const Held& by, std::uint64_t method, std::uint64_t interface_id, const Words& words,
+             std::uint64_t limit_us);
+  Finds reply_receive(Who server, Id endpoint, const Words& words, std::uint64_t exception, std::uint64_t detail);
+  Finds revoke(Who caller, Id endpoint);
+  // The last capability to it is gone, by somebody on `cpu`.
+  void last_is_gone(std::uint16_t cpu, Id id);
+  // --- (walk_model_park.cpp) Timers, parking.
+  Finds park(Who caller, Id memory, std::uint64_t key, std::uint64_t timeout);
+  Finds unpark(Who caller, Id memory, std::uint64_t key, std::uint32_t count);
+  Finds start_timer(Who caller, Id timer, std::uint64_t first, std::uint64_t period);
+  void set_bits(std::uint16_t from, Id notification, std::uint64_t bits);
+  // --- (walk_model_memory.cpp) Errors in the order in which they are found; none: it can be done (memory permitting).
   [[nodiscard]] Error map_error(Number number, std::uint64_t address, std::uint64_t pages, std::uint32_t protection,
-                                const ModelObject* object, std::uint64_t first) const;
+                                Id object, std::uint64_t first, bool read_only) const;
+  // Where the kernel finds room.
   [[nodiscard]] std::uint64_t room_for(Number number, std::uint64_t pages) const;
+  // Done if there is no error.
   Error unmap(Number number, std::uint64_t address, std::uint64_t pages);
   Error protect(Number number, std::uint64_t address, std::uint64_t pages, std::uint32_t protection);
 
   // --- Interrupts.
-  void timer(std::uint16_t cpu, std::uint64_t now);
+  void timer(std::uint16_t cpu);
   void mail(std::uint16_t cpu);
 
  private:
   struct Letter {
-    enum class What : std::uint8_t { start, signal, exit, kill } what;
-    Number to;
+    enum class What : std::uint8_t {
+      start, signal, exit, thread_exit, unpark, kill, kill_thread, revoke, abandon, timer_gone, ring_signal
+    } what;
+    Who to{};
+    Id object = 0;
+    std::uint64_t operation = 0;
     bool operator==(const Letter&) const = default;
   };
   void complain(const std::string& what) {
     if (complaint_.empty()) complaint_ = what;
   }
-  Id add(ModelObject object);
-  void wakes(Number number, Finds finds);
-  void post(std::uint16_t from, Letter letter);
-  void deliver(Letter letter);
-  void deliver_call(ModelProcess& caller, ModelProcess& server);
-  void leaves_endpoint(ModelProcess& server);
+  void wakes(Who who, const Finds& finds);
+  void post(std::uint16_t from, std::uint16_t to, const Letter& letter);
+  void deliver(std::uint16_t cpu, const Letter& letter);
+  // A thread leaves everything it waits for and works for.
+  void leave_waits(ModelThread& thread);
+  void end_thread(Who who, Exit how);
+  void end_process(Number number, Exit how);
+  void end_doomed();
+  void drop(Id id);
+  // Calls.
+  [[nodiscard]] Error obstacle(const ModelThread& caller, ModelObject& endpoint);
+  [[nodiscard]] bool is_home(ModelObject& endpoint, std::uint16_t cpu);
+  Finds starts(Who who, Asks what, const Held& by, std::uint64_t method, std::uint64_t interface_id, const Words& words,
+               std::uint64_t limit_us);
+  void deliver_next(const Queued& next, ModelThread& server);
+  // The answer to a fault; false if it makes no sense.
+  bool answers_fault(ModelThread& server, const Words& words, bool exception);
+  void leaves_endpoint(ModelThread& server);
+  void end_endpoint(Id id);
+  void disconnect_queue(ModelObject& endpoint);
+  void withdraw(ModelThread& thread);
+  void fire(std::uint16_t cpu, Id timer);
+  void leave_parked(ModelThread& thread);
   [[nodiscard]] bool mapped(const ModelProcess& process, std::uint64_t address, std::uint64_t pages) const;
 
   std::string complaint_;
+  std::uint64_t now_ = 0;
   std::map<Number, ModelProcess> processes_;
   std::map<Id, ModelObject> objects_;
   std::map<std::uint16_t, std::deque<Letter>> mail_;
-  std::uint16_t cpu_of_event_ = 0;  // whose kernel runs
+  std::vector<Who> doomed_;  // their supervisor is gone
   Id next_ = 1;
 };
 

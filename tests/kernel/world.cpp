@@ -47,12 +47,18 @@ Process& World::process(std::uint32_t number) {
   return *found;
 }
 
-std::map<std::string, abi::CapId> World::capset(Process& process) {
-  std::map<std::string, abi::CapId> found;
+std::map<std::string, abi::CapSetEntry> World::capset_entries(Process& process) {
+  std::map<std::string, abi::CapSetEntry> found;
   const auto page = process.memory().space().lookup(hal::UserAddress(abi::kCapSetAddress));
   if (!page.has_value()) return found;
   const auto& set = *static_cast<const abi::CapSet*>(hal::to_kernel(page->frame));
-  for (std::uint32_t i = 0; i < set.count; ++i) found[set.entries[i].name] = {set.entries[i].cap};
+  for (std::uint32_t i = 0; i < set.count; ++i) found[set.entries[i].name] = set.entries[i];
+  return found;
+}
+
+std::map<std::string, abi::CapId> World::capset(Process& process) {
+  std::map<std::string, abi::CapId> found;
+  for (const auto& [name, entry] : capset_entries(process)) found[name] = {entry.cap};
   return found;
 }
 
@@ -96,6 +102,7 @@ Answer World::answer(const Thread& thread) {
   Answer found;
   found.status = static_cast<std::int32_t>(thread.user.operation());
   found.method = static_cast<std::uint16_t>(thread.user.operation() >> 32);
+  found.one_way = (thread.user.operation() & abi::kReceivedOneWay) != 0;
   found.cap = thread.user.cap();
   found.interface_id = thread.user.interface_id();
   for (unsigned i = 0; i < found.words.size(); ++i) found.words[i] = thread.user.words()[i];

@@ -68,6 +68,7 @@ class World {
   [[nodiscard]] abi::CapId granted(kernel::Process& process, std::string_view name);
   // All of it, by name.
   [[nodiscard]] std::map<std::string, abi::CapId> capset(kernel::Process& process);
+  [[nodiscard]] std::map<std::string, abi::CapSetEntry> capset_entries(kernel::Process& process);
   [[nodiscard]] abi::CapId service(std::string_view name) { return granted(process(kInit), name); }
 
   // --- What threads do. Each first lets the thread run, and ends when the kernel has been left.

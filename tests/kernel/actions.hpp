@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+// What threads do on a random walk, one table for each kind. A new call is a function and a line in the table of its kind.
+//
+// An action asks the model first, then makes the call and compares. What the capability itself refuses (dead, or of a
+// narrower interface) is judged here, for every call alike.
+#pragma once
+
+#include "walk.hpp"
+
+namespace capos::ktest {
+
+[[nodiscard]] std::span<const Action> event_actions();       // the clock, notifications, event timers
+[[nodiscard]] std::span<const Action> call_actions();        // endpoints
+[[nodiscard]] std::span<const Action> memory_actions();      // memory and address maps
+[[nodiscard]] std::span<const Action> process_actions();     // processes and their ends
+[[nodiscard]] std::span<const Action> thread_actions();      // threads, parking, supervisors
+[[nodiscard]] std::span<const Action> capability_actions();  // what is done with capabilities themselves
+[[nodiscard]] std::span<const Action> authority_actions();   // sessions, leases, narrowing, ledgers
+[[nodiscard]] std::span<const Action> submission_actions();  // batches of the ring, and garbage
+
+inline constexpr std::size_t kMostCaps = 60;
+inline constexpr std::uint64_t kWalkPage = 4096;
+
+// The caller's quota or the machine's memory is short: allowed at any time, and then nothing has happened.
+[[nodiscard]] bool short_of_memory(Error error);
+[[nodiscard]] std::string named(std::uint64_t cap);
+[[nodiscard]] bool has_room(Chapter& c, Who w);
+[[nodiscard]] Words random_words(Chapter& c);
+[[nodiscard]] inline ModelObject& object_of(Chapter& c, Who w, std::uint64_t cap) {
+  return c.model.object(c.model.process(w.process).caps.at(cap).id);
+}
+
+// What the thread finds: nothing, if what it did has ended it.
+[[nodiscard]] inline Finds seen_by(Chapter& c, Who w, Finds finds) {
+  finds.blocked = finds.blocked || !c.model.thread(w).alive();
+  return finds;
+}
+
+// A call by registers on a kernel object; `judge()` does to the model what the call does, and says what it finds.
+template <typename Method, typename Judge>
+void call_object(Chapter& c, Who w, std::uint64_t cap, const typename Method::Params::Value& params, Judge&& judge) {
+  const Error refused = c.model.refusal(w.process, cap, Method::kInterfaceId);
+  const Finds finds = seen_by(c, w, refused.ok() ? judge() : finds_error(refused));
+  Words words{};
+  params.to_words(words.data());
+  c.expect(finds, c.world.call(c.thread(w), abi::CapId{cap}, Method::kInterfaceId, Method::kOrdinal, words));
+}
+
+// A call by message; nothing if it was refused, as it had to be, or memory is short. `expected`: the object's own error.
+template <typename Method, typename Build>
+std::optional<Message<Method>> ask(Chapter& c, Who w, std::uint64_t cap, Error expected, Build&& build) {
+  const Error refused = c.model.refusal(w.process, cap, Method::kInterfaceId);
+  auto made = c.world.message<Method>(c.thread(w), abi::CapId{cap}, std::forward<Build>(build));
+  if (refused.ok() && short_of_memory(made.error())) return std::nullopt;
+  c.expect(refused.ok() ? expected : refused, made.error());
+  return made.ok() ? std::optional(std::move(made)) : std::nullopt;
+}
+
+}  // namespace capos::ktest
