@@ -24,7 +24,7 @@ namespace {
 constexpr std::uint64_t kChannelBytes = 16 << 20;
 constexpr std::chrono::seconds kWall{1800};
 // A crowd needs room: beyond so many of each kind the machine has more memory than the manifest says.
-constexpr std::uint64_t kCrowd = 1000, kCrowdBytes = std::uint64_t{8} << 30;
+constexpr std::uint64_t kStageBytes = 512u << 20, kBystanderBytes = 272u << 10;  // a process is 62 pages and its objects
 
 struct Recorded {
   abi::BenchHeader header{};
@@ -72,6 +72,16 @@ Outcome<std::vector<Counters>> read_counters(const std::filesystem::path& file) 
   return rows;
 }
 
+// What the host can give without swapping, in bytes; nothing if it does not say.
+std::optional<std::uint64_t> available_memory() {
+  std::ifstream in("/proc/meminfo");
+  std::string name;
+  for (std::uint64_t kib = 0; in >> name >> kib; in.ignore(16, '\n')) {
+    if (name == "MemAvailable:") return kib << 10;
+  }
+  return {};
+}
+
 // With `plugin`, the machine runs under it: another machine, whose figures of time are not used.
 Outcome<Recorded> measure(const Paths& paths, const BenchIpcOptions& options, const std::string& plugin = "") {
   TrialRequest request;
@@ -89,7 +99,12 @@ Outcome<Recorded> measure(const Paths& paths, const BenchIpcOptions& options, co
   spec->plugin = plugin;
   spec->educational_device = true;
   spec->channel_bytes = kChannelBytes;
-  if (options.population > kCrowd) spec->memory_bytes = std::max(spec->memory_bytes, kCrowdBytes);
+  spec->memory_bytes = std::max(spec->memory_bytes, (kStageBytes + options.population * kBystanderBytes) >> 20 << 20);
+  if (const auto free = available_memory(); free && *free < spec->memory_bytes) {
+    return problem(fmt::format("a population of {} needs a machine of {} MiB, and {} MiB are available", options.population,
+                               spec->memory_bytes >> 20, *free >> 20),
+                   "ask for a smaller --population");
+  }
   spec->channel_head.assign(reinterpret_cast<const char*>(&wanted), sizeof wanted);
   if (options.verbose) fmt::print(stderr, "{}\n", shell_line(qemu_command(*spec)));
   Session session{paths.out(request.out_name), *spec, {}};
@@ -98,7 +113,15 @@ Outcome<Recorded> measure(const Paths& paths, const BenchIpcOptions& options, co
   session.end = *end;
   tell_end(session);
   if (!session.end.fine()) return problem("the bench did not finish", "read " + spec->console.string());
-  return read_rows(spec->channel);
+  auto recorded = read_rows(spec->channel);
+  if (!recorded) return recorded;
+  const auto& made = recorded->header.population;
+  if (std::min(made.endpoints, made.processes) < options.population) {
+    return problem(fmt::format("of a population of {}, {} endpoints and {} processes could be made", options.population,
+                               made.endpoints, made.processes),
+                   "read " + spec->console.string());
+  }
+  return recorded;
 }
 
 constexpr std::uint64_t kCountedSamples = 100;  // each operation is like the others; the plug-in is slow
