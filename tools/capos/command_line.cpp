@@ -136,6 +136,28 @@ void add_bench_ipc(CLI::App& group, Action& action) {
   verb.add_flag("--check", options->check, "Exit status 1 if a figure is over its budget (bench/budgets.json)");
 }
 
+void add_bench_linux(CLI::App& group, Action& action) {
+  auto& verb = *group.add_subcommand("linux", "Wake-ups beside Debian's PREEMPT_RT and its cyclictest, in the same machine");
+  const auto options = bind(verb, action, &bench_linux);
+  verb.add_option("--samples", options->samples, "Wake-ups of each row, over all rounds")
+      ->check(CLI::Range(10, 1'000'000))
+      ->capture_default_str();
+  verb.add_option("--load", options->loads, "Best-effort work beside the idle runs; may be repeated")
+      ->check(CLI::IsMember({"none", "cpu", "memory", "ipc", "all"}))
+      ->capture_default_str();
+  verb.add_option("--options", options->options, "Linux's boot options; may be repeated")
+      ->check(CLI::IsMember({"default", "tuned"}))
+      ->capture_default_str();
+  verb.add_option("--rounds", options->rounds, "How often the systems take turns, each time with another period")
+      ->check(CLI::Range(1, 8))
+      ->capture_default_str();
+  add_accelerator(verb, options->accelerator);
+  verb.add_option("--json", options->json, kJsonFile);
+  verb.add_flag("--verbose", options->verbose, "Print the exact QEMU commands");
+  verb.footer("Leaves report.html, comparison.json, commands.txt and cyclictest's JSON of each run in out/bench/linux/.\n"
+              "Ctrl-C ends it early; what was measured until then is still told.");
+}
+
 void add_bench(CLI::App& app, Action& action) {
   auto& group = *app.add_subcommand("bench", "Measure, in the deterministic machine");
   group.require_subcommand(1);
@@ -151,6 +173,7 @@ void add_bench(CLI::App& app, Action& action) {
   verb.add_flag("--verbose", options->verbose, "Print the exact QEMU commands");
   verb.add_flag("--check", options->check, "Exit status 1 if a figure is over its budget (bench/budgets.json)");
   add_bench_ipc(group, action);
+  add_bench_linux(group, action);
 }
 
 void add_gdb(CLI::App& app, Action& action) {

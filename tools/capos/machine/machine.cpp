@@ -36,10 +36,13 @@ void add_channel(Words& words, const MachineSpec& spec) {
 }  // namespace
 
 Words qemu_command(const MachineSpec& spec) {
-  Words words{"qemu-system-x86_64", "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none"};
+  Words words;
+  if (spec.host_cpu >= 0) append(words, {"taskset", "-c", fmt::format("{}", spec.host_cpu)});
+  append(words, {"qemu-system-x86_64", "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none"});
   append(words, {"-machine", spec.microvm ? "microvm" : "q35"});
   add_processor(words, spec);
   append(words, {"-kernel", spec.kernel.string(), "-initrd", spec.pack.string()});
+  if (!spec.arguments.empty()) append(words, {"-append", spec.arguments});
   append(words, {"-serial", "file:" + spec.console.string()});
   append(words, {"-device", "isa-debug-exit,iobase=0xf4,iosize=0x04"});
   add_channel(words, spec);

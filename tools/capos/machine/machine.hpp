@@ -24,6 +24,8 @@ struct MachineSpec {
   std::string channel_head;         // bytes it begins with; the rest is zero
   bool educational_device = false;  // QEMU's "edu": a PCI function that interrupts when it is told to
   std::string gdb;                  // QEMU's -gdb argument; empty: none
+  std::string arguments;            // the kernel's command line; empty: none
+  int host_cpu = -1;                // the only CPU of the host that QEMU may use; -1: any
   std::string plugin;               // QEMU's -plugin argument; empty: none
   bool stopped = false;             // waits for the debugger before the first instruction
 };

@@ -51,6 +51,14 @@ void move_to_one_cpu(schema::InitConfig::Builder config) {
   }
 }
 
+void set_periods(schema::InitConfig::Builder config, std::uint64_t period_us) {
+  const auto islands = config.islands();
+  for (std::uint32_t i = 0; i < islands.size(); ++i) {
+    const auto tasks = islands[i].tasks();
+    for (std::uint32_t k = 0; k < tasks.size(); ++k) tasks[k].init_period().set_us(period_us);
+  }
+}
+
 void inject(schema::InitConfig::Builder config, const Adjustment& adjustment) {
   const auto kind =
       adjustment.fault == "controller-hang" ? schema::FaultKind::hang : schema::FaultKind::crash;
@@ -77,6 +85,7 @@ Message adjust(schema::SystemManifest::Reader manifest, const Adjustment& adjust
     keep_load(manifest.init_config(), root.init_config(), adjustment.load);
     if (adjustment.cpus != 0) root.kernel_params().set_cpus(static_cast<std::uint16_t>(adjustment.cpus));
     if (adjustment.cpus == 1) move_to_one_cpu(root.init_config());
+    if (adjustment.period_us != 0) set_periods(root.init_config(), adjustment.period_us);
     if (!adjustment.fault.empty()) inject(root.init_config(), adjustment);
   });
 }

@@ -15,6 +15,7 @@ struct Adjustment {
   unsigned cpus = 0;              // 0: as the manifest says
   std::string fault{};            // "", controller-hang, controller-crash
   std::uint64_t fault_at_ns = 0;  // after the islands' start
+  std::uint64_t period_us = 0;    // of every task; 0: as the manifest says
 };
 
 // The manifest with the adjustment made. With one CPU, islands move to CPU 0 and let best effort have their

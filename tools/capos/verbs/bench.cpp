@@ -9,16 +9,12 @@
 #include "../support/files.hpp"
 #include "budgets.hpp"
 #include "capos/report/analyse.hpp"
-#include "capos/report/channel.hpp"
-#include "capos/report/event.hpp"
 #include "capos/report/render.hpp"
-#include "trial.hpp"
 #include "verbs.hpp"
+#include "wakeup_samples.hpp"
 
 namespace capos::cli {
 namespace {
-
-constexpr std::uint64_t kPeriodNs = 1'000'000;  // of configs/wakeup.capnp
 
 // Linux 6.1 PREEMPT_RT (Debian), tuned, cyclictest -m -p95 -i1000 on the same machine: guest instructions.
 struct Reference {
@@ -28,40 +24,17 @@ struct Reference {
 constexpr std::array<Reference, 2> kPreemptRt{
     {{"PREEMPT_RT, idle", 3507, 3565, 4457}, {"PREEMPT_RT, hackbench", 3531, 4079, 5962}}};
 
-TrialRequest request_of(const Paths& paths, const BenchOptions& options, const std::string& load) {
-  TrialRequest request;
-  request.file = (paths.configs() / "wakeup.capnp").string();
-  request.title = "wakeup";
-  request.out_name = "bench-wakeup-" + load;
-  request.accelerator = "tcg";  // instructions are counted, not timed
-  request.duration_ns = (options.samples + 1) * kPeriodNs;
-  request.adjustment.load = load;
-  request.verbose = options.verbose;
-  request.quiet = true;
-  return request;
-}
-
 Outcome<report::BenchLine> measure(const Paths& paths, const BenchOptions& options, const std::string& load,
                                    const char* name) {
-  const auto trial = prepare_trial(paths, request_of(paths, options, load));
-  if (!trial) return std::unexpected(trial.error());
-  SessionInputs inputs = trial->session_inputs();
-  inputs.progress = options.json != "-";
-  const auto session = boot(paths, inputs);
-  if (!session) return std::unexpected(session.error());
-  tell_end(*session);
-  const auto recording = report::read_recording(session->spec.channel);
-  if (!recording)
-    return problem("the run left no recording: " + recording.error().text,
-                   "read " + session->spec.console.string());
-  auto values = report::user_values(*recording, report::kUserCodeWakeup);
-  if (values.size() < options.samples || recording->header.lost_in_all() != 0 || !session->end.fine()) {
-    return problem(fmt::format("{} of {} samples arrived, {} events were lost", values.size(),
-                               options.samples, recording->header.lost_in_all()),
-                   "read " + session->spec.console.string());
-  }
-  values.resize(options.samples);
-  return report::BenchLine{name, "instructions", report::summarise(std::move(values))};
+  WakeupRequest request;  // on TCG: instructions are counted, not timed
+  request.load = load;
+  request.out_name = "bench-wakeup-" + load;
+  request.samples = options.samples;
+  request.verbose = options.verbose;
+  request.progress = options.json != "-";
+  auto samples = sample_wakeups(paths, request);
+  if (!samples) return std::unexpected(samples.error());
+  return report::BenchLine{name, "instructions", report::summarise(std::move(samples->values))};
 }
 
 void print_row(const std::string& name, std::uint64_t min, std::uint64_t p50, std::uint64_t max,

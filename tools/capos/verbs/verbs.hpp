@@ -68,6 +68,17 @@ struct BenchOptions {
 };
 [[nodiscard]] Outcome<int> bench_wakeup(const Paths& paths, const BenchOptions& options);
 
+struct BenchLinuxOptions {
+  std::vector<std::string> loads{"all"};  // beside the idle runs
+  std::vector<std::string> options{"default", "tuned"};  // of Linux
+  std::uint64_t samples = 1000;  // of each row
+  unsigned rounds = 2;
+  std::string accelerator = "auto";
+  std::string json;  // file; "-": standard output
+  bool verbose = false;
+};
+[[nodiscard]] Outcome<int> bench_linux(const Paths& paths, const BenchLinuxOptions& options);
+
 struct BenchIpcOptions {
   std::uint64_t samples = 1000;
   std::uint64_t population = 0;

@@ -42,15 +42,15 @@ double Histogram::edge(unsigned bin) noexcept {
   return edges()[std::min<std::size_t>(bin, edges().size() - 1)];
 }
 
-void Histogram::add(std::uint64_t value) noexcept {
+void Histogram::add(std::uint64_t value, std::uint64_t count) noexcept {
   const double x = static_cast<double>(value);
   if (value < kLowest) {
-    ++below;
+    below += count;
   } else if (x >= edges().back()) {
-    ++above;
+    above += count;
   } else {
     const auto past = std::upper_bound(edges().begin(), edges().end(), x);
-    ++bins[static_cast<std::size_t>(past - edges().begin()) - 1];
+    bins[static_cast<std::size_t>(past - edges().begin()) - 1] += count;
   }
 }
 

@@ -31,7 +31,7 @@ struct Histogram {
   static constexpr std::uint64_t kLowest = 100;
   std::array<std::uint64_t, kDecades * kPerDecade> bins{};
   std::uint64_t below = 0, above = 0;
-  void add(std::uint64_t value) noexcept;
+  void add(std::uint64_t value, std::uint64_t count = 1) noexcept;
   // Lower edge of a bin; the upper edge of the last for kDecades * kPerDecade.
   [[nodiscard]] static double edge(unsigned bin) noexcept;
 };
