@@ -28,12 +28,12 @@ const void* owner_of(const Account& account) noexcept {
 // In one of the scheduler's queues: it runs, will run, or waits for time.
 bool queued(const Account& account) noexcept {
   if (account.context != nullptr) return account.context->state() != sched::ContextState::blocked;
-  return account.entity != nullptr && account.entity->ready();
+  return account.entity != nullptr && account.entity->queued();
 }
 
 const char* check_current(Cpu& cpu) noexcept {
   const sched::Context* const context = cpu.scheduler.current_context();
-  const sched::BestEffortEntity* const entity = cpu.scheduler.current_entity();
+  const sched::FairEntity* const entity = cpu.scheduler.current_entity();
   const void* const owner = context != nullptr ? context->owner : entity != nullptr ? entity->owner : nullptr;
   if (owner != cpu.thread) return "the current thread does not own the account that was picked";
   if (cpu.thread == nullptr) return nullptr;
@@ -128,7 +128,7 @@ const char* check_dead(const Thread& thread) noexcept {
   if (thread.state != ThreadState::dead) return nullptr;
   if (thread.bound != nullptr) return "a dead thread is bound to a context";
   if (thread.incoming != nullptr || thread.serving != nullptr) return "a dead thread serves";
-  return thread.entity.ready() ? "a dead thread's time is queued" : nullptr;
+  return thread.entity.queued() ? "a dead thread's time is queued" : nullptr;
 }
 
 const char* check_thread(const Thread& thread) noexcept {

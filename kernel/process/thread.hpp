@@ -17,7 +17,7 @@
 #include "capos/abi/syscall.hpp"
 #include "capos/base/list.hpp"
 #include "capos/hal/thread.hpp"
-#include "capos/sched/best_effort.hpp"
+#include "capos/sched/fair_queue.hpp"
 #include "capos/sched/context.hpp"
 #include "capos/schema/threads.hpp"
 #include "core/mailbox.hpp"
@@ -55,7 +55,7 @@ enum class ThreadState : std::uint8_t {
 // The time a thread runs on: one of the two, or none.
 struct Account {
   SchedulingContext* context = nullptr;
-  sched::BestEffortEntity* entity = nullptr;
+  sched::FairEntity* entity = nullptr;
   [[nodiscard]] bool is_none() const noexcept { return context == nullptr && entity == nullptr; }
 };
 
@@ -128,7 +128,7 @@ class Thread final : public TypedObject<Thread, schema::Thread>,
   bool has_waited = false;             // reached its first wait; read by other CPUs as a hint
 
   Account account;                     // what it runs on now
-  sched::BestEffortEntity entity;      // its own best-effort time
+  sched::FairEntity entity;            // its own best-effort time
   SchedulingContext* bound = nullptr;  // its own context, if it has one
 
   // As a caller: its call by registers, and the call that its account is lent for or queues with.

@@ -173,21 +173,42 @@ void CpuScheduler::set_priority(Context& context, Priority priority, Time now) n
 
 // --- best effort ------------------------------------------------------------------------------------------
 
-void CpuScheduler::make_ready(BestEffortEntity& entity, Time now) noexcept {
-  charge(now);
-  if (!entity.ready()) best_effort_.add(entity);
+// Told late, so that a context which preempts best effort does not pay for the queue's arithmetic.
+void CpuScheduler::settle() noexcept {
+  while (unsettled_ != Duration{}) {  // once, unless it was alone for longer than kMostCharge
+    const Duration told = std::min(unsettled_, kMostCharge);
+    best_effort_.charge(*served_, told);
+    unsettled_ -= told;
+  }
 }
 
-void CpuScheduler::block(BestEffortEntity& entity, Time now) noexcept {
+void CpuScheduler::make_ready(FairEntity& entity, Time now) noexcept {
   charge(now);
-  if (!entity.ready()) return;
+  if (entity.queued()) return;
+  settle();
+  best_effort_.add(entity);
+}
+
+void CpuScheduler::block(FairEntity& entity, Time now) noexcept {
+  charge(now);
+  if (!entity.queued()) return;
+  settle();
   best_effort_.remove(entity);
   if (running_entity_ == &entity) running_entity_ = nullptr;
 }
 
-void CpuScheduler::yield(BestEffortEntity& entity, Time now) noexcept {
+void CpuScheduler::yield(FairEntity& entity, Time now) noexcept {
   charge(now);
-  if (best_effort_.front() == &entity) best_effort_.rotate_if_due(true);
+  if (!entity.queued()) return;
+  settle();
+  best_effort_.yield(entity);
+}
+
+void CpuScheduler::set_share(FairEntity& entity, std::uint32_t weight, Duration request, Time now) noexcept {
+  charge(now);
+  settle();
+  best_effort_.set_weight(entity, weight);
+  best_effort_.set_request(entity, request);
 }
 
 // --- time -------------------------------------------------------------------------------------------------
@@ -198,7 +219,7 @@ void CpuScheduler::charge_running(Time now) noexcept {
   if (running_ != nullptr) {
     running_->charge(consumed);
   } else if (running_entity_ != nullptr) {
-    best_effort_.charge(*running_entity_, consumed);
+    unsettled_ += consumed;
   } else {
     idle_time_ += consumed;
   }
@@ -223,8 +244,8 @@ Dispatch CpuScheduler::pick(Time now) noexcept {
   if (next.context != nullptr) {
     next.kind = DispatchKind::context;
   } else {
-    best_effort_.rotate_if_due(false);
-    next.entity = best_effort_.front();
+    settle();
+    next.entity = best_effort_.pick();
     if (next.entity != nullptr) next.kind = DispatchKind::best_effort;
   }
   switch_to(next.context, next.entity, now);
@@ -242,13 +263,14 @@ bool CpuScheduler::wake_over(Context& context, Time now) noexcept {
   return true;
 }
 
-void CpuScheduler::switch_to(Context* context, BestEffortEntity* entity, Time now) noexcept {
+void CpuScheduler::switch_to(Context* context, FairEntity* entity, Time now) noexcept {
   if (running_ != nullptr && running_ != context) {
     running_->jobs_.preempted();
     if (context != nullptr) running_->jobs_.delayed(context->source);
   }
   running_ = context;
   running_entity_ = entity;
+  if (entity != nullptr) served_ = entity;
   if (context != nullptr) context->jobs_.dispatched(now);
 }
 
@@ -257,8 +279,8 @@ bool CpuScheduler::must_switch(Time now) noexcept {
   if (running_ != nullptr && !running_->head_ready(now)) return true;
   if (Context* const context = ready_.highest(); context != nullptr) return context != running_;
   if (running_ != nullptr) return true;
-  if (best_effort_.front() != running_entity_) return true;
-  return best_effort_.contended() && best_effort_.slice_left() <= Duration{};
+  settle();
+  return best_effort_.pick() != running_entity_;
 }
 
 Time CpuScheduler::next_event_as_picked(Time now) noexcept {
@@ -266,7 +288,7 @@ Time CpuScheduler::next_event_as_picked(Time now) noexcept {
   if (!deadlines_.empty()) release = std::min(release, deadlines_.earliest_time() + Duration::ns(1));
   if (running_ != nullptr) return std::min(release, running_->budget_end(now));
   if (running_entity_ == nullptr || !best_effort_.contended()) return release;
-  return std::min(release, now + std::max(best_effort_.slice_left(), Duration{}));
+  return std::min(release, now + std::max(running_entity_->request_left() - unsettled_, Duration{}));
 }
 
 }  // namespace capos::sched

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "capos/sched/fair_queue.hpp"
 
-#include <algorithm>
-
 namespace capos::sched {
 namespace {
 

@@ -22,8 +22,9 @@ const char* CpuScheduler::check_invariants(Time now) noexcept {
   if (running_ != nullptr && running_->state_ != ContextState::ready) {
     return "the running context is not in the ready queue";
   }
-  if (running_entity_ != nullptr && !running_entity_->ready()) return "the running entity is not ready";
-  return nullptr;
+  if (running_entity_ != nullptr && !running_entity_->queued()) return "the running entity is not ready";
+  if (unsettled_ != Duration{} && !served_->queued()) return "service is kept of an entity that is not ready";
+  return best_effort_.check_invariants();
 }
 
 const char* CpuScheduler::check_context(Context& context) noexcept {

@@ -82,8 +82,9 @@ class RandomMachine {
     int at_top = 0;
     for (const Slot& slot : slots_) at_top += slot.context.priority().value() == highest ? 1 : 0;
     for (Slot& slot : slots_) slot.undelayed = at_top == 1 && slot.context.priority().value() == highest;
-    for (BestEffortEntity& entity : entities_)
-      entity.slice = random_.duration(Duration::us(20), Duration::us(500));
+    for (FairEntity& entity : entities_)
+      cpu_.set_share(entity, static_cast<std::uint32_t>(random_.between(1, 1000)),
+                     random_.duration(kMinRequest, Duration::us(500)), now_);
     picked_ = cpu_.pick(now_);
   }
 
@@ -244,8 +245,8 @@ class RandomMachine {
   }
   void toggle_entity() {
     if (entities_.empty()) return;
-    BestEffortEntity& entity = entities_[count(0, static_cast<int>(entities_.size()) - 1)];
-    if (entity.ready()) {
+    FairEntity& entity = entities_[count(0, static_cast<int>(entities_.size()) - 1)];
+    if (entity.queued()) {
       cpu_.block(entity, now_);
     } else {
       cpu_.make_ready(entity, now_);
@@ -288,7 +289,7 @@ class RandomMachine {
   Time now_ = Time::from_ns(1'000'000);
   CpuScheduler cpu_;
   std::deque<Slot> slots_;
-  std::deque<BestEffortEntity> entities_;
+  std::deque<FairEntity> entities_;
   Dispatch picked_;
 };
 

@@ -154,7 +154,7 @@ TEST(CpuScheduler, RemoveTakesItOutOfEveryState) {
 
 TEST(BestEffort, RunsOnlyBelowContexts) {
   Machine m;
-  BestEffortEntity entity;
+  FairEntity entity;
   Context& c = m.context(0, us(100), us(1000));
   m.cpu.make_ready(entity, m.now);
   EXPECT_EQ(m.pick().entity, &entity);
@@ -171,17 +171,17 @@ TEST(BestEffort, RunsOnlyBelowContexts) {
 
 TEST(BestEffort, AloneItNeedsNoTimer) {
   Machine m;
-  BestEffortEntity entity;
+  FairEntity entity;
   m.cpu.make_ready(entity, m.now);
   m.pick();
   EXPECT_TRUE(m.cpu.next_event(m.now).is_never());
 }
 
-TEST(BestEffort, TwoShareBySlices) {
+TEST(BestEffort, TwoShareByRequests) {
   Machine m;
-  BestEffortEntity a;
-  BestEffortEntity b;
-  a.slice = b.slice = us(100);
+  FairEntity a;
+  FairEntity b;
+  for (FairEntity* entity : {&a, &b}) m.cpu.set_share(*entity, 100, us(100), m.now);
   m.cpu.make_ready(a, m.now);
   m.cpu.make_ready(b, m.now);
   m.pick();
@@ -191,11 +191,47 @@ TEST(BestEffort, TwoShareBySlices) {
   EXPECT_EQ(b.total_consumed(), us(1000));
 }
 
-TEST(BestEffort, TimeOfContextsDoesNotUseUpASlice) {
+TEST(BestEffort, WeightsAreShares) {
   Machine m;
-  BestEffortEntity a;
-  BestEffortEntity b;
-  a.slice = b.slice = us(100);
+  FairEntity light;
+  FairEntity heavy;
+  m.cpu.set_share(light, 100, us(100), m.now);
+  m.cpu.set_share(heavy, 300, us(100), m.now);
+  m.cpu.make_ready(light, m.now);
+  m.cpu.make_ready(heavy, m.now);
+  m.pick();
+  while (m.now < at_us(4000)) m.run_to_event();
+  EXPECT_LE(std::abs((heavy.total_consumed() - light.total_consumed() * 3).ns()), us(400).ns());
+  m.cpu.set_share(light, 300, us(100), m.now);  // from here on they are equal
+  const Duration light_before = light.total_consumed();
+  const Duration heavy_before = heavy.total_consumed();
+  while (m.now < at_us(8000)) m.run_to_event();
+  const Duration more = (heavy.total_consumed() - heavy_before) - (light.total_consumed() - light_before);
+  EXPECT_LE(std::abs(more.ns()), us(200).ns());
+}
+
+// What a context cuts in two is one request, told to the queue when best effort is looked at again.
+TEST(BestEffort, ServiceCountsAcrossPreemptions) {
+  Machine m;
+  FairEntity a;
+  FairEntity b;
+  for (FairEntity* entity : {&a, &b}) m.cpu.set_share(*entity, 100, us(100), m.now);
+  m.cpu.make_ready(a, m.now);
+  m.cpu.make_ready(b, m.now);
+  Context& c = m.periodic(1, us(50), us(1000), at_us(60));
+  EXPECT_EQ(m.pick().entity, &a);
+  m.run_to_us(60);
+  m.cpu.block(a, m.now);  // it goes while the context runs: what it had is not forgotten
+  EXPECT_EQ(a.total_consumed(), us(60));
+  m.cpu.wait_next_release(c, m.now);
+  EXPECT_EQ(m.pick().entity, &b);
+}
+
+TEST(BestEffort, TimeOfContextsDoesNotUseUpARequest) {
+  Machine m;
+  FairEntity a;
+  FairEntity b;
+  for (FairEntity* entity : {&a, &b}) m.cpu.set_share(*entity, 100, us(100), m.now);
   m.cpu.make_ready(a, m.now);
   m.cpu.make_ready(b, m.now);
   Context& c = m.periodic(1, us(50), us(1000), at_us(30));
@@ -208,10 +244,10 @@ TEST(BestEffort, TimeOfContextsDoesNotUseUpASlice) {
   EXPECT_EQ(m.run_to_event().entity, &b);
 }
 
-TEST(BestEffort, YieldEndsTheSlice) {
+TEST(BestEffort, YieldEndsTheRequest) {
   Machine m;
-  BestEffortEntity a;
-  BestEffortEntity b;
+  FairEntity a;
+  FairEntity b;
   m.cpu.make_ready(a, m.now);
   m.cpu.make_ready(b, m.now);
   m.pick();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The scheduler of one CPU: contexts by fixed priority, best effort below them, time passed in.
+// The scheduler of one CPU: contexts by fixed priority, best effort by weight below them (EEVDF), time passed in.
 //
 // Only its own CPU may call it; it takes no lock. Every operation that takes `now` first charges what runs
 // for the time since the last one, so `now` is stamped once, on kernel entry, and never decreases.
@@ -11,15 +11,15 @@
 //
 // Invariants (check_invariants): a context is queued xor blocked; a ready context has a usable head refill,
 // except a running one whose budget ended since the last pick; what runs is the first of the highest level.
-// Bounds: r = contexts in the release queue. Costs stand at each operation. No allocation.
+// Bounds: r = contexts in the release queue, b = ready best-effort entities. Costs stand at each operation. No allocation.
 #pragma once
 
 #include <cstdint>
 
 #include "capos/base/strong.hpp"
 #include "capos/base/time.hpp"
-#include "capos/sched/best_effort.hpp"
 #include "capos/sched/context.hpp"
+#include "capos/sched/fair_queue.hpp"
 #include "capos/sched/ready_queue.hpp"
 #include "capos/sched/timed_queue.hpp"
 
@@ -30,7 +30,7 @@ enum class DispatchKind : std::uint8_t { idle, best_effort, context };
 struct Dispatch {
   DispatchKind kind = DispatchKind::idle;
   Context* context = nullptr;          // set if kind is context
-  BestEffortEntity* entity = nullptr;  // set if kind is best_effort
+  FairEntity* entity = nullptr;        // set if kind is best_effort
   // A context whose budget was spent while its job, or its activation, went on. It now waits for its refill;
   // the caller raises the fault that its island declared. May differ from what was picked; set once per
   // spending.
@@ -83,9 +83,12 @@ class CpuScheduler {
   void set_priority(Context& context, Priority priority, Time now) noexcept;
 
   // --- best effort ----------------------------------------------------------------------------------------
-  void make_ready(BestEffortEntity& entity, Time now) noexcept;  // no effect if it is ready. O(1)
-  void block(BestEffortEntity& entity, Time now) noexcept;       // no effect if it is not. O(1)
-  void yield(BestEffortEntity& entity, Time now) noexcept;       // ends its slice. O(1)
+  // Each O(log b).
+  void make_ready(FairEntity& entity, Time now) noexcept;  // no effect if it is ready
+  void block(FairEntity& entity, Time now) noexcept;       // no effect if it is not
+  void yield(FairEntity& entity, Time now) noexcept;       // gives up the rest of its request; no effect if not ready
+  // Ready or not. Ranges: those of FairQueue.
+  void set_share(FairEntity& entity, std::uint32_t weight, Duration request, Time now) noexcept;
 
   // --- time -----------------------------------------------------------------------------------------------
   // Charges what runs up to `now`. O(kMaxRefills).
@@ -118,15 +121,15 @@ class CpuScheduler {
   }
 
   // Chooses what runs from `now` on and makes it current. A current context whose budget is spent is put off
-  // to its next refill first and reported. O(1), plus O(log r) with an overrun.
+  // to its next refill first and reported. O(1) if a context is ready, else O(log b); plus O(log r) with an overrun.
   Dispatch pick(Time now) noexcept;
   // make_ready(), and if the context is then above what runs, makes it current: what pick() would do. False if pick() has
   // to choose: it is not ready, or not above, or what runs has spent its budget. O(1), or O(log r) without budget.
   [[nodiscard]] bool wake_over(Context& context, Time now) noexcept;
-  // Would pick choose something else than what runs? Call it after release_due. O(1).
+  // Would pick choose something else than what runs? Call it after release_due. Same cost.
   [[nodiscard]] bool must_switch(Time now) noexcept;
   // When the kernel must act next without being called: the earliest release or refill, a passed deadline,
-  // the end of the current budget, the end of the slice if another entity waits. Time::never() = no timer.
+  // the end of the current budget, the end of the request if another entity waits. Time::never() = no timer.
   // O(kMaxRefills).
   [[nodiscard]] Time next_event(Time now) noexcept {
     charge(now);
@@ -136,7 +139,7 @@ class CpuScheduler {
   [[nodiscard]] Time next_event_as_picked(Time now) noexcept;
 
   [[nodiscard]] Context* current_context() const noexcept { return running_; }
-  [[nodiscard]] BestEffortEntity* current_entity() const noexcept { return running_entity_; }
+  [[nodiscard]] FairEntity* current_entity() const noexcept { return running_entity_; }
   [[nodiscard]] Duration idle_time() const noexcept { return idle_time_; }
   [[nodiscard]] Time charged_until() const noexcept { return charged_until_; }
 
@@ -156,7 +159,8 @@ class CpuScheduler {
   void leave_queues(Context& context) noexcept;
   void stop_running(Context& context) noexcept;
   void put_off_spent(Context& context) noexcept;
-  void switch_to(Context* context, BestEffortEntity* entity, Time now) noexcept;
+  void switch_to(Context* context, FairEntity* entity, Time now) noexcept;
+  void settle() noexcept;
   void charge_running(Time now) noexcept;
   [[nodiscard]] const char* check_ready(Time now) noexcept;
   [[nodiscard]] const char* check_release() noexcept;
@@ -166,9 +170,11 @@ class CpuScheduler {
   ReadyQueue ready_;
   TimedQueue<Context> release_;
   TimedQueue<DeadlineNode> deadlines_;
-  BestEffortQueue best_effort_;
+  FairQueue best_effort_;
   Context* running_ = nullptr;  // at most one of these two
-  BestEffortEntity* running_entity_ = nullptr;
+  FairEntity* running_entity_ = nullptr;
+  FairEntity* served_ = nullptr;  // the last of them, and what it has had that the queue has not been told
+  Duration unsettled_{};
   Time charged_until_{};
   Duration idle_time_{};
   CpuId cpu_{};

@@ -16,6 +16,7 @@
 // simply not charged here. Only the queue's own CPU may call it.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -30,6 +31,7 @@ inline constexpr unsigned kVirtualBits = 10;
 inline constexpr std::uint32_t kMaxWeight = 1000;
 inline constexpr Duration kMinRequest = Duration::us(100);
 inline constexpr Duration kMaxRequest = Duration::ms(100);
+inline constexpr Duration kMostCharge = Duration::ns((std::int64_t{1} << 40) - 1);  // in one charge()
 
 // How soon an entity wants to run once it may, at equal weight.
 enum class LatencyClass : std::uint8_t { interactive = 0, normal = 1, batch = 2 };
@@ -41,6 +43,10 @@ enum class LatencyClass : std::uint8_t { interactive = 0, normal = 1, batch = 2 
 
 class FairEntity : public FairNode {
  public:
+  constexpr FairEntity() noexcept = default;
+  // Ranges: those of FairQueue::set_weight() and set_request(); what is beyond is cut to them.
+  constexpr FairEntity(std::uint32_t weight, Duration request) noexcept
+      : weight_(std::clamp<std::uint32_t>(weight, 1, kMaxWeight)), request_(std::clamp(request, kMinRequest, kMaxRequest)) {}
   [[nodiscard]] std::uint32_t weight() const noexcept { return weight_; }
   [[nodiscard]] Duration request() const noexcept { return request_; }
   [[nodiscard]] Duration total_consumed() const noexcept { return total_; }
@@ -73,7 +79,7 @@ class FairQueue {
   void add(FairEntity& entity) noexcept;
   // Not ready any more, or to be moved to another CPU's queue. It must be queued here.
   void remove(FairEntity& entity) noexcept;
-  // Service that a queued entity has had. Range: 0 <= consumed < 2^40 ns.
+  // Service that a queued entity has had. Range: 0 to kMostCharge.
   void charge(FairEntity& entity, Duration consumed) noexcept;
   // What should run; nullptr if empty. Stays the same until its request is used up, or somebody with an earlier
   // deadline joins or becomes eligible.
