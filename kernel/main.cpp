@@ -13,6 +13,7 @@
 #include "islands/island.hpp"
 #include "objects/services.hpp"
 #include "objects/session.hpp"
+#include "process/scheduling_policy.hpp"
 #include "process/spawner.hpp"
 
 namespace capos::kernel {
@@ -114,6 +115,7 @@ Process& make_init(schema::BootPack::Reader pack) noexcept {
       grant("sessions", session_authority_service()),
       grant("devices", device_manager_service()),  grant("entropy", entropy_service()),
       grant("systemInfo", system_info_service()), grant("sharedBuffers", shared_buffers_service()),
+      grant("schedulingPolicy", scheduling_policy_service()),
   };
   const SpawnRequest request{
       .name = name, .image = image, .number = kInitNumber, .cpu = CpuId(0), .ledger = Ref<Ledger>::share(machine_ledger())};

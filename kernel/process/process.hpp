@@ -16,6 +16,7 @@
 #include "memory/virtual_memory.hpp"
 #include "objects/capability_table.hpp"
 #include "objects/liveness.hpp"
+#include "process/share.hpp"
 #include "process/thread.hpp"
 #include "resources/ledger.hpp"
 
@@ -52,6 +53,9 @@ class Process : public Watched<Process> {
     if (scope == DisclosureScope::process) [[likely]] return number_;
     return scope == DisclosureScope::session ? session_number() : 0;
   }
+  // Of best effort, for each of its threads. Any CPU.
+  [[nodiscard]] Share share() const noexcept { return share_.load(std::memory_order_acquire); }
+  void set_share(Share share) noexcept { share_.store(share, std::memory_order_release); }
   [[nodiscard]] PageSource& pages() noexcept { return ledger_->pages(); }
   [[nodiscard]] AddressMap& memory() noexcept { return memory_; }
   [[nodiscard]] CapabilityTable& capabilities() noexcept { return capabilities_; }
@@ -79,6 +83,7 @@ class Process : public Watched<Process> {
   WaitSlot waiter;  // for the end
   Mail start_mail;
   Mail kill_mail;
+  Mail share_mail;
 
   // Gives back a bounded part of what it holds; true when all is gone.
   [[nodiscard]] bool reap_step() noexcept;
@@ -100,6 +105,7 @@ class Process : public Watched<Process> {
 
   std::atomic<std::uint32_t> references_{1};
   std::atomic<bool> alive_{true};
+  std::atomic<Share> share_{Share{}};
   std::uint32_t number_;
   CpuId cpu_;
   std::size_t name_length_ = 0;

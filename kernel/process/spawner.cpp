@@ -123,7 +123,8 @@ class ProcessSpawnerService final : public SingletonObject<ProcessSpawnerService
                          .cpu = CpuId(params.cpu()),
                          .ledger = {},
                          .session = session,
-                         .supervisor = {}};
+                         .supervisor = {},
+                         .share = call.process().share()};
     auto supervisor = supervisor_of(call, params.has_supervisor(), params.supervisor().get_capability());
     if (!supervisor.has_value()) return Outcome::invalid(supervisor.error());
     request.supervisor = *std::move(supervisor);
@@ -188,6 +189,7 @@ ResultOf<Ref<Process>, KernelError> build_process(const SpawnRequest& request,
                                                   std::span<const GrantedCapability> grants) noexcept {
   Ref<Process> process =
       TRY(Process::create(request.name, request.number, *request.ledger, request.session, request.cpu));
+  process->set_share(request.share);
   const auto filled = fill_process(*process, request, grants);
   if (filled.has_value()) return process;
   discard_process(Cpu::current(), *process);

@@ -25,6 +25,7 @@ struct SpawnRequest {
   Liveness* session = nullptr;  // kept by whoever asks
   SchedulingContext* context = nullptr;  // claimed by the caller
   Ref<Object> supervisor{};              // of its faults; null: none
+  Share share{};                         // of best effort
 };
 
 // Builds a process that is ready to start; every process has "self.memory", its VirtualMemory,
@@ -44,6 +45,8 @@ class ProcessHandle final : public TypedObject<ProcessHandle, schema::ProcessHan
   static constexpr ObjectType kType = ObjectType::process_handle;
   using Interface = schema::ProcessHandle;
   explicit ProcessHandle(Process& process) noexcept : TypedObject(kType), process_(Ref<Process>::share(process)) {}
+
+  [[nodiscard]] Process& process() noexcept { return *process_; }
 
   Outcome wait(CallContext&, const Interface::Wait::Params::Value&, Interface::Wait::Results::Value&) noexcept;
   Outcome kill(CallContext&, const Interface::Kill::Params::Value&, Interface::Kill::Results::Value&) noexcept;

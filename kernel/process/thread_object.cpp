@@ -138,7 +138,12 @@ Object& thread_factory_service() noexcept { return g_factory; }
 Object& thread_control_service() noexcept { return g_control; }
 
 Thread::Thread(Process& owner, CpuId home, std::uint32_t own_number) noexcept
-    : TypedObject(kType), process(owner), cpu(home), number(own_number), hold_(Ref<Process>::share(owner)) {
+    : TypedObject(kType),
+      process(owner),
+      cpu(home),
+      number(own_number),
+      entity(owner.share().weight, owner.share().request()),
+      hold_(Ref<Process>::share(owner)) {
   entity.owner = this;
 }
 Thread::~Thread() = default;

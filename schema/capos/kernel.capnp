@@ -10,6 +10,7 @@ using Cxx = import "/capnp/c++.capnp";
 $Cxx.namespace("capos::host");
 using Authority = import "/capos/authority.capnp";
 using Certificate = import "/capos/certificate.capnp";
+using Units = import "/capos/units.capnp";
 
 enum TransportError {
   # The call never reached its object, or its answer never left. On the wire: the negated value.
@@ -215,6 +216,18 @@ interface ProcessHandle @0xf0a1b6c8d2e34718 {
   kill @1 () -> ();
   state @2 () -> (alive :Bool, ready :Bool);
   # `ready`: its thread has waited once for a release, a call or an event.
+}
+
+interface SchedulingPolicy @0xf0a1b6c8d2e34723 {
+  # The authority over best effort: what share of the time that no island uses a process has. The kernel keeps what was last
+  # set, whatever becomes of the holder.
+  setShare @0 (process :ProcessHandle, weight :UInt16, latency :Units.LatencyClass) -> ();
+  # For each thread of the process, those it has and those it makes later: a thread's share of its CPU is its weight over the
+  # sum of weights that are ready there. `weight`: 1 to 1000. Before, a process has its spawner's share; init has 100, normal.
+  # Applied by the process's own CPU, at once if that is the caller's; has no effect on a process that has ended.
+  # Errors: badCapability (no ProcessHandle), badRange.
+  share @1 (process :ProcessHandle) -> (weight :UInt16, latency :Units.LatencyClass);
+  # What was last set. Errors: badCapability.
 }
 
 enum ExitReason {

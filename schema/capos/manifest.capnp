@@ -29,7 +29,7 @@ struct KernelParams {
   # Capacity of each CPU's trace ring in events of 64 bytes; a power of two, 256 to 65536.
   machine @3 :MachineType = q35;
   bestEffortSlice @4 :Units.Time = (ms = 2);
-  # How long a best-effort thread runs while another of its CPU waits. 100 us to 100 ms.
+  # How long a best-effort thread of latency class normal runs at a time while another of its CPU waits. 100 us to 100 ms.
 }
 
 enum MachineType {
@@ -73,13 +73,16 @@ struct Service {
   memory @4 :Units.Size = (kib = 512);
   # Bound on its stack, heap and kernel objects.
   weight @5 :UInt16 = 100;
-  # Share of best-effort time relative to other best-effort services, 1 to 1000.
+  # Share of best-effort time of each of its threads, relative to others on its CPU, 1 to 1000.
   cpu @6 :UInt16 = 0;
   # Where its best-effort thread runs. A leased CPU is refused unless its island says slack = bestEffort.
   passive @7 :Bool = false;
   # Has no time of its own: runs only on the contexts of those who call it.
   config @8 :ServiceConfig;
+  latency @9 :Units.LatencyClass = normal;
+  # How soon its best-effort threads run once they may.
 }
+
 
 struct Export {
   name @0 :Text;
@@ -115,6 +118,8 @@ enum KernelService {
   # FrameAllocator.
   bootPackage @7;
   # Read what the machine was booted with: for the admission service.
+  schedulingPolicy @8;
+  # Who gets how much of best effort: for a policy service.
 }
 
 struct ServiceConfig {
@@ -133,7 +138,7 @@ struct Island {
   name @0 :Text;
   cpus @1 :List(UInt16);
   # Leased CPUs. CPU 0 may be leased only when the machine has one CPU and slack = bestEffort.
-  policy @2 :SchedulingPolicy = fixedPriority;
+  policy @2 :IslandPolicy = fixedPriority;
   tasks @3 :List(Task);
   chains @4 :List(Chain);
   slack @5 :SlackPolicy = idle;
@@ -153,7 +158,7 @@ struct InterruptLoad {
   # What one takes of the kernel; the machine's releaseNs unless given. Less than minInterarrival.
 }
 
-enum SchedulingPolicy {
+enum IslandPolicy {
   fixedPriority @0;
   # Deadline monotonic unless tasks state priorities.
   edf @1;

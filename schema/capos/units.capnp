@@ -40,3 +40,12 @@ struct Size {
     gib @3 :UInt64;
   }
 }
+
+enum LatencyClass {
+  # How soon best effort runs once it may, at equal weight. It changes nothing about its share.
+  interactive @0;
+  # Asks for a quarter of KernelParams.bestEffortSlice at a time: runs sooner, and shorter.
+  normal @1;
+  batch @2;
+  # Asks for five slices at a time.
+}

@@ -30,6 +30,7 @@ std::string_view own_name(schema::KernelService service) noexcept {
     case schema::KernelService::control: return "control";
     case schema::KernelService::frames: return "frames";
     case schema::KernelService::boot_package: return "bootPackage";
+    case schema::KernelService::scheduling_policy: return "schedulingPolicy";
   }
   return {};
 }

@@ -72,6 +72,17 @@ class GrantList {
   std::size_t count_ = 0;
 };
 
+void set_share(const System& system, std::uint32_t index) noexcept {
+  const auto service = system.config().services()[index];
+  auto policy = system.runtime.need<schema::SchedulingPolicy>("schedulingPolicy");
+  const auto done = policy->set_share([&](auto params, runtime::Transfers& transfers) {
+    params.set_process(transfers.add(system.processes[index]));
+    params.set_weight(service.weight());
+    params.set_latency(service.latency());
+  });
+  if (!done.has_value()) give_up(system, kStartFailed, service.name(), done.error().text());
+}
+
 }  // namespace
 
 void spawn_service(System& system, std::uint32_t index) noexcept {
@@ -92,6 +103,7 @@ void spawn_service(System& system, std::uint32_t index) noexcept {
   });
   if (!made.has_value()) give_up(system, kStartFailed, service.name(), made.error().text());
   system.processes[index] = made->cap(made->reader().process());
+  set_share(system, index);
   // Now only the service can serve: if it ends, whoever queues for it is told, and does not wait for ever.
   for (std::size_t i = 0; i < system.exports_count; ++i) {
     if (!is_own_export(system, i, service)) continue;

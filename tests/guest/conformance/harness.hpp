@@ -196,6 +196,7 @@ std::span<const Case> pci_cases() noexcept;
 std::span<const Case> event_timer_cases() noexcept;
 std::span<const Case> machine_info_cases() noexcept;
 std::span<const Case> shared_buffer_cases() noexcept;
+std::span<const Case> best_effort_cases() noexcept;
 std::span<const Case> service_cases() noexcept;
 std::span<const Case> capability_cases() noexcept;
 std::span<const Case> memory_cases() noexcept;

@@ -8,7 +8,7 @@ int program_main(capos::runtime::Runtime& runtime) {
   const std::span<const Case> subjects[] = {
       narrowing_cases(), window_cases(), revocation_cases(), session_cases(), ledger_cases(),
       device_manager_cases(), interrupt_cases(), pci_cases(), event_timer_cases(), machine_info_cases(),
-      shared_buffer_cases(),
+      shared_buffer_cases(), best_effort_cases(),
       service_cases(),  capability_cases(),   memory_cases(),      mapping_cases(), ring_cases(),
       process_cases(),  elf_cases(),          fault_cases(),       kill_cases(),    notification_cases(),
       endpoint_cases(), call_cases(), vector_state_cases(), certificate_cases(), island_cases(),  budget_cases(),

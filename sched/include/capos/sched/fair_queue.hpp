@@ -35,10 +35,12 @@ inline constexpr Duration kMostCharge = Duration::ns((std::int64_t{1} << 40) - 1
 
 // How soon an entity wants to run once it may, at equal weight.
 enum class LatencyClass : std::uint8_t { interactive = 0, normal = 1, batch = 2 };
-[[nodiscard]] constexpr Duration request_of(LatencyClass wanted) noexcept {
-  return wanted == LatencyClass::interactive ? Duration::ms(1)
-         : wanted == LatencyClass::normal    ? Duration::ms(4)
-                                             : Duration::ms(20);
+// `normal`: the request of that class. What is beyond the range of requests is cut to it.
+[[nodiscard]] constexpr Duration request_of(LatencyClass wanted, Duration normal = Duration::ms(4)) noexcept {
+  const Duration request = wanted == LatencyClass::interactive ? normal / 4
+                           : wanted == LatencyClass::normal    ? normal
+                                                               : normal * 5;
+  return std::clamp(request, kMinRequest, kMaxRequest);
 }
 
 class FairEntity : public FairNode {

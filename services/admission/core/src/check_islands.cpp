@@ -68,11 +68,11 @@ void check_cpus(Check& check, std::uint32_t island_index) noexcept {
 }
 
 void check_policies(Check& check, schema::Island::Reader island) noexcept {
-  if (island.policy() == schema::SchedulingPolicy::edf && (check.runs & sched::kRunsEdf) == 0) {
+  if (island.policy() == schema::IslandPolicy::edf && (check.runs & sched::kRunsEdf) == 0) {
     check.report("policy", "policy-not-run",
                  text("island '", island.name(), "' asks for EDF, which this version's kernel does not run"),
                  text("policy = fixedPriority; `./capos admit --analyse-only` shows what EDF would give"));
-  } else if (island.policy() > schema::SchedulingPolicy::edf) {
+  } else if (island.policy() > schema::IslandPolicy::edf) {
     check.report("policy", "policy-unsupported",
                  text("island '", island.name(), "' asks for an unknown policy"), text("fixedPriority"));
   }

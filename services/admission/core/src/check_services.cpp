@@ -30,6 +30,10 @@ void check_limits(Check& check, schema::Service::Reader service) noexcept {
     check.report("weight", "weight-range", text("a weight of ", service.weight(), " is out of range"),
                  text("1 to 1000; 100 unless given"));
   }
+  if (service.latency() > schema::LatencyClass::batch) {
+    check.report("latency", "unknown-latency", text("service '", service.name(), "' has an unknown latency class"),
+                 text("interactive, normal or batch"));
+  }
 }
 
 // Only for services that are neither passive nor a task's: those run where their callers or tasks are.
@@ -82,7 +86,7 @@ void check_from(Check& check, schema::Service::Reader service, schema::Grant::Re
 }
 
 void check_kernel_grant(Check& check, schema::Grant::Reader grant) noexcept {
-  if (grant.kernel() <= schema::KernelService::boot_package) return;
+  if (grant.kernel() <= schema::KernelService::scheduling_policy) return;
   check.report("kernel", "unknown-kernel-service",
                text("grant '", grant.name(), "' asks for a kernel service that this version does not know"),
                text("compile the manifest against this version's schema"));

@@ -149,7 +149,7 @@ void check_place(Check& check, schema::Island::Reader island, schema::Task::Read
                  text("priority ", task.priority(), " of task '", task.name(), "' is out of range"),
                  text("0 to 255, 255 most urgent; -1 derives it from the deadlines"));
   }
-  if (island.policy() == schema::SchedulingPolicy::edf && task.priority() != -1) {
+  if (island.policy() == schema::IslandPolicy::edf && task.priority() != -1) {
     check.report("priority", "priority-with-edf",
                  text("task '", task.name(), "' states a priority in an EDF island"),
                  text("leave it out: the earliest deadline comes first"));

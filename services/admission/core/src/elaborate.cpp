@@ -38,7 +38,7 @@ class Elaboration {
     for (std::uint32_t i = 0; i < tasks.size(); ++i) TRY_VOID(add_task(tasks[i], i));
     for (std::uint32_t i = 0; i < chains.size(); ++i) TRY_VOID(add_chain(chains[i], i));
     TRY_VOID(add_interrupts(overheads));
-    model_.view.policy = island_.policy() == schema::SchedulingPolicy::edf ? sched::Policy::edf
+    model_.view.policy = island_.policy() == schema::IslandPolicy::edf ? sched::Policy::edf
                                                                            : sched::Policy::fixed_priority;
     model_.view.tasks = {model_.tasks.data(), tasks.size()};
     model_.view.chains = {model_.chains.data(), chains.size()};
