@@ -16,12 +16,12 @@ namespace capos::kernel {
   thread.user.set_result(0, 0, 0);
   Thread* const waiting = signal_and_take(bits);
   if (waiting != nullptr) signalled(*waiting);
-  if (ring_waiter_.load(std::memory_order_seq_cst) != nullptr) [[unlikely]] signalled_ring();
+  if (ring_waiter_.load(std::memory_order_seq_cst) != nullptr) [[unlikely]] signalled_ring(bits);
   resume();
 }
 
-[[gnu::noinline]] void Notification::signalled_ring() noexcept {
-  if (wake_ring()) leave(Cpu::current(), hal::now());
+[[gnu::noinline]] void Notification::signalled_ring(std::uint64_t bits) noexcept {
+  if (bits != 0 && wake_ring()) leave(Cpu::current(), hal::now());
   resume();
 }
 

@@ -15,7 +15,7 @@ bool Notification::set(std::uint64_t bits) noexcept {
     wake_for_signal(*waiting);
     return true;
   }
-  return wake_ring();
+  return bits != 0 && wake_ring();
 }
 
 bool Notification::wake_ring() noexcept {

@@ -47,7 +47,7 @@ class Notification final : public TypedObject<Notification, schema::Notification
   void destroy() noexcept override;
   // What remains of signal_fast when a thread was taken out, or a ring's operation is there.
   [[noreturn]] void signalled(Thread& waiting) noexcept;
-  [[noreturn]] void signalled_ring() noexcept;
+  [[noreturn]] void signalled_ring(std::uint64_t bits) noexcept;
   std::atomic<std::uint64_t> bits_{0};
   WaitSlot waiter_;
   std::atomic<Operation*> ring_waiter_{nullptr};

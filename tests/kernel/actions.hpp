@@ -17,6 +17,7 @@ namespace capos::ktest {
 [[nodiscard]] std::span<const Action> capability_actions();  // what is done with capabilities themselves
 [[nodiscard]] std::span<const Action> authority_actions();   // sessions, leases, narrowing, ledgers
 [[nodiscard]] std::span<const Action> submission_actions();  // batches of the ring, and garbage
+[[nodiscard]] std::span<const Action> ring_actions();        // rings whose entries wait; the second only enters
 
 inline constexpr std::size_t kMostCaps = 60;
 inline constexpr std::uint64_t kWalkPage = 4096;

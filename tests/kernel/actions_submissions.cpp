@@ -26,11 +26,13 @@ bool null_call(Chapter& c, Who w) {
 // Several entries for one entry into the kernel: each completes, in order.
 bool ring_batch(Chapter& c, Who w) {
   kernel::Thread& thread = c.thread(w);
+  if (c.model.ring_ops_open(w) != 0) return false;
+  c.world.ring(thread).header.cq_head = c.world.ring(thread).header.cq_tail;
   const std::uint64_t count = 1 + c.random.below(abi::kSubmissionEntries);
   std::vector<std::pair<std::uint64_t, std::int32_t>> expected;
   for (std::uint64_t i = 0; i < count; ++i) {
     abi::CapSqe entry{};
-    entry.user_data = c.random.next();
+    entry.user_data = World::kOwnData | c.random.next();
     std::int32_t result = 0;
     if (c.random.one_in(3)) {
       entry.operation = static_cast<std::uint8_t>(abi::RingOperation::release);

@@ -92,10 +92,12 @@ bool describe_thread(Chapter& c, Who w) {
   const std::uint64_t cap = c.pick(w.process, Kind::thread);
   if (cap == 0) return false;
   const ModelThread& thread = c.model.thread(thread_of(c, w, cap));
+  // A wait in cap_enter is over before its thread runs; when it is, the model does not say.
+  const bool resumes = thread.waits == Waits::in_ring && c.thread(thread.who).state == kernel::ThreadState::ring_work;
   call_object<schema::Thread::Describe>(c, w, cap, {}, [&] {
     const schema::Thread::Describe::Results::Value expected{.alive = thread.alive(),
                                                             .ready = thread.alive() && thread.waited,
-                                                            .activity = activity_of(thread),
+                                                            .activity = resumes ? schema::ThreadActivity::ready : activity_of(thread),
                                                             .number = thread.number};
     Finds finds;
     expected.to_words(finds.words.data());

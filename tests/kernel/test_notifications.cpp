@@ -82,6 +82,24 @@ TEST_F(Notifications, AWaiterOfAnotherCpuIsWokenByItsOwnCpu) {
   EXPECT_EQ(bits_of(far), 7u) << "all bits of that moment";
 }
 
+// The bits that are there belong to the thread that is being woken.
+TEST_F(Notifications, ASignalWithoutBitsLeavesARingAlone) {
+  const Child far = child(1);
+  abi::CapSqe entry{};
+  entry.operation = static_cast<std::uint8_t>(abi::RingOperation::notify);
+  entry.cap = event.raw;
+  world.submit(world.init(), entry);
+  (void)world.enter_ring(world.init());
+  (void)wait(far);
+  signal(3);  // to the thread, by mail
+  signal(0);
+  EXPECT_EQ(world.take_completion(world.init()), std::nullopt);
+  (void)world.machine().deliver_mail(kFar);
+  EXPECT_EQ(bits_of(far), 3u);
+  signal(4);
+  EXPECT_EQ(world.take_completion(world.init()).value_or(abi::CapCqe{}).value, 4u);
+}
+
 TEST_F(Notifications, BitsTakenWhileTheWakeUpIsUnderWayLeaveNone) {
   const Child far = child(1);
   (void)wait(far);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "walk.hpp"
+#include "actions.hpp"
 
 #include <algorithm>
 
@@ -13,6 +13,7 @@ using kernel::ThreadState;
 namespace {
 
 constexpr std::size_t kRemembered = 20;
+constexpr std::uint32_t kMostUntaken = abi::kCompletionEntries / 2;
 
 WorldOptions options_for(std::uint64_t seed) {
   WorldOptions options;
@@ -34,7 +35,7 @@ ThreadState state_for(Waits waits) {
     case Waits::asleep: return ThreadState::sleeping;
     case Waits::parked: return ThreadState::parked;
     case Waits::for_supervisor: return ThreadState::await_supervisor;
-    case Waits::in_ring: return ThreadState::await_completions;
+    case Waits::in_ring: return ThreadState::await_completions;  // see look_at_wait()
     case Waits::dead: break;
   }
   return ThreadState::dead;
@@ -61,6 +62,7 @@ Chapter::Chapter(std::uint64_t seed) : world(options_for(seed)), seed_(seed) {
 }
 
 void Chapter::start_model() {
+  model.room_of_ring = [this](Who who) { return abi::kCompletionEntries - completions(thread(who)); };
   model.add_process(World::kInit, 0);
   const Id ledger = model.add({.kind = Kind::ledger, .interface_id = schema::ResourceLedger::kInterfaceId});
   model.process(World::kInit).ledger = ledger;
@@ -178,7 +180,8 @@ void Chapter::expect(const Finds& finds, const std::optional<Answer>& answer) {
   if (finds.status != 0) return;
   require(finds.method == answer->method && finds.cap == answer->cap && finds.interface_id == answer->interface_id &&
               finds.one_way == answer->one_way,
-          "a received call is of another method, caller or interface, or is none");
+          "a received call is of another method, caller or interface, or is none: " + std::to_string(answer->method) + ", " +
+              std::to_string(answer->cap) + " instead of " + std::to_string(finds.method) + ", " + std::to_string(finds.cap));
   require(!finds.words_known || finds.words == answer->words,
           "expected words" + text_of(finds.words) + ", found" + text_of(answer->words));
 }
@@ -239,6 +242,9 @@ void Chapter::thread_acts(std::uint16_t cpu) {
     if (one.alive() && one.number == running.number) who = one.who;
   }
   require(!who.none(), "a thread runs that the model knows nothing of");
+  abi::RingHeader& header = world.ring(*world.cpu(cpu).thread).header;
+  if (random.one_in(2)) header.cq_head = header.cq_tail;
+  const bool stalled = !ring_is_clear(who);
   const std::size_t before = last_.back().size();
   unsigned total = 0;
   for (const Action& action : actions()) total += action.weight;
@@ -246,6 +252,8 @@ void Chapter::thread_acts(std::uint16_t cpu) {
     std::uint64_t drawn = random.below(total);
     const Action* chosen = actions().data();
     while (drawn >= chosen->weight) drawn -= (chosen++)->weight;
+    // Behind an entry that waits for all before it nothing gets on.
+    if (stalled) chosen = &ring_actions()[1];
     if (number == World::kInit && chosen->may_end) continue;
     last_.back().resize(before);
     tell("cpu " + std::to_string(cpu) + ", thread " + who.text() + ": " + chosen->name + " ");
@@ -290,6 +298,7 @@ void Chapter::machine_acts(std::uint16_t cpu) {
 void Chapter::look() {
   require(model.complaint().empty(), model.complaint());
   model.set_time(world.machine().now().ns());
+  model.forget_written();
   std::vector<kernel::Process*> alive;  // for_each() may not throw
   kernel::Process::for_each([&](kernel::Process& process) {
     if (process.alive()) alive.push_back(&process);
@@ -324,7 +333,51 @@ void Chapter::look_at(kernel::Process& process) {
           who + ": a CapId resolves that must not, or does not and must");
 }
 
+bool Chapter::ring_is_clear(Who who) {
+  const abi::RingHeader& header = world.ring(thread(who)).header;
+  return header.sq_head == header.sq_tail;
+}
+
+std::uint32_t Chapter::completions(kernel::Thread& thread) {
+  const abi::RingHeader& header = world.ring(thread).header;
+  return header.cq_tail - header.cq_head;
+}
+
+void Chapter::see_completions(kernel::Thread& thread, ModelThread& expected) {
+  const abi::Ring& ring = world.ring(thread);
+  for (; expected.seen != ring.header.cq_tail; ++expected.seen) {
+    const abi::CapCqe& completion = ring.cq[expected.seen % abi::kCompletionEntries];
+    if (World::is_of_a_message(completion.user_data)) continue;
+    const std::string wrong = model.completed(expected.who, completion);
+    require(wrong.empty(), "thread " + expected.who.text() + ": " + wrong);
+    ++tally_["completions"];
+  }
+}
+
+// It waits in cap_enter: with reason, and no longer.
+void Chapter::look_at_wait(kernel::Thread& thread, ModelThread& expected) {
+  const std::string who = "thread " + expected.who.text();
+  const std::uint32_t there = completions(thread);
+  const bool patient = model.now() < expected.ring_until;
+  if (thread.state == ThreadState::await_completions) {
+    require(there < expected.wanted, who + " waits for completions that are there");
+    require(patient || world.machine().timer_due(thread.cpu), who + " waits longer than it said");
+  } else if (thread.state != ThreadState::ring_work) {
+    require(thread.state == ThreadState::runnable, who + " waits for something else than completions");
+    const Answer answer = world.answer(thread);
+    require(answer.words[0] >= expected.wanted || !patient, who + " has stopped waiting and has not what it wanted");
+    require(answer.words[0] <= there, who + " is told of completions that are not there");  // more may have come since
+    expected.waits = Waits::no;
+    expect(finds_words(answer.words[0]), answer);
+  }
+}
+
 void Chapter::look_at(kernel::Thread& thread, ModelThread& expected) {
+  see_completions(thread, expected);
+  if (expected.waits == Waits::in_ring) look_at_wait(thread, expected);
+  // Somebody takes them before there is no room for more: what a full queue does is the affair of test_ring and of fuzzing.
+  if (completions(thread) >= kMostUntaken) world.ring(thread).header.cq_head = world.ring(thread).header.cq_tail;
+  if (expected.waits == Waits::in_ring) return;
   require(thread.state == state_for(expected.waits),
           "thread " + expected.who.text() + " waits for something else than the model says: state " +
               std::to_string(static_cast<int>(thread.state)) + " instead of " + std::to_string(static_cast<int>(state_for(expected.waits))));
@@ -333,10 +386,30 @@ void Chapter::look_at(kernel::Thread& thread, ModelThread& expected) {
   expected.found.reset();
 }
 
+// What waits in init's ring is called off, for it holds notifications. First what may stand in its queue has its turn.
+void Chapter::clear_ring() {
+  kernel::Thread& thread = world.init();
+  const auto take_all = [&] { world.ring(thread).header.cq_head = world.ring(thread).header.cq_tail; };
+  while (!ring_is_clear(init())) {
+    take_all();
+    world.run_for(Duration::us(500));
+    (void)world.enter_ring(thread);
+  }
+  for (const std::uint64_t target : model.ring_ops_that_wait(init())) {
+    take_all();
+    abi::CapSqe entry{};
+    entry.operation = static_cast<std::uint8_t>(abi::RingOperation::cancel);
+    entry.cap = target;
+    (void)world.complete(thread, entry);
+  }
+  take_all();
+}
+
 // Everything that was made is given up; nothing remains.
 void Chapter::end() {
   random = Random(seed_);
   kernel::Thread& init = world.init();
+  clear_ring();
   for (auto& [number, handle] : handles_) {
     const auto key = init.process.capabilities().insert(std::move(handle));
     require(key.has_value(), "init's table is full");

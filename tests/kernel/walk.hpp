@@ -53,6 +53,15 @@ class Chapter {
   [[nodiscard]] bool is_first(std::uint64_t cap) const { return first_caps_.contains(cap); }
   // No dead process remains whose things may go at any moment.
   [[nodiscard]] bool nothing_is_reaped();
+  [[nodiscard]] std::uint64_t next_user_data() { return next_data_++; }
+  [[nodiscard]] std::uint64_t peek_user_data() const { return next_data_; }
+  [[nodiscard]] Who init() const { return {World::kInit, 0}; }
+  // Nothing stands in its submission queue.
+  [[nodiscard]] bool ring_is_clear(Who who);
+  // Completions that the program has not taken.
+  [[nodiscard]] std::uint32_t completions(kernel::Thread& thread);
+  // Those that have come since the last look.
+  void see_completions(kernel::Thread& thread, ModelThread& expected);
   [[nodiscard]] std::size_t& tally_of(const std::string& what) { return tally_[what]; }
   [[nodiscard]] std::size_t living() const;
   [[nodiscard]] std::size_t able_to_run() const;
@@ -75,6 +84,8 @@ class Chapter {
   void look();
   void look_at(kernel::Process& process);
   void look_at(kernel::Thread& thread, ModelThread& expected);
+  void look_at_wait(kernel::Thread& thread, ModelThread& expected);
+  void clear_ring();
   void end();
 
   std::uint64_t seed_;
@@ -82,6 +93,7 @@ class Chapter {
   std::uint64_t heap_bytes_ = 0;
   Number next_number_ = 1;
   std::uint64_t sessions_ = 0;
+  std::uint64_t next_data_ = 1;
   std::deque<std::string> last_;
   std::map<std::string, std::size_t> tally_;
   std::map<Number, kernel::Ref<kernel::Object>> handles_;

@@ -217,6 +217,9 @@ void Model::deliver(std::uint16_t cpu, const Letter& letter) {
     case What::unpark:
       if (to.waits == Waits::parked) wakes(letter.to, finds_words());
       return;
+    case What::ring_signal:
+      if (RingOp* const op = ring_op(letter.operation); op != nullptr) takes_signal(*op);
+      return;
     default: return;
   }
 }
@@ -237,9 +240,14 @@ void Model::spawned(Who spawner, Number child) {
 void Model::set_bits(std::uint16_t from, Id id, std::uint64_t bits) {
   ModelObject& notification = object(id);
   notification.bits |= bits;
-  if (bits == 0 || notification.waiter.none()) return;
-  const Who woken = std::exchange(notification.waiter, Who{});
-  post(from, process(woken.process).cpu, {.what = Letter::What::signal, .to = woken});
+  if (bits == 0) return;
+  if (const Who woken = std::exchange(notification.waiter, Who{}); !woken.none()) {
+    return post(from, process(woken.process).cpu, {.what = Letter::What::signal, .to = woken});
+  }
+  if (const std::uint64_t operation = std::exchange(notification.ring_waiter, 0); operation != 0) {
+    const Who who = ring_ops_.at(operation).by;
+    post(from, process(who.process).cpu, {.what = Letter::What::ring_signal, .to = who, .operation = operation});
+  }
 }
 
 Finds Model::signal(Who caller, Id id, std::uint64_t bits) {
@@ -320,6 +328,7 @@ void Model::leave_waits(ModelThread& ended) {
   if (ended.waits == Waits::for_thread && thread(ended.waits_of).exit_waiter == who) thread(ended.waits_of).exit_waiter = {};
   if (ended.waits == Waits::parked) leave_parked(ended);
   withdraw(ended);  // as a caller, or with a fault; a server at work goes on for nobody
+  leave_ring(who);
   // As a server.
   if (const Who caller = std::exchange(ended.caller, Who{}); !caller.none()) {
     thread(caller).server = {};

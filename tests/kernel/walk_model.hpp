@@ -11,6 +11,7 @@
 #include <compare>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -18,6 +19,7 @@
 #include <vector>
 
 #include "answers.hpp"
+#include "capos/abi/ring.hpp"
 #include "capos/schema/threads.hpp"
 
 namespace capos::ktest {
@@ -108,6 +110,30 @@ struct ModelObject {
   bool pinned = false;                  // mapped once, or shared: there may be more that holds it
 };
 
+// What a completion of a NOTIFY is to say.
+struct Told {
+  Error error{};
+  std::uint64_t bits = 0;
+  bool last = false;  // without kCqeMore
+};
+
+// An entry of a ring that has not completed yet, or that another depends on.
+struct RingOp {
+  Who by;
+  std::uint64_t data = 0;       // user_data, its own in the whole machine, in the order of submission
+  abi::RingOperation kind{};
+  std::uint8_t flags = 0;
+  std::uint64_t cap = 0;        // of the entry
+  std::uint64_t after = 0;      // user_data of the entry that it is linked to
+  Error expected{};
+  std::uint64_t value = 0;
+  std::uint64_t until = 0;      // timeout
+  Id notification = 0;          // notify: in its slot, or its signal is under way
+  std::deque<Told> told{};      // notify
+  bool started = false, due = false, called_off = false, ended = false, failed = false;
+  bool must_fail = false;       // what is linked to it was cancelled
+};
+
 // A capability in a table.
 struct Held {
   Id id = 0;
@@ -139,6 +165,9 @@ struct ModelThread {
   Id supervisor = 0;                      // an endpoint
   Exit fault{};                           // what it comes to if nobody mends it
   std::uint64_t fs_base = 0;
+  std::uint32_t wanted = 0;               // in_ring: completions
+  std::uint64_t ring_until = 0;           // in_ring: the end of its patience
+  std::uint32_t seen = 0;                 // completions that have been judged
   Who exit_waiter{};
   Exit exit{};
   std::optional<Finds> found;             // it was woken, and nobody has looked yet
@@ -237,6 +266,20 @@ class Model {
   Finds unpark(Who caller, Id memory, std::uint64_t key, std::uint32_t count);
   Finds start_timer(Who caller, Id timer, std::uint64_t first, std::uint64_t period);
   void set_bits(std::uint16_t from, Id notification, std::uint64_t bits);
+  // --- (walk_model_ring.cpp) Rings. An entry was put into the queue; its thread enters the kernel.
+  void submits(RingOp op);
+  void enters_ring(Who who);
+  // A completion has been seen: what is wrong with it, or nothing.
+  [[nodiscard]] std::string completed(Who who, const abi::CapCqe& completion);
+  // After its thread has entered, with room for completions: what is late.
+  [[nodiscard]] std::string overdue(Who who);
+  void forget_ended(Who who);
+  [[nodiscard]] std::size_t ring_ops_open(Who who) const;
+  [[nodiscard]] std::vector<std::uint64_t> ring_ops_that_wait(Who who) const;
+  [[nodiscard]] bool ring_waits_for_signal(Who who) const;
+  // All that was written before this has been counted in room_of_ring().
+  void forget_written() { written_.clear(); }
+  std::function<std::uint32_t(Who)> room_of_ring;  // in its completion queue, as the program can see
   // --- (walk_model_memory.cpp) Errors in the order in which they are found; none: it can be done (memory permitting).
   [[nodiscard]] Error map_error(Number number, std::uint64_t address, std::uint64_t pages, std::uint32_t protection,
                                 Id object, std::uint64_t first, bool read_only) const;
@@ -286,6 +329,13 @@ class Model {
   void withdraw(ModelThread& thread);
   void fire(std::uint16_t cpu, Id timer);
   void leave_parked(ModelThread& thread);
+  // Rings.
+  [[nodiscard]] RingOp* ring_op(std::uint64_t data);
+  [[nodiscard]] std::uint32_t ring_room(Who who);
+  void start_notify(RingOp& op);
+  void takes_signal(RingOp& op);
+  [[nodiscard]] Error cancels(std::uint64_t target);
+  void leave_ring(Who who);
   [[nodiscard]] bool mapped(const ModelProcess& process, std::uint64_t address, std::uint64_t pages) const;
 
   std::string complaint_;
@@ -293,6 +343,8 @@ class Model {
   std::map<Number, ModelProcess> processes_;
   std::map<Id, ModelObject> objects_;
   std::map<std::uint16_t, std::deque<Letter>> mail_;
+  std::map<std::uint64_t, RingOp> ring_ops_;  // by user_data
+  std::map<Who, std::uint32_t> written_;      // completions that the kernel is about to write
   std::vector<Who> doomed_;  // their supervisor is gone
   Id next_ = 1;
 };

@@ -39,7 +39,7 @@ void Model::deliver_next(const Queued& next, ModelThread& server) {
   finds.words = asking.call_words;
   finds.method = asking.call_method;
   finds.interface_id = asking.call_interface;
-  finds.cap = next.what == Asks::call ? asking.disclosed : next.who.process;
+  finds.cap = next.what == Asks::fault ? next.who.process : asking.disclosed;
   wakes(server.who, finds);
   if (next.what == Asks::send) {
     server.found->one_way = true;

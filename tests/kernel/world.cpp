@@ -157,11 +157,18 @@ std::optional<abi::CapCqe> World::take_completion(Thread& thread) {
 }
 
 abi::CapCqe World::complete(Thread& thread, const abi::CapSqe& entry) {
-  submit(thread, entry);
+  abi::CapSqe own = entry;
+  own.user_data = ++next_data_;
+  submit(thread, own);
   (void)enter_ring(thread);
-  const auto completion = take_completion(thread);
-  if (!completion.has_value()) throw std::logic_error("no completion");
-  return *completion;
+  while (auto completion = take_completion(thread)) {
+    if (completion->user_data != own.user_data) continue;
+    completion->user_data = entry.user_data;
+    return *completion;
+  }
+  const abi::RingHeader& header = ring(thread).header;
+  throw std::logic_error("no completion; entries " + std::to_string(header.sq_head) + " to " + std::to_string(header.sq_tail) +
+                         ", completions " + std::to_string(header.cq_head) + " to " + std::to_string(header.cq_tail));
 }
 
 Error World::release(Thread& thread, abi::CapId cap) {

@@ -114,7 +114,9 @@ class World {
   // Enters; the number of completions there are.
   std::uint32_t enter_ring(kernel::Thread& thread);
   [[nodiscard]] std::optional<abi::CapCqe> take_completion(kernel::Thread& thread);
-  // One entry, done. Exception: logic_error if there is no completion.
+  // One entry, done; completions of others are passed over. Exception: logic_error if there is no completion.
+  static constexpr std::uint64_t kOwnData = std::uint64_t{1} << 63;
+  [[nodiscard]] static bool is_of_a_message(std::uint64_t user_data) { return (user_data & kOwnData) != 0; }
   abi::CapCqe complete(kernel::Thread& thread, const abi::CapSqe& entry);
   Error release(kernel::Thread& thread, abi::CapId cap);
 
@@ -175,6 +177,7 @@ class World {
   host::Machine machine_;
   std::uint64_t frames_ = 0;
   std::uint32_t next_number_ = 1;
+  std::uint64_t next_data_ = kOwnData;
 };
 
 // Appends a copied capability; its index in the message.

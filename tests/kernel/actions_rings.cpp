@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+// Rings: batches of entries that complete at once or wait, chains, and waiting in cap_enter.
+#include <array>
+
+#include "actions.hpp"
+
+namespace capos::ktest {
+namespace {
+
+using abi::RingOperation;
+using schema::TransportError;
+
+constexpr std::size_t kMostOpen = 14;  // of one ring
+
+struct Entry {
+  abi::CapSqe sqe{};
+  RingOp op;
+};
+
+void submit(Chapter& c, Who w, Entry entry, std::uint64_t after) {
+  entry.op.by = w;
+  entry.op.data = c.next_user_data();
+  entry.op.after = after;
+  entry.op.kind = static_cast<RingOperation>(entry.sqe.operation);
+  entry.op.flags = entry.sqe.flags;
+  entry.op.cap = entry.sqe.cap;
+  entry.sqe.user_data = entry.op.data;
+  c.world.submit(c.thread(w), entry.sqe);
+  c.model.submits(entry.op);
+}
+
+// One that completes at once, whatever the time.
+Entry simple_entry(Chapter& c) {
+  Entry entry;
+  if (c.random.one_in(3)) {
+    entry.sqe.operation = static_cast<std::uint8_t>(RingOperation::post);
+    entry.sqe.cap = c.random.next();
+    entry.op.value = entry.sqe.cap;
+  } else if (c.random.one_in(6)) {
+    entry.sqe.operation = 0xee;
+    entry.op.expected = transport(TransportError::invalid_operation);
+  }
+  if (c.random.one_in(5)) entry.sqe.flags = abi::kSqeQuiet;
+  return entry;
+}
+
+Entry timeout_entry(Chapter& c) {
+  Entry entry;
+  entry.sqe.operation = static_cast<std::uint8_t>(RingOperation::timeout);
+  entry.sqe.cap = c.model.now() + c.random.below(300'000);
+  entry.op.until = entry.sqe.cap;
+  return entry;
+}
+
+Entry notify_entry(Chapter& c, std::uint64_t cap) {
+  Entry entry;
+  entry.sqe.operation = static_cast<std::uint8_t>(RingOperation::notify);
+  entry.sqe.cap = cap;
+  if (c.random.one_in(2)) entry.sqe.flags = abi::kSqeMultishot;
+  return entry;
+}
+
+Entry cancel_entry(Chapter& c, const std::vector<std::uint64_t>& targets) {
+  Entry entry;
+  entry.sqe.operation = static_cast<std::uint8_t>(RingOperation::cancel);
+  entry.sqe.cap = c.random.one_in(6) ? c.random.next() : targets[c.random.below(targets.size())];
+  return entry;
+}
+
+Entry release_entry(Chapter& c, Who w) {
+  Entry entry;
+  entry.sqe.operation = static_cast<std::uint8_t>(RingOperation::release);
+  const auto& caps = c.model.process(w.process).caps;
+  auto chosen = caps.begin();
+  std::advance(chosen, static_cast<long>(c.random.below(caps.size())));
+  const Kind kind = c.model.object(chosen->second.id).kind;
+  const bool fine = w.process != World::kInit && kind != Kind::service && kind != Kind::virtual_memory && caps.size() > 12;
+  entry.sqe.cap = fine ? chosen->first : c.random.next();
+  return entry;
+}
+
+// An entry that does not belong to a chain.
+Entry lone_entry(Chapter& c, Who w) {
+  switch (c.random.below(5)) {
+    case 0: return timeout_entry(c);
+    case 1:
+    case 2: {
+      const std::uint64_t cap = c.pick(w.process, Kind::notification);
+      return notify_entry(c, cap != 0 ? cap : c.random.next());
+    }
+    case 3: {
+      const auto targets = c.model.ring_ops_that_wait(w);
+      return targets.empty() ? release_entry(c, w) : cancel_entry(c, targets);
+    }
+    default: return simple_entry(c);
+  }
+}
+
+void submit_batch(Chapter& c, Who w) {
+  const std::uint64_t count = 1 + c.random.below(5);
+  for (std::uint64_t i = 0; i < count; ++i) {
+    if (!c.random.one_in(3)) {
+      submit(c, w, lone_entry(c, w), 0);
+      continue;
+    }
+    Entry first = c.random.one_in(2) ? timeout_entry(c) : simple_entry(c);
+    first.sqe.flags |= abi::kSqeLink;
+    const std::uint64_t before = c.peek_user_data();
+    submit(c, w, first, 0);
+    submit(c, w, simple_entry(c), before);
+  }
+  // What is to wait for all before it: not for a signal, which may never come.
+  if (!c.random.one_in(6) || c.model.ring_waits_for_signal(w)) return;
+  Entry last = simple_entry(c);
+  last.sqe.flags = abi::kSqeDrain;
+  submit(c, w, last, 0);
+}
+
+// cap_enter, and whether it had to wait.
+void enter(Chapter& c, Who w) {
+  kernel::Thread& thread = c.thread(w);
+  ModelThread& model = c.model.thread(w);
+  model.wanted = w == c.init() || c.random.one_in(2) ? 0 : static_cast<std::uint32_t>(1 + c.random.below(3));
+  const std::uint64_t timeout = model.wanted == 0 || c.random.one_in(6) ? 0 : c.random.one_in(6) ? ~std::uint64_t{0} : 1 + c.random.below(300'000);
+  c.tell("for " + std::to_string(model.wanted) + " within " + std::to_string(timeout));
+  c.model.enters_ring(w);
+  const auto answer = c.world.enter(thread, static_cast<std::uint64_t>(abi::SystemCall::cap_enter), {}, 0, {model.wanted, timeout});
+  const std::uint32_t there = c.completions(thread);
+  const bool blocks = there < model.wanted && timeout != 0;
+  c.require(answer.has_value() != blocks, blocks ? "cap_enter does not wait" : "cap_enter waits with enough completions there");
+  if (blocks) {
+    model.waits = Waits::in_ring;
+    model.waited = true;
+    model.ring_until = timeout > ~std::uint64_t{0} - c.model.now() ? ~std::uint64_t{0} : c.model.now() + timeout;
+  } else {
+    c.expect(finds_words(there), answer);
+  }
+  c.see_completions(thread, model);
+  if (there < abi::kCompletionEntries) {
+    const std::string late = c.model.overdue(w);
+    c.require(late.empty(), late);
+  }
+}
+
+bool ring_batch(Chapter& c, Who w) {
+  c.model.forget_ended(w);
+  if (!c.ring_is_clear(w) || c.model.ring_ops_open(w) > kMostOpen) return false;
+  submit_batch(c, w);
+  enter(c, w);
+  return true;
+}
+
+bool enter_again(Chapter& c, Who w) {
+  if (c.model.ring_ops_open(w) == 0) return false;
+  enter(c, w);
+  return true;
+}
+
+constexpr std::array kActions = {
+    Action{"submits to its ring", 24, false, ring_batch},
+    Action{"enters its ring", 10, false, enter_again},
+};
+
+}  // namespace
+
+std::span<const Action> ring_actions() { return kActions; }
+
+}  // namespace capos::ktest
