@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # run_spin.sh holds|fails MODEL [-DNAME...]: explores every state of a model, or finds a seeded mistake in it.
 # Prints states, depth and time; after a counterexample, its steps. Works in a directory of its own below the current one.
+# With REPLAY="PROGRAM PROPERTY" in the environment, PROGRAM is given the steps, and must end with 0 too.
 set -eu
 expected=$1
 model=$2
@@ -29,7 +30,9 @@ if grep -a -q 'errors: 0$' report && ! grep -a -q 'Search not completed' report;
 if [ $found = yes ]; then
   grep -a -q -E '^pan.*(violated|invalid end state)' report || { cat report; exit 1; }
   echo "counterexample:"
-  spin -t -T -B "$@" -k ./*.trail "$model" | grep -a '^ *step' | sed 's/^ */  /' || true
+  spin -t -T -B "$@" -k ./*.trail "$model" | grep -a '^ *step' | sed 's/^ */  /' | tee steps || true
+  # $REPLAY: a program, and the property's name: the same steps on the kernel, which has not the mistake.
+  if [ -n "${REPLAY:-}" ]; then $REPLAY <steps || exit 1; fi
 fi
 case $expected-$found in
   holds-no) echo "ok: holds in every state" ;;
