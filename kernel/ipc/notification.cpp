@@ -27,32 +27,18 @@ bool Notification::wake_ring() noexcept {
   return true;
 }
 
-namespace {
-
-// On its own CPU, its thread not buried: nothing goes with this.
-void let_go(Operation& operation) noexcept {
-  Process& process = operation.caller.process;
-  operation.ring.holders.fetch_sub(1, std::memory_order_relaxed);
-  operation.caller.release();
-  process.release();
-}
-
-}  // namespace
-
 bool Notification::enter_ring(Operation& operation) noexcept {
-  operation.caller.process.acquire();
-  operation.caller.acquire();
-  operation.ring.holders.fetch_add(1, std::memory_order_relaxed);
+  RingState::hold(operation);
   Operation* expected = nullptr;
   if (ring_waiter_.compare_exchange_strong(expected, &operation, std::memory_order_seq_cst)) return true;
-  let_go(operation);
+  RingState::let_go(operation);
   return false;
 }
 
 bool Notification::leave_ring(Operation& operation) noexcept {
   Operation* expected = &operation;
   if (!ring_waiter_.compare_exchange_strong(expected, nullptr, std::memory_order_seq_cst)) return false;
-  let_go(operation);
+  RingState::let_go(operation);
   return true;
 }
 

@@ -5,6 +5,7 @@
 #include "core/timeouts.hpp"
 #include "core/wake.hpp"
 #include "ipc/call_context.hpp"
+#include "ipc/ring_state.hpp"
 #include "resources/charged.hpp"
 
 namespace capos::kernel {
@@ -33,6 +34,16 @@ void expire_park(void* subject, Cpu&, Time now) noexcept {
   if (leave_park(thread)) finish(thread, -static_cast<std::int32_t>(TransportError::timeout), now);
 }
 
+// What keeps who waits; see park.hpp.
+void hold(ParkWaiter& waiter) noexcept {
+  if (waiter.by_ring) return RingState::hold(static_cast<Operation&>(waiter));
+  static_cast<Thread&>(waiter).acquire();
+}
+void let_go(ParkWaiter& waiter) noexcept {
+  if (waiter.by_ring) return RingState::let_go(static_cast<Operation&>(waiter));
+  static_cast<Thread&>(waiter).release();
+}
+
 // On the thread's CPU, from anywhere. Takes over the reference that its list held.
 void deliver_unpark(void* subject) noexcept {
   Thread& thread = *static_cast<Thread*>(subject);
@@ -41,6 +52,102 @@ void deliver_unpark(void* subject) noexcept {
     finish(thread, 0, hal::now());
   }
   thread.release();
+}
+
+// Its wait ends; who took it out of its list calls this.
+void wake(ParkWaiter& waiter) noexcept {
+  if (waiter.by_ring) {
+    auto& operation = static_cast<Operation&>(waiter);
+    (void)post(operation.caller.cpu, operation.mail, RingState::unparked, &operation);
+  } else {
+    auto& thread = static_cast<Thread&>(waiter);
+    (void)post(thread.cpu, thread.wake_mail, deliver_unpark, &thread);
+  }
+}
+
+// Compare and park in one step: done if it is in the list. `instead`: see park_by_ring.
+Outcome enter_private(Process& process, ParkWaiter& waiter, std::uint64_t address, std::uint32_t expected,
+                      const Outcome& instead) noexcept {
+  const auto place = process.memory().find_word(address);
+  if (!place.has_value()) return Outcome::invalid(place.error());
+  if (load_word(*place, address % hal::kPageSize) != expected) return Outcome::failed(KernelError::mismatch);
+  if (instead.kind() != Outcome::Kind::done) return instead;
+  ParkList& list = process.parked();
+  if (waiter.by_ring && list.size >= kMaxRingParked) return Outcome::overloaded(KernelError::busy);
+  waiter.parked_at = {nullptr, address};
+  hold(waiter);
+  list.waiters.push_back(waiter);
+  ++list.size;
+  return Outcome::done();
+}
+
+bool in_object(MemoryObject& memory, std::uint64_t offset) noexcept {
+  return offset % 4 == 0 && offset < memory.pages() * hal::kPageSize;
+}
+
+Outcome enter_shared(MemoryObject& memory, ParkWaiter& waiter, std::uint64_t offset, std::uint32_t expected,
+                     const Outcome& instead) noexcept {
+  const hal::PhysicalAddress frame = memory.frame_at(offset / hal::kPageSize);
+  auto list = memory.parked.lock();
+  if (load_word(frame, offset % hal::kPageSize) != expected) return Outcome::failed(KernelError::mismatch);
+  if (instead.kind() != Outcome::Kind::done) return instead;
+  if (list->size == kMaxSharedParked) return Outcome::overloaded(KernelError::busy);
+  waiter.parked_at = {&memory, offset};
+  hold(waiter);
+  list->waiters.push_back(waiter);
+  ++list->size;
+  return Outcome::done();
+}
+
+// How many have been woken.
+std::uint32_t unpark_private(Process& process, std::uint64_t address, std::uint32_t count) noexcept {
+  ParkList& list = process.parked();
+  std::uint32_t woken = 0;
+  ParkWaiter* next = list.waiters.front();
+  while (next != nullptr && woken < count) {
+    ParkWaiter& waiter = *next;
+    next = list.waiters.next(waiter);
+    if (waiter.parked_at.offset != address) continue;
+    List<ParkWaiter, ParkTag>::erase(waiter);
+    --list.size;
+    wake(waiter);  // on this CPU: at once
+    ++woken;
+  }
+  return woken;
+}
+
+std::uint32_t unpark_shared(MemoryObject& memory, std::uint64_t offset, std::uint32_t count) noexcept {
+  // Taken out under the lock, woken after it: from then on their ends are ours to tell.
+  std::uint32_t woken = 0;
+  ParkWaiter* first = nullptr;
+  ParkWaiter** last = &first;
+  {
+    auto list = memory.parked.lock();
+    ParkWaiter* next = list->waiters.front();
+    while (next != nullptr && woken < count) {
+      ParkWaiter& waiter = *next;
+      next = list->waiters.next(waiter);
+      if (waiter.parked_at.offset != offset) continue;
+      List<ParkWaiter, ParkTag>::erase(waiter);
+      --list->size;
+      ++woken;
+      waiter.next_woken = nullptr;
+      *last = &waiter;
+      last = &waiter.next_woken;
+    }
+  }
+  while (first != nullptr) {
+    ParkWaiter& waiter = *first;
+    first = waiter.next_woken;
+    wake(waiter);
+  }
+  return woken;
+}
+
+// What to answer instead of waiting, if the word is as expected.
+Outcome instead_of_waiting(const CallContext& call, std::uint64_t timeout_ns) noexcept {
+  if (!call.may_block) return Outcome::transport(TransportError::invalid_operation);
+  return timeout_ns == 0 ? Outcome::transport(TransportError::timeout) : Outcome::done();
 }
 
 // The calling thread is in its list: it waits, `timeout_ns` at most.
@@ -68,32 +175,16 @@ class ParkSpaceService final : public SingletonObject<ParkSpaceService, schema::
                Interface::Park::Results::Value&) noexcept {
     if (params.address % 4 != 0) return Outcome::invalid(KernelError::bad_address);
     if (!timeout_valid(params.timeout_ns)) return Outcome::invalid(KernelError::bad_range);
-    const auto place = call.process().memory().find_word(params.address);
-    if (!place.has_value()) return Outcome::invalid(place.error());
-    if (load_word(*place, params.address % hal::kPageSize) != params.expected) {
-      return Outcome::failed(KernelError::mismatch);
-    }
-    if (!call.may_block) return Outcome::transport(TransportError::invalid_operation);
-    if (params.timeout_ns == 0) return Outcome::transport(TransportError::timeout);
-    call.thread.parked_at = {nullptr, params.address};
-    call.thread.acquire();
-    call.process().parked().push_back(call.thread);
+    const Outcome entered = enter_private(call.process(), call.thread, params.address, params.expected,
+                                          instead_of_waiting(call, params.timeout_ns));
+    if (entered.kind() != Outcome::Kind::done) return entered;
     return wait_parked(call, params.timeout_ns);
   }
 
   Outcome unpark(CallContext& call, const Interface::Unpark::Params::Value& params,
                  Interface::Unpark::Results::Value& results) noexcept {
     if (params.address % 4 != 0) return Outcome::invalid(KernelError::bad_address);
-    auto& parked = call.process().parked();
-    Thread* next = parked.front();
-    while (next != nullptr && results.woken < params.count) {
-      Thread& thread = *next;
-      next = parked.next(thread);
-      if (thread.parked_at.offset != params.address) continue;
-      List<Thread, ParkTag>::erase(thread);
-      deliver_unpark(&thread);
-      ++results.woken;
-    }
+    results.woken = unpark_private(call.process(), params.address, params.count);
     call.reschedule = results.woken != 0;
     return Outcome::done();
   }
@@ -118,18 +209,64 @@ constinit ParkSpaceService g_park;
 
 Object& park_space_service() noexcept { return g_park; }
 
-bool leave_park(Thread& thread) noexcept {
-  MemoryObject* const memory = thread.parked_at.memory;
+namespace {
+
+// The space that a ring's entry names: the process's own words (`memory` null), or an object's. False: neither.
+bool find_space(const Operation& operation, MemoryObject*& memory) noexcept {
+  CapabilityEntry* const entry = operation.caller.process.capabilities().find(abi::CapId{operation.sqe.cap});
+  if (entry == nullptr) return false;
+  memory = nullptr;
+  if (entry->object() == &g_park) return true;
+  auto* const space = object_cast<SharedParkSpaceObject>(entry->object());
+  if (space != nullptr) memory = &space->memory();
+  return space != nullptr;
+}
+
+// The word is possible; with `memory` null, that it is there is seen when it is read.
+Outcome check_word(MemoryObject* memory, std::uint64_t word) noexcept {
+  if (memory == nullptr) return word % 4 == 0 ? Outcome::done() : Outcome::invalid(KernelError::bad_address);
+  return in_object(*memory, word) ? Outcome::done() : Outcome::invalid(KernelError::bad_range);
+}
+
+}  // namespace
+
+Outcome park_by_ring(Operation& operation, const Outcome& instead) noexcept {
+  MemoryObject* memory = nullptr;
+  if (!find_space(operation, memory)) return Outcome::transport(TransportError::invalid_cap);
+  const std::uint64_t word = operation.sqe.interface_id;
+  const std::uint32_t expected = operation.sqe.params_size;
+  if (const Outcome possible = check_word(memory, word); possible.kind() != Outcome::Kind::done) return possible;
+  if (memory == nullptr) return enter_private(operation.caller.process, operation, word, expected, instead);
+  const Outcome entered = enter_shared(*memory, operation, word, expected, instead);
+  // Whoever has taken it out meanwhile tells this CPU by mail.
+  if (entered.kind() == Outcome::Kind::done) operation.object = Ref<Object>::share(*memory);
+  return entered;
+}
+
+Outcome unpark_by_ring(const Operation& operation, std::uint32_t& woken) noexcept {
+  MemoryObject* memory = nullptr;
+  if (!find_space(operation, memory)) return Outcome::transport(TransportError::invalid_cap);
+  const std::uint64_t word = operation.sqe.interface_id;
+  if (const Outcome possible = check_word(memory, word); possible.kind() != Outcome::Kind::done) return possible;
+  const std::uint32_t count = operation.sqe.params_size;
+  woken = memory == nullptr ? unpark_private(operation.caller.process, word, count) : unpark_shared(*memory, word, count);
+  return Outcome::done();
+}
+
+bool leave_park(ParkWaiter& waiter) noexcept {
+  MemoryObject* const memory = waiter.parked_at.memory;
   if (memory == nullptr) {
-    if (!static_cast<ListHook<ParkTag>&>(thread).linked()) return false;
-    List<Thread, ParkTag>::erase(thread);
+    if (!waiter.linked()) return false;
+    List<ParkWaiter, ParkTag>::erase(waiter);
+    Process& process = waiter.by_ring ? static_cast<Operation&>(waiter).caller.process : static_cast<Thread&>(waiter).process;
+    --process.parked().size;
   } else {
     auto list = memory->parked.lock();
-    if (!static_cast<ListHook<ParkTag>&>(thread).linked()) return false;
-    List<Thread, ParkTag>::erase(thread);
+    if (!waiter.linked()) return false;
+    List<ParkWaiter, ParkTag>::erase(waiter);
     --list->size;
   }
-  thread.release();
+  let_go(waiter);
   return true;
 }
 
@@ -137,54 +274,19 @@ void SharedParkSpaceObject::destroy() noexcept { delete_object(this); }
 
 Outcome SharedParkSpaceObject::park(CallContext& call, const Interface::Park::Params::Value& params,
                                     Interface::Park::Results::Value&) noexcept {
-  const std::uint64_t bytes = memory_->pages() * hal::kPageSize;
-  if (params.offset % 4 != 0 || params.offset >= bytes) return Outcome::invalid(KernelError::bad_range);
+  if (!in_object(*memory_, params.offset)) return Outcome::invalid(KernelError::bad_range);
   if (!timeout_valid(params.timeout_ns)) return Outcome::invalid(KernelError::bad_range);
-  const hal::PhysicalAddress frame = memory_->frame_at(params.offset / hal::kPageSize);
-  Thread& thread = call.thread;
-  {
-    auto list = memory_->parked.lock();
-    if (load_word(frame, params.offset % hal::kPageSize) != params.expected) return Outcome::failed(KernelError::mismatch);
-    if (!call.may_block) return Outcome::transport(TransportError::invalid_operation);
-    if (params.timeout_ns == 0) return Outcome::transport(TransportError::timeout);
-    if (list->size == kMaxSharedParked) return Outcome::overloaded(KernelError::busy);
-    thread.parked_at = {memory_.get(), params.offset};
-    thread.acquire();
-    list->threads.push_back(thread);
-    ++list->size;
-  }
-  thread.waiting_hold = Ref<Object>::share(*memory_);
+  const Outcome entered = enter_shared(*memory_, call.thread, params.offset, params.expected,
+                                       instead_of_waiting(call, params.timeout_ns));
+  if (entered.kind() != Outcome::Kind::done) return entered;
+  call.thread.waiting_hold = Ref<Object>::share(*memory_);
   return wait_parked(call, params.timeout_ns);
 }
 
 Outcome SharedParkSpaceObject::unpark(CallContext& call, const Interface::Unpark::Params::Value& params,
                                       Interface::Unpark::Results::Value& results) noexcept {
-  if (params.offset % 4 != 0 || params.offset >= memory_->pages() * hal::kPageSize) {
-    return Outcome::invalid(KernelError::bad_range);
-  }
-  // Taken out under the lock, woken after it: from then on their ends are ours to tell.
-  Thread* woken = nullptr;
-  Thread** last = &woken;
-  {
-    auto list = memory_->parked.lock();
-    Thread* next = list->threads.front();
-    while (next != nullptr && results.woken < params.count) {
-      Thread& thread = *next;
-      next = list->threads.next(thread);
-      if (thread.parked_at.offset != params.offset) continue;
-      List<Thread, ParkTag>::erase(thread);
-      --list->size;
-      ++results.woken;
-      thread.next_woken = nullptr;
-      *last = &thread;
-      last = &thread.next_woken;
-    }
-  }
-  while (woken != nullptr) {
-    Thread& thread = *woken;
-    woken = thread.next_woken;
-    (void)post(thread.cpu, thread.wake_mail, deliver_unpark, &thread);
-  }
+  if (!in_object(*memory_, params.offset)) return Outcome::invalid(KernelError::bad_range);
+  results.woken = unpark_shared(*memory_, params.offset, params.count);
   call.reschedule = results.woken != 0;
   return Outcome::done();
 }

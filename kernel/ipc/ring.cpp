@@ -9,6 +9,7 @@
 #include "ipc/fault_call.hpp"
 #include "ipc/message_call.hpp"
 #include "ipc/notification.hpp"
+#include "ipc/park.hpp"
 #include "ipc/ring_state.hpp"
 
 namespace capos::kernel {
@@ -319,6 +320,7 @@ void RingState::abandon(Cpu& cpu, Time now) noexcept {
         !static_cast<Notification&>(*each.object).leave_ring(each)) {
       continue;  // its mail is under way, and finds the thread dead
     }
+    if (each.state == OperationState::open && each.kind_of() == abi::RingOperation::park && !leave_park(each)) continue;
     if (each.queued_at != nullptr) each.queued_at->forget_call(each);
     if (each.server != nullptr) stop_serving(each);
     each.object = {};

@@ -76,11 +76,19 @@ void RingState::flush() noexcept {
 }
 
 void RingState::follow_chain(Operation& operation, bool succeeded, Time) noexcept {
-  if (chain_tail_ == &operation) {
+  bool is_tail = chain_tail_ == &operation;
+  chain_goes_on_ = chain_goes_on_ || (is_tail && succeeded);
+  Operation* next = std::exchange(operation.linked, nullptr);
+  if (next != nullptr && is_link_timeout(*next)) {
+    Operation& timeout = *next;
+    next = std::exchange(timeout.linked, nullptr);
+    is_tail = chain_tail_ == &timeout;
+    end_link_timeout(timeout, succeeded);
+  }
+  if (is_tail) {
     chain_tail_ = nullptr;
     chain_broken_ = !succeeded;
   }
-  Operation* next = std::exchange(operation.linked, nullptr);
   if (next == nullptr) return;
   if (succeeded) {
     next->state = OperationState::ready;
@@ -93,6 +101,10 @@ void RingState::follow_chain(Operation& operation, bool succeeded, Time) noexcep
     if (chain_tail_ == &cancelled) {
       chain_tail_ = nullptr;
       chain_broken_ = true;
+    }
+    if (is_link_timeout(cancelled)) {
+      end_link_timeout(cancelled, false);
+      continue;
     }
     --open_count_;
     cancelled.completion = completion_of(cancelled.sqe.user_data, TransportError::cancelled);
@@ -107,7 +119,9 @@ void RingState::follow_dependents(Operation& operation, Time) noexcept {
     Operation& call = *next;
     next = std::exchange(call.next_dependent, nullptr);
     call.state = OperationState::ready;
-    call.called_off = call.called_off || !operation.has(abi::kSqeAnswer);  // finished meanwhile
+    if (call.called_off == TransportError::none && !operation.has(abi::kSqeAnswer)) {  // finished meanwhile
+      call.called_off = TransportError::cancelled;
+    }
     ready_.push_back(call);
   }
 }
@@ -124,7 +138,7 @@ void RingState::end(Operation& operation, abi::CapCqe completion, Time now) noex
     return give_back(operation);
   }
   operation.completion = completion;
-  operation.called_off = false;
+  operation.called_off = TransportError::none;
   --open_count_;
   retry_ = stalled_;
   const bool succeeded = completion.result == 0;

@@ -3,11 +3,11 @@
 #include <cstring>
 
 #include "core/account.hpp"
-#include "core/wake.hpp"
 #include "ipc/endpoint.hpp"
 #include "ipc/message_call.hpp"
 #include "ipc/notification.hpp"
 #include "ipc/object_call.hpp"
+#include "ipc/park.hpp"
 #include "ipc/ring_state.hpp"
 #include "process/process.hpp"
 
@@ -88,87 +88,41 @@ void RingState::start_call(Cpu& cpu, Operation& operation, Time now) noexcept {
   end(operation, completion, now);
 }
 
-// --- time and events
-
-void RingState::start_timeout(Operation& operation, Time now) noexcept {
-  const Time until = Time::from_ns(operation.sqe.cap);
-  if (until <= now) {
-    abi::CapCqe completion{};
-    completion.value = now.ns();
-    return end(operation, completion, now);
-  }
-  timers_.insert(operation, until);
-}
-
-void RingState::fire_timers(Time now) noexcept {
-  while (timers_.earliest_time() <= now) {
-    Operation& operation = *timers_.earliest();
-    timers_.remove(operation);
-    abi::CapCqe completion{};
-    completion.value = now.ns();
-    end(operation, completion, now);
-  }
-}
-
-void RingState::start_notify(Operation& operation, Time now) noexcept {
-  auto* const notification = thread.process.capabilities().find_object<Notification>(abi::CapId{operation.sqe.cap});
-  if (notification == nullptr) return end(operation, Outcome::transport(TransportError::invalid_cap), now);
-  operation.object = Ref<Object>::share(*notification);
-  if (!notification->enter_ring(operation)) return end(operation, Outcome::overloaded(KernelError::busy), now);
-  // A signal may have come before; whoever takes the operation out of the slot completes it.
-  if (notification->has_bits() && notification->leave_ring(operation)) take_signal(operation, now);
-}
-
-// The operation is out of the slot: completes it with the bits, and puts a multishot one back.
-void RingState::take_signal(Operation& operation, Time now) noexcept {
-  auto& notification = static_cast<Notification&>(*operation.object);
-  abi::CapCqe completion{};
-  completion.value = notification.take();
-  // Bits that were on their way when it was called off are not lost.
-  if (operation.called_off && completion.value == 0) {
-    completion.result = -static_cast<std::int32_t>(TransportError::cancelled);
-  }
-  const bool goes_on = operation.has(abi::kSqeMultishot) && !operation.called_off && room() > 0 && overflow_.empty();
-  if (!goes_on) return end(operation, completion, now);
-  if (completion.value != 0) {  // else somebody else has taken them
-    completion.user_data = operation.sqe.user_data;
-    completion.flags = abi::kCqeMore;
-    write(completion);
-  }
-  if (!notification.enter_ring(operation)) return end(operation, Outcome::overloaded(KernelError::busy), now);
-  // Once more at most: bits that come now find the operation in the slot, or it is out and they complete it.
-  if (notification.has_bits() && notification.leave_ring(operation)) {
-    completion.value = notification.take();
-    completion.flags = 0;
-    end(operation, completion, now);
-  }
-}
-
-void RingState::signal_arrived(void* subject) noexcept {
-  Operation& operation = *static_cast<Operation*>(subject);
-  RingState& ring = operation.ring;
-  Thread& waiter = operation.caller;
-  Process& process = waiter.process;
-  if (ring.alive()) {
-    const Time now = hal::now();
-    ring.take_signal(operation, now);
-    ring.poke(Cpu::current(), now);
-  } else {
-    operation.object = {};
-  }
-  release(ring, process.pages());
-  waiter.release();
-  process.release();
-}
-
 // --- calling off
 
-// Ends an operation that has not ended, with `cancelled`; one whose notification's mail is under way ends with that.
-void RingState::call_off(Operation& operation, Time now) noexcept {
+bool RingState::has_company(const Operation& operation) noexcept {
+  return operation.slot != Call::kNoSlot && operation.server->ring_state->has_several_open();
+}
+
+// Out of what an open operation waits in. False: its end comes with the mail that is under way, or with what it watches.
+bool RingState::leave_wait(Operation& operation, TransportError why) noexcept {
+  switch (operation.kind_of()) {
+    case RingOperation::receive:
+      forget_receive(operation);
+      List<Operation, OperationTag>::erase(operation);
+      return true;
+    case RingOperation::timeout: timers_.remove(operation); return true;
+    case RingOperation::notify:
+      if (static_cast<Notification&>(*operation.object).leave_ring(operation)) return true;
+      operation.called_off = why;
+      return false;
+    case RingOperation::park:
+      if (operation.queued()) timers_.remove(operation);
+      return leave_park(operation);
+    case RingOperation::link_timeout:
+      if (operation.queued()) timers_.remove(operation);
+      return false;
+    default: return true;
+  }
+}
+
+void RingState::call_off(Operation& operation, TransportError why, Time now) noexcept {
+  // What the account is lent for, or queues with, and for nothing besides: it comes home.
+  if (thread.outgoing == &operation && !has_company(operation)) take_account_home(Cpu::current(), now);
   switch (operation.state) {
     case OperationState::held:
     case OperationState::ready:
-      operation.called_off = true;
+      operation.called_off = why;
       return;
     case OperationState::deferred: {
       Operation** place = &operation.dependency->dependents;
@@ -178,21 +132,12 @@ void RingState::call_off(Operation& operation, Time now) noexcept {
     }
     case OperationState::pending: List<Operation, OperationTag>::erase(operation); break;
     case OperationState::open:
-      if (operation.kind_of() == RingOperation::receive) {
-        forget_receive(operation);
-        List<Operation, OperationTag>::erase(operation);
-      }
-      if (operation.kind_of() == RingOperation::timeout) timers_.remove(operation);
-      if (operation.kind_of() == RingOperation::notify &&
-          !static_cast<Notification&>(*operation.object).leave_ring(operation)) {
-        operation.called_off = true;
-        return;
-      }
+      if (!leave_wait(operation, why)) return;
       if (operation.server != nullptr) stop_serving(operation);  // its answer will find nobody
       break;
     default: return;
   }
-  end(operation, Outcome::transport(TransportError::cancelled), now);
+  end(operation, Outcome::transport(why), now);
 }
 
 void RingState::start_cancel(Operation& operation, Time now) noexcept {
@@ -200,7 +145,7 @@ void RingState::start_cancel(Operation& operation, Time now) noexcept {
   if (target == nullptr || target->state == OperationState::ended || target->state == OperationState::answered) {
     return end(operation, Outcome::transport(TransportError::invalid_cap), now);
   }
-  call_off(*target, now);
+  call_off(*target, TransportError::cancelled, now);
   end(operation, Outcome::done(), now);
 }
 
@@ -213,7 +158,7 @@ void RingState::start_finish(Operation& operation, Time now) noexcept {
   if (target->state == OperationState::answered) {
     give_back(*target);
   } else {
-    call_off(*target, now);
+    call_off(*target, TransportError::cancelled, now);
   }
   end(operation, Outcome::done(), now);
 }

@@ -73,7 +73,7 @@ std::uint32_t RingState::take_calls(std::uint32_t head, std::uint32_t most) noex
     ::new (&operation.object) Ref<Object>(Ref<Object>::adopt(endpoint));  // a free one has none
     operation.disclosed = disclosed;
     operation.state = OperationState::pending;
-    operation.called_off = false;
+    operation.called_off = schema::TransportError::none;
     operation.answer_caps_count = 0;
     operation.areas = Operation::kPlainCall;
     last = next;

@@ -18,6 +18,9 @@
 // (decision 0015). The server has calls of one caller open, then, and they share the account that was lent: `outgoing` is one of
 // them, and if that ends, another; the account is home when the last has been answered.
 //
+// Linked timeouts. A LINK_TIMEOUT is the `linked` of the operation that it watches, and `dependency` points back; its own
+// `linked` is how the chain goes on. It is held until that operation starts, then among the timers, and it ends with it.
+//
 // Invariants: each operation ends exactly once, in one completion (a multishot one: the one without kCqeMore); an
 // operation is in at most one list, by its state; a call's account is with its server exactly while the caller's
 // `outgoing` is that call. On the thread's own CPU only, but for Operation::mail and `holders`.
@@ -36,6 +39,7 @@
 #include "core/cpu.hpp"
 #include "core/mailbox.hpp"
 #include "ipc/call.hpp"
+#include "ipc/park_list.hpp"
 #include "memory/page_source.hpp"
 #include "objects/object.hpp"
 #include "objects/outcome.hpp"
@@ -44,6 +48,8 @@ namespace capos::kernel {
 
 class RingState;
 struct OperationTag;
+
+inline constexpr std::uint8_t kNoOperation = 0xff;  // of an entry that is refused in its turn
 
 enum class OperationState : std::uint8_t {
   free,
@@ -56,9 +62,9 @@ enum class OperationState : std::uint8_t {
   answered,  // its completion is out, its answer is kept
 };
 
-class Operation final : public Call, public sched::TimedNode, public ListHook<OperationTag> {
+class Operation final : public Call, public sched::TimedNode, public ListHook<OperationTag>, public ParkWaiter {
  public:
-  Operation(Thread& by, RingState& of) noexcept : Call(by, CallKind::message), ring(of) {}
+  Operation(Thread& by, RingState& of) noexcept : Call(by, CallKind::message), ParkWaiter(true), ring(of) {}
 
   [[nodiscard]] bool in_use() const noexcept { return state != OperationState::free; }
   [[nodiscard]] bool has(std::uint8_t flag) const noexcept { return (sqe.flags & flag) != 0; }
@@ -69,19 +75,19 @@ class Operation final : public Call, public sched::TimedNode, public ListHook<Op
 
   RingState& ring;
   OperationState state = OperationState::free;
-  bool called_off = false;             // completes with `cancelled` when its turn or its mail comes
   std::uint8_t answer_caps_count = 0;
   std::uint8_t areas = 0;              // of a receive; of a call: kPlainCall if nothing is special about it
   static constexpr std::uint8_t kPlainCall = 0xff;  // no transfers, no deadline
+  schema::TransportError called_off{};  // not none: what it completes with when its turn or its mail comes
   abi::CapSqe sqe{};                   // copied once
   Operation* linked = nullptr;         // held: the next of its chain
   Operation* dependents = nullptr;     // deferred on this one's answer, oldest first
   Operation* next_dependent = nullptr;
-  Operation* dependency = nullptr;     // what it is deferred on
-  Ref<Object> object;                  // the endpoint called, the notification waited for
-  abi::CapCqe completion{};            // once ended
+  Operation* dependency = nullptr;     // what it is deferred on, or watches
+  Ref<Object> object;                  // the endpoint called, the notification waited for, the memory parked on
+  abi::CapCqe completion{};            // once ended; of a LINK_TIMEOUT, `value` once its time has come
   std::uint64_t answer_caps[abi::kAnswerCaps] = {};  // of a call
-  Mail mail;                           // from another CPU's signal
+  Mail mail;                           // from another CPU's signal or unpark
 };
 
 class RingState {
@@ -162,8 +168,14 @@ class RingState {
   // scheduler must decide.
   [[nodiscard]] Thread* resume_with_account(Cpu& cpu, Time now) noexcept;
 
-  // A notification's signal has reached the operation's CPU. Subject: the Operation.
+  // --- operations that others reach: in a notification's slot, in a list of who is parked, in the mail
+  // An operation that is there counts among its ring's holders, and holds its thread and process.
+  static void hold(Operation& operation) noexcept;
+  // On its own CPU, its thread not buried: nothing goes with this.
+  static void let_go(Operation& operation) noexcept;
+  // A notification's signal, or an unpark, has reached the operation's CPU; takes over what it held. Subject: the Operation.
   static void signal_arrived(void* subject) noexcept;
+  static void unparked(void* subject) noexcept;
 
   [[nodiscard]] std::byte* arena() noexcept { return reinterpret_cast<std::byte*>(&header_) + abi::kArenaOffset; }
 
@@ -205,7 +217,7 @@ class RingState {
   [[nodiscard]] std::uint32_t take_returns(Cpu& cpu, std::uint32_t head, std::uint32_t most, Time now) noexcept;
   // Of this ring's waiting calls, to a server that has just been given one.
   [[nodiscard]] std::uint32_t deliver_run(Endpoint& endpoint, Thread& server, std::uint32_t most) noexcept;
-  // --- operations (ring_operations.cpp, ring_serving.cpp); each ends the operation or leaves it under way
+  // --- operations (ring_operations.cpp, ring_serving.cpp, ring_waiting.cpp); each ends the operation or leaves it under way
   void start_call(Cpu& cpu, Operation& operation, Time now) noexcept;
   [[nodiscard]] bool resolve_pipelined(Operation& operation, Time now) noexcept;
   void start_receive(Cpu& cpu, Operation& operation, Time now) noexcept;
@@ -213,11 +225,31 @@ class RingState {
   void start_timeout(Operation& operation, Time now) noexcept;
   void start_notify(Operation& operation, Time now) noexcept;
   void take_signal(Operation& operation, Time now) noexcept;
+  void start_park(Operation& operation, Time now) noexcept;
+  void start_unpark(Operation& operation, Time now) noexcept;
+  void take_unpark(Operation& operation, Time now) noexcept;
+  // Something that the operation waited for has come to its CPU; takes over what it held.
+  static void arrived(Operation& operation, void (RingState::*take)(Operation&, Time) noexcept) noexcept;
   void start_cancel(Operation& operation, Time now) noexcept;
   void start_finish(Operation& operation, Time now) noexcept;
   [[nodiscard]] Operation* find(std::uint64_t user_data, const Operation& but) noexcept;
-  void call_off(Operation& operation, Time now) noexcept;
+  [[nodiscard]] bool leave_wait(Operation& operation, schema::TransportError why) noexcept;
+  // Are other calls served on the account that is lent for this one?
+  [[nodiscard]] static bool has_company(const Operation& operation) noexcept;
+  // Ends an operation that has not ended, with `why`: at once, or when its turn comes, or with the mail that is under way.
+  void call_off(Operation& operation, schema::TransportError why, Time now) noexcept;
   void fire_timers(Time now) noexcept;
+  // --- linked timeouts (ring_waiting.cpp)
+  [[nodiscard]] static bool is_link_timeout(const Operation& operation) noexcept {
+    return operation.kind_of() == abi::RingOperation::link_timeout;
+  }
+  void accept_link_timeout(Operation& timeout, Operation& watched, Time now) noexcept;
+  void arm_link_timeout(Operation& timeout, Time now) noexcept;
+  void fire_link_timeout(Operation& timeout, Time now) noexcept;
+  // With what it watches; `succeeded`: how that ended.
+  void end_link_timeout(Operation& timeout, bool succeeded) noexcept;
+  // The same, behind an entry that had succeeded before this was taken.
+  void pass_link_timeout(Operation& timeout) noexcept;
 
   // --- completion (ring_completion.cpp)
   [[nodiscard]] std::uint32_t available() const noexcept;
@@ -269,6 +301,7 @@ class RingState {
   bool retry_ = false;                  // and something has ended since
   bool must_schedule_ = false;          // an entry may have changed what this CPU should run
   bool chain_broken_ = false;           // entries up to the end of the chain complete with `cancelled`
+  bool chain_goes_on_ = false;          // the last entry had kSqeLink and has succeeded: a LINK_TIMEOUT has nothing to watch
   Operation* chain_tail_ = nullptr;     // the next entry is its successor
   std::uint64_t next_answer_ = 1;
   std::uint64_t received_mask_ = 0, open_mask_ = 0;  // bit n: received_[n] has an id, a call

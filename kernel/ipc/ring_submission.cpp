@@ -25,6 +25,7 @@ std::uint8_t known_flags(RingOperation operation) noexcept {
     case RingOperation::return_call: return kAll | abi::kSqeException;
     case RingOperation::receive:
     case RingOperation::notify: return kAll | abi::kSqeMultishot;
+    case RingOperation::link_timeout: return abi::kSqeLink | abi::kSqeQuiet;
     default: return kAll;
   }
 }
@@ -88,6 +89,7 @@ void RingState::take_portion(Cpu& cpu, Time now) noexcept {
       const std::uint32_t run = take_run(cpu, head, portion, now);
       head += run;
       to_take_ -= run;
+      chain_goes_on_ = chain_goes_on_ && run == 0;
       if (run != 0) continue;  // what follows may be another
     }
     Operation* const operation = free_.front();
@@ -109,34 +111,40 @@ void RingState::take_portion(Cpu& cpu, Time now) noexcept {
 
 void RingState::accept(Cpu& cpu, Operation& operation, Time now) noexcept {
   operation.linked = operation.dependents = nullptr;
-  operation.called_off = false;
+  operation.called_off = TransportError::none;
   operation.areas = 0;
   ++open_count_;
   Operation* const before = chain_tail_;
-  const bool cancelled = std::exchange(chain_broken_, false);
+  const bool cancelled = std::exchange(chain_broken_, false), goes_on = std::exchange(chain_goes_on_, false);
   chain_tail_ = operation.has(abi::kSqeLink) ? &operation : nullptr;
   if (before != nullptr) {
     before->linked = &operation;
     operation.state = OperationState::held;
-    if (operation.has(abi::kSqeDrain)) operation.sqe.operation = 0xff;  // no operation: refused in its turn
+    if (operation.has(abi::kSqeDrain)) operation.sqe.operation = kNoOperation;  // refused in its turn
+    if (is_link_timeout(operation)) accept_link_timeout(operation, *before, now);
     return;
   }
   if (cancelled) return end(operation, Outcome::transport(TransportError::cancelled), now);
+  if (goes_on && is_link_timeout(operation)) return pass_link_timeout(operation);
   start(cpu, operation, now);
 }
 
 // What chains and answers have set free since. Each was an entry: at most one for each operation.
 void RingState::start_ready(Cpu& cpu, Time now) noexcept {
   while (Operation* const operation = ready_.pop_front()) {
+    Operation* const next = operation->linked;
+    Operation* const timeout = next != nullptr && is_link_timeout(*next) && next->state == OperationState::held ? next : nullptr;
     start(cpu, *operation, now);
     if (!alive()) return;
+    // Unless it has ended with the operation.
+    if (timeout != nullptr && timeout->state == OperationState::held) arm_link_timeout(*timeout, now);
   }
 }
 
 void RingState::start(Cpu& cpu, Operation& operation, Time now) noexcept {
   operation.state = OperationState::open;
   const abi::CapSqe& sqe = operation.sqe;
-  if (operation.called_off) return end(operation, Outcome::transport(TransportError::cancelled), now);
+  if (operation.called_off != TransportError::none) return end(operation, Outcome::transport(operation.called_off), now);
   const RingOperation kind = operation.kind_of();
   const bool pipelined = (sqe.flags & abi::kSqePipelined) != 0;
   if ((sqe.flags & ~known_flags(kind)) != 0 || (sqe.pipeline_field != 0 && !pipelined && kind != RingOperation::receive)) {
@@ -153,6 +161,8 @@ void RingState::start(Cpu& cpu, Operation& operation, Time now) noexcept {
     case RingOperation::receive: return start_receive(cpu, operation, now);
     case RingOperation::return_call: return start_return(cpu, operation, now);
     case RingOperation::finish: return start_finish(operation, now);
+    case RingOperation::park: return start_park(operation, now);
+    case RingOperation::unpark: return start_unpark(operation, now);
     case RingOperation::timeout: return start_timeout(operation, now);
     case RingOperation::notify: return start_notify(operation, now);
     case RingOperation::cancel: return start_cancel(operation, now);
@@ -163,6 +173,7 @@ void RingState::start(Cpu& cpu, Operation& operation, Time now) noexcept {
       completion.caps_count = sqe.transfers_count;
       return end(operation, completion, now);
     }
+    case RingOperation::link_timeout: break;  // behind no entry that it could watch
   }
   end(operation, Outcome::transport(TransportError::invalid_operation), now);
 }

@@ -12,6 +12,7 @@
 #include <cstdint>
 
 #include "capos/base/result.hpp"
+#include "core/spin_lock.hpp"
 #include "ipc/park_list.hpp"
 #include "devices/claim.hpp"
 #include "memory/page_source.hpp"
@@ -55,7 +56,7 @@ class MemoryObject final : public TypedObject<MemoryObject, schema::MemoryOwner>
   [[nodiscard]] bool writable() const noexcept { return writable_; }
   // Memory that processes were charged for; not a device's, nor the kernel's own.
   [[nodiscard]] bool is_ram() const noexcept { return owned_ || (parent_ && parent_->is_ram()); }
-  Locked<ParkList, LockRank::parked_threads> parked;  // threads in SharedParkSpace.park on it
+  Locked<ParkList, LockRank::parked_threads> parked;  // who waits on its words, through SharedParkSpaces
   // Range: page < pages().
   [[nodiscard]] hal::PhysicalAddress frame_at(std::uint64_t page) const noexcept;
   // Kernel address of a contiguous object's first byte.

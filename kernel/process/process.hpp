@@ -41,8 +41,8 @@ class Process : public Watched<Process> {
   [[nodiscard]] Thread& main_thread() noexcept { return *main_; }
   // Those that have not ended. Own CPU.
   [[nodiscard]] List<Thread, ProcessTag>& threads() noexcept { return threads_; }
-  // Those in ParkSpace.park, in the order in which they came. Own CPU.
-  [[nodiscard]] List<Thread, ParkTag>& parked() noexcept { return parked_; }
+  // Who waits on its own words, in the order in which they came. Own CPU.
+  [[nodiscard]] ParkList& parked() noexcept { return parked_; }
   [[nodiscard]] Ledger& ledger() noexcept { return *ledger_; }
   // nullptr: none.
   [[nodiscard]] Liveness* session() noexcept { return session_.get(); }
@@ -115,7 +115,7 @@ class Process : public Watched<Process> {
   AddressMap memory_;
   CapabilityTable capabilities_;
   List<Thread, ProcessTag> threads_;   // one reference each
-  List<Thread, ParkTag> parked_;       // one reference each
+  ParkList parked_;                    // threads and PARKs of its rings
   Ref<Thread> main_;
   Ref<Object> supervisor_;
   std::uint64_t numbers_ = 0;          // bit n: thread number n is taken

@@ -24,13 +24,13 @@
 #include "core/timeouts.hpp"
 #include "core/watched.hpp"
 #include "ipc/call.hpp"
+#include "ipc/park_list.hpp"
 #include "objects/object.hpp"
 #include "process/wait_slot.hpp"
 
 namespace capos::kernel {
 
 class Endpoint;
-class MemoryObject;
 class Notification;
 class PageSource;
 class Process;
@@ -79,12 +79,6 @@ struct FaultRecord {
   [[nodiscard]] ExitRecord exit() const noexcept { return {schema::ExitReason::fault, code(), address}; }
 };
 
-// The key of a parked thread: an address of its process, or an offset in a memory object.
-struct ParkKey {
-  MemoryObject* memory = nullptr;  // null: private
-  std::uint64_t offset = 0;
-};
-
 // First of its kind, so that the state that entered the kernel tells the thread.
 struct StateHolder {
   hal::UserState user;
@@ -92,13 +86,12 @@ struct StateHolder {
 static_assert(std::is_standard_layout_v<StateHolder>);
 
 struct EndpointTag;
-struct ParkTag;
 struct ProcessTag;
 struct ServingTag;
 
 class Thread final : public TypedObject<Thread, schema::Thread>,
                      public ListHook<EndpointTag>,
-                     public ListHook<ParkTag>,
+                     public ParkWaiter,
                      public ListHook<ServingTag>,
                      public ListHook<ProcessTag>,
                      public StateHolder,
@@ -153,9 +146,6 @@ class Thread final : public TypedObject<Thread, schema::Thread>,
   Ref<Object> supervisor;              // a ClientEndpoint of a FaultHandler; null: none
   Call fault_call{*this, CallKind::fault};
   FaultRecord fault;                   // of the open fault call
-
-  ParkKey parked_at;
-  Thread* next_woken = nullptr;        // taken out by an unpark that is under way
 
   Mail wake_mail;
   Mail kill_mail;

@@ -139,6 +139,7 @@ Object& thread_control_service() noexcept { return g_control; }
 
 Thread::Thread(Process& owner, CpuId home, std::uint32_t own_number) noexcept
     : TypedObject(kType),
+      ParkWaiter(false),
       process(owner),
       cpu(home),
       number(own_number),

@@ -57,12 +57,14 @@ class Scene {
   static constexpr std::size_t kActors = 2;
   enum class Role : std::uint8_t { client, server };
 
+  void make_space();
   [[nodiscard]] kernel::Process* living(std::size_t actor);
   [[nodiscard]] std::uint64_t some_cap(kernel::Process& process);
   void watch();
   void step();
   void act(std::size_t actor);
   void submit(kernel::Thread& thread);
+  void fill_park(kernel::Thread& thread, abi::CapSqe& entry);
   void poke(kernel::Thread& thread);
   void enter(kernel::Thread& thread);
   void call_or_serve(kernel::Thread& thread);
@@ -71,7 +73,7 @@ class Scene {
 
   World world_{{.pack = {.trace_events = 64}, .ram_bytes = 12u << 20}};
   std::uint64_t frames_, heap_bytes_;
-  abi::CapId endpoint_{}, client_{}, notification_{};
+  abi::CapId endpoint_{}, client_{}, notification_{}, memory_{}, space_{};
   std::array<Child, kActors> actors_{};
   bool endpoint_revoked_ = false;
   Input input_;
@@ -84,8 +86,22 @@ Scene::Scene(std::span<const std::uint8_t> deeds, std::span<const std::uint8_t> 
   client_ = world_.connect(endpoint_);
   notification_ = world_.make_notification();
   const std::pair<std::string, abi::CapId> objects{"objects", world_.service("objects")};
-  actors_[0] = world_.spawn({.memory_pages = 120, .grants = {{"client", client_}, {"event", notification_}, objects}});
-  actors_[1] = world_.spawn({.memory_pages = 120, .grants = {{"serve", endpoint_}, {"event", notification_}, objects}});
+  make_space();
+  const std::pair<std::string, abi::CapId> event{"event", notification_}, space{"space", space_};
+  actors_[0] = world_.spawn({.memory_pages = 120, .grants = {{"client", client_}, event, space, objects}});
+  actors_[1] = world_.spawn({.memory_pages = 120, .grants = {{"serve", endpoint_}, event, space, objects}});
+}
+
+// Words that both programs park on.
+void Scene::make_space() {
+  kernel::Thread& init = world_.init();
+  auto memory = world_.message<schema::FrameAllocator::Allocate>(init, world_.service("frames"), [](auto params) { params.set_pages(1); });
+  require(memory.ok());
+  memory_ = memory.cap([](auto results) { return results.object(); });
+  auto space = world_.message<schema::ParkSpace::Share>(
+      init, world_.service("self.park"), [this](auto params, auto& transfers) { params.set_memory(add(transfers, memory_)); });
+  require(space.ok());
+  space_ = space.cap([](auto results) { return results.space(); });
 }
 
 kernel::Process* Scene::living(std::size_t actor) {
@@ -117,7 +133,7 @@ void Scene::submit(kernel::Thread& thread) {
   abi::Ring& ring = world_.ring(thread);
   abi::CapSqe entry{};
   const std::uint8_t what = input_.byte();
-  entry.operation = what % 12;
+  entry.operation = what % 13;
   entry.flags = input_.byte() & 0x7f;
   entry.user_data = input_.byte() & 7;
   entry.interface_id = (what & 0x80) != 0 ? schema::ObjectFactory::kInterfaceId : kInterface;
@@ -126,10 +142,17 @@ void Scene::submit(kernel::Thread& thread) {
     case abi::RingOperation::return_call: entry.cap = thread.open_answer; break;
     case abi::RingOperation::finish:
     case abi::RingOperation::cancel: entry.cap = input_.byte() & 7; break;
-    case abi::RingOperation::timeout: entry.cap = world_.machine().now().ns() + input_.half(); break;
+    case abi::RingOperation::timeout:
+    case abi::RingOperation::link_timeout: entry.cap = world_.machine().now().ns() + input_.half(); break;
+    case abi::RingOperation::park:
+    case abi::RingOperation::unpark: break;
     default: entry.cap = (entry.flags & abi::kSqePipelined) != 0 ? input_.byte() & 7 : some_cap(thread.process);
   }
   entry.params_size = 8 + (what >> 4 & 3) * 8;
+  if (entry.operation == static_cast<std::uint8_t>(abi::RingOperation::park) ||
+      entry.operation == static_cast<std::uint8_t>(abi::RingOperation::unpark)) {
+    fill_park(thread, entry);
+  }
   entry.results_offset = World::kResultsOffset;
   entry.results_capacity = 256;
   entry.transfers_offset = World::kTransfersOffset;
@@ -139,6 +162,17 @@ void Scene::submit(kernel::Thread& thread) {
     std::memcpy(world_.arena(thread) + World::kTransfersOffset, &moved, sizeof moved);
   }
   ring.sq[ring.header.sq_tail++ % abi::kSubmissionEntries] = entry;
+}
+
+// On a word of its own or of an object's, which may hold what is expected.
+void Scene::fill_park(kernel::Thread& thread, abi::CapSqe& entry) {
+  const std::uint8_t how = input_.byte();
+  const std::uint64_t word = how % 4 * 4;
+  const bool own = (how & 4) != 0;
+  entry.cap = (how & 0xe0) == 0xe0 ? some_cap(thread.process) : world_.granted(thread.process, own ? "self.park" : "space").raw;
+  entry.interface_id = own ? thread.ring_place() + abi::kArenaOffset + abi::kArenaBytes - 64 + word : word;
+  entry.params_size = how >> 4 & 1;
+  entry.deadline_ns = (how & 8) != 0 ? world_.machine().now().ns() + input_.half() : 0;
 }
 
 void Scene::poke(kernel::Thread& thread) {
@@ -214,8 +248,8 @@ void Scene::end() {
     require(world_.call<schema::ProcessHandle::Kill>(init, child.handle).error.ok());
     require(world_.release(init, child.handle).ok());
   }
-  for (const abi::CapId cap : {client_, endpoint_, notification_}) {
-    const bool revoked = endpoint_revoked_ && cap.raw != notification_.raw;
+  for (const abi::CapId cap : {client_, endpoint_, notification_, space_, memory_}) {
+    const bool revoked = endpoint_revoked_ && (cap.raw == client_.raw || cap.raw == endpoint_.raw);
     require(world_.release(init, cap).ok() || revoked);
   }
   world_.settle();

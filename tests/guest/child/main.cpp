@@ -207,6 +207,12 @@ int play(const Child& child) noexcept {
       return serve_messages(child);
     case Role::ring_gates:
       return wait_at_gates(child);
+    case Role::ring_limits:
+      return wait_with_limit(child);
+    case Role::ring_parker:
+      return park_by_ring(child);
+    case Role::ring_waker:
+      return unpark_by_ring(child);
     case Role::ring_pool:
       return use_up_ring(child);
   }

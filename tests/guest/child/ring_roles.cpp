@@ -260,18 +260,32 @@ int use_up_ring(const Child& child) noexcept {
   return child.argument() == 0 ? exhaust_ring(child) : wait_for_two(child);
 }
 
+namespace {
+
+CapSqe call_of_gate(const Child& child, std::uint32_t number) noexcept {
+  CapSqe entry = entry_of(RingOperation::call, number, child.runtime.find_any("service").raw);
+  entry.method = static_cast<std::uint16_t>(RingMethod::gate);
+  entry.interface_id = schema::Echo::kInterfaceId;
+  const std::uint64_t none = 0;
+  entry.params_size = place(kCall, &none, 1);
+  entry.results_offset = kCall + 4096 + 64 * number;
+  entry.results_capacity = 64;
+  return entry;
+}
+
+}  // namespace
+
+int wait_with_limit(const Child& child) noexcept {
+  CapSqe call = call_of_gate(child, 1);
+  call.flags = abi::kSqeLink;
+  submit(call);
+  submit(entry_of(RingOperation::link_timeout, 2, child.now() + 3'600'000'000'000));
+  return static_cast<int>(call_ring().enter(2, kForever));
+}
+
 // All at once; waits for as many answers.
 int wait_at_gates(const Child& child) noexcept {
-  for (std::uint32_t i = 0; i < child.argument(); ++i) {
-    CapSqe entry = entry_of(RingOperation::call, i, child.runtime.find_any("service").raw);
-    entry.method = static_cast<std::uint16_t>(RingMethod::gate);
-    entry.interface_id = schema::Echo::kInterfaceId;
-    const std::uint64_t none = 0;
-    entry.params_size = place(kCall, &none, 1);
-    entry.results_offset = kCall + 4096 + 64 * i;
-    entry.results_capacity = 64;
-    submit(entry);
-  }
+  for (std::uint32_t i = 0; i < child.argument(); ++i) submit(call_of_gate(child, i));
   return static_cast<int>(call_ring().enter(child.argument(), kForever));
 }
 

@@ -1,54 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // Several calls of one caller open at one server (a RECEIVE with areas), and sends to servers that receive by ring.
-#include "ring_hand.hpp"
+#include "ring_server.hpp"
 
 namespace conformance {
 namespace {
 
 using namespace hand;
 
-constexpr std::uint64_t kEcho = schema::Echo::kInterfaceId;
-constexpr std::uint64_t kWait = 500 * kMillisecond;
-constexpr std::uint32_t kStride = 2048;  // of one call's areas
-
-class Server {
- public:
-  Server(Guest& guest, std::uint32_t areas, std::uint64_t minimum_budget = 0) noexcept
-      : service(make_service(guest, minimum_budget)), event(make_notification(guest)),
-        grants_{Grant{"serve", service.endpoint.cap()}, Grant{"event", event.cap()}},
-        child(guest, {.role = Role::ring_server, .argument = areas, .grants = grants_}) {
-    good = child.becomes_ready();
-  }
-  void push(RingMethod method, std::uint64_t user_data, std::uint64_t a = 0, std::uint8_t flags = 0) const noexcept {
-    const auto area = static_cast<std::uint32_t>(user_data % 24) * kStride;
-    CapSqe entry = call_of(service.client.cap(), kEcho, static_cast<std::uint16_t>(method), user_data, area, place(area, a));
-    entry.flags = flags;
-    hand::push(entry);
-  }
-  Service service;
-  Notice event;
-
- private:
-  Grant grants_[2];
-
- public:
-  Child child;
-  bool good = false;
-};
-
-std::uint64_t result(std::uint64_t user_data, std::uint32_t index = 0) noexcept {
-  return *arena_word(static_cast<std::uint32_t>(user_data % 24) * kStride + 1024 + 8 + 8 * index);
-}
-// The server's own count.
-std::uint64_t report(const Server& server, std::uint32_t index) noexcept {
-  server.push(RingMethod::report, 23);
-  (void)runtime::cap_enter(1, kWait);
-  return is(pop(), 23) ? result(23, index) : ~std::uint64_t{0};
-}
-
 void all_at_once(Guest& guest) noexcept {
   for (const std::uint32_t areas : {2u, 7u, 16u, 63u}) {
-    Server server(guest, areas);
+    RingServer server(guest, areas);
     CHECK(server.good);
     for (int round = 0; round < 5; ++round) {
       for (std::uint64_t i = 0; i < 16; ++i) server.push(RingMethod::increment, i, 100 * i);
@@ -62,7 +23,7 @@ void all_at_once(Guest& guest) noexcept {
 
 // As many as are waited for: the caller goes on as soon as it has them.
 void as_many_as_waited_for(Guest& guest) noexcept {
-  Server server(guest, 16);
+  RingServer server(guest, 16);
   CHECK(server.good);
   for (std::uint64_t i = 0; i < 12; ++i) server.push(RingMethod::increment, i, i);
   std::uint64_t next = 0;
@@ -75,7 +36,7 @@ void as_many_as_waited_for(Guest& guest) noexcept {
 
 // Chains, quiet ones, what is refused on the way, other endpoints: each in its order.
 void mixed(Guest& guest) noexcept {
-  Server server(guest, 16), other(guest, 16);
+  RingServer server(guest, 16), other(guest, 16);
   CHECK(server.good && other.good);
   server.push(RingMethod::increment, 0, 1);
   server.push(RingMethod::increment, 1, 2, abi::kSqeLink);
@@ -104,7 +65,7 @@ void mixed(Guest& guest) noexcept {
 
 // The server ends while it works on the second of four.
 void server_exits(Guest& guest) noexcept {
-  Server server(guest, 8);
+  RingServer server(guest, 8);
   CHECK(server.good);
   server.push(RingMethod::increment, 0, 1);
   server.push(RingMethod::exit, 1);
@@ -120,7 +81,7 @@ void server_exits(Guest& guest) noexcept {
 
 // The caller's wait is over first: the server finishes all of them on time of its own, and each answer comes.
 void wait_ends_first(Guest& guest) noexcept {
-  Server server(guest, 8);
+  RingServer server(guest, 8);
   CHECK(server.good);
   for (std::uint64_t i = 0; i < 4; ++i) server.push(RingMethod::gate, i);
   CHECK(runtime::cap_enter(4, 3 * kMillisecond) == 0);
@@ -135,7 +96,7 @@ void wait_ends_first(Guest& guest) noexcept {
 
 // Which one would it answer? The server is told so, and answers each where it came.
 void reply_by_registers_refused(Guest& guest) noexcept {
-  Server server(guest, 4);
+  RingServer server(guest, 4);
   CHECK(server.good);
   server.push(RingMethod::by_registers, 0);
   server.push(RingMethod::increment, 1, 1);
@@ -148,7 +109,7 @@ void reply_by_registers_refused(Guest& guest) noexcept {
 
 // One of several is called off: the others go on, and its area is free again.
 void one_called_off(Guest& guest) noexcept {
-  Server server(guest, 4);
+  RingServer server(guest, 4);
   CHECK(server.good);
   for (std::uint64_t i = 0; i < 4; ++i) server.push(RingMethod::gate, i);
   CHECK(runtime::cap_enter(4, 3 * kMillisecond) == 0);
@@ -169,7 +130,7 @@ void one_called_off(Guest& guest) noexcept {
 
 // Something else completes: the wait is over in the middle of them.
 void event_in_between(Guest& guest) noexcept {
-  Server server(guest, 8);
+  RingServer server(guest, 8);
   CHECK(server.good);
   push(entry_of(RingOperation::timeout, 20, guest.now() + kMillisecond));
   push(entry_of(RingOperation::timeout, 21, guest.now() + kMillisecond));
@@ -189,7 +150,7 @@ void event_in_between(Guest& guest) noexcept {
 }
 
 void revoked(Guest& guest) noexcept {
-  Server server(guest, 8);
+  RingServer server(guest, 8);
   CHECK(server.good);
   for (std::uint64_t i = 0; i < 4; ++i) server.push(RingMethod::gate, i);
   server.push(RingMethod::gate, 4, 0, abi::kSqeQuiet);
@@ -244,7 +205,7 @@ void receive_refused(Guest& guest) noexcept {
 
 void sent(Guest& guest) noexcept {
   for (const std::uint32_t areas : {0u, 4u}) {
-    Server server(guest, areas);
+    RingServer server(guest, areas);
     CHECK(server.good);
     for (std::uint64_t i = 1; i <= 6; ++i) {
       runtime::Registers registers;
@@ -264,7 +225,7 @@ void sent(Guest& guest) noexcept {
 
 // A call by registers with a limit, answered by RETURN: the limit ends with the call, and nothing else afterwards.
 void limit_ends_with_the_call(Guest& guest) noexcept {
-  Server server(guest, 4);
+  RingServer server(guest, 4);
   CHECK(server.good);
   runtime::Registers registers;
   registers.operation = static_cast<std::uint64_t>(abi::SystemCall::call) |

@@ -209,6 +209,8 @@ std::span<const Case> message_service_cases() noexcept;
 std::span<const Case> pipelining_cases() noexcept;
 std::span<const Case> ring_size_cases() noexcept;
 std::span<const Case> batched_call_cases() noexcept;
+std::span<const Case> ring_park_cases() noexcept;
+std::span<const Case> ring_link_timeout_cases() noexcept;
 std::span<const Case> process_cases() noexcept;
 std::span<const Case> elf_cases() noexcept;
 std::span<const Case> fault_cases() noexcept;

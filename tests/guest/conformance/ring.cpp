@@ -83,7 +83,7 @@ void register_method_by_message(Guest& guest) noexcept {
 }
 
 void unknown_operation(Guest& guest) noexcept {
-  for (const unsigned operation : {6u, 12u, 127u, 255u}) {
+  for (const unsigned operation : {13u, 100u, 127u, 255u}) {
     CapSqe entry{};
     entry.operation = static_cast<std::uint8_t>(operation);
     CHECK(answers(entry, TransportError::invalid_operation));

@@ -55,6 +55,10 @@ enum class Role : std::uint8_t {
   message_service, // serves "serve" by serve_messages; argument 0: a Console, 1: TraceRings that give "out", 2: an Echo
   ring_gates,      // as many ring CALLs of "service", method gate, as the argument says; waits for all answers
   ring_pool,       // argument 0: all operations of a ring; 1: waits for two completions, of which "event" is one
+  ring_limits,     // a ring CALL of "service", method gate, with a limit of an hour; waits
+  ring_parker,     // a PARK at offset argument of "space" while 0: exits with its negated result; argument 1: PARKs on a word of its
+                   // own, 2: on one of "space", until refused as busy; exits with how many there are then
+  ring_waker,      // UNPARKs the offset argument of "space" until one was woken, exits with 1; argument odd: the one below, for ever
   sender,          // sends Method::note with argument to "service": exits with 0 or result_code
 };
 // What a child with threads does.

@@ -38,10 +38,17 @@ enum class RingOperation : std::uint8_t {
   return_call = 4,  // Answers the call `cap` (the `value` of its receive's completion) with the parameters' message,
                     // or, with kSqeException, with the CapException that they hold.
   finish = 5,       // Ends the call whose user_data is `cap`, or gives up the answer that is kept of it.
+  park = 6,         // * Until an UNPARK of the word that interface_id names: its address, if `cap` is a ParkSpace, its offset
+                    // of a SharedParkSpace. Only if the word is params_size: `mismatch` else. deadline_ns: ends with
+                    // `timeout` then; 0: no limit.
+  unpark = 7,       // Wakes up to params_size who are parked at the word that interface_id names; `value`: how many.
   timeout = 8,      // * Until the time `cap`, in ns of the monotonic clock. `value`: when it was.
   notify = 9,       // * Until the Notification `cap` has bits; takes them: `value`.
   cancel = 10,      // Ends the operation whose user_data is `cap`: it completes with `cancelled`.
   post = 11,        // A completion of the program's own: `cap` as value, params_size and transfers_count as its sizes.
+  link_timeout = 12,  // * Behind an entry with kSqeLink: ends that one with `timeout`, if it is under way at the time `cap`.
+                    // `value`: when it was; `cancelled` if that one has ended by itself. With kSqeQuiet neither completes.
+                    // The chain goes on as if this were not there.
 };
 
 inline constexpr std::uint8_t kSqeLink = 1;        // the next entry starts once this one has succeeded; if it has not, the
@@ -112,7 +119,7 @@ struct CapCqe {
   std::uint32_t flags;          // -exception, -truncated: ExceptionType | detail << 16; 0: kCqeMore; of a receive, its area << 16
   std::uint32_t results_size;   // bytes of the result message; of an exception, of its CapException
   std::uint32_t caps_count;     // ResultCap records after it
-  std::uint64_t value;          // receive: the call's id, good for one return_call; notify, timeout, post: see there
+  std::uint64_t value;          // receive: the call's id, good for one return_call; others: see there
 };
 static_assert(sizeof(CapCqe) == 32);
 inline constexpr std::uint32_t kCqeMore = 1;  // the operation goes on
