@@ -14,6 +14,7 @@
 #include "core/mailbox.hpp"
 #include "core/timeouts.hpp"
 #include "core/watched.hpp"
+#include "ipc/lease_use.hpp"
 #include "process/thread.hpp"
 #include "trace/trace_ring.hpp"
 
@@ -46,6 +47,7 @@ class Cpu {
   sched::TimedQueue<Timeout> timeouts;
   Thread* thread = nullptr;  // in user mode, or about to be
   Mailbox mailbox;
+  LeaseUses lease_uses;
   TraceRing trace;
   Time armed = Time::never();
   Time quantum_end = Time::never();
@@ -79,6 +81,8 @@ void check_invariants(Cpu& cpu) noexcept;
   if constexpr (kDebugChecks) check_invariants(Cpu::current());
   hal::resume_user();
 }
+// Neither resume() nor a direct switch arms the timer: it must be early enough for who has begun to wait.
+[[nodiscard]] inline bool timer_is_late(const Cpu& cpu) noexcept { return cpu.timeouts.earliest_time() < cpu.armed; }
 // To `next`, on the account it has just been given from the thread that runs now.
 [[noreturn]] void switch_directly(Cpu& cpu, Thread& next) noexcept;
 

@@ -14,6 +14,7 @@
 #include "ipc/fast_path.hpp"
 #include "ipc/fault_call.hpp"
 #include "ipc/notification.hpp"
+#include "ipc/park.hpp"
 #include "ipc/ring_state.hpp"
 
 namespace capos::kernel {
@@ -34,20 +35,34 @@ using schema::TransportError;
   resume();
 }
 
+// The call is over, or what it waits for: the lease ends that wait, if it is one that others end.
+void settle_lease(Thread& thread, const Outcome& outcome) noexcept {
+  if (outcome.kind() == Outcome::Kind::blocked) {
+    if (thread.state == ThreadState::parked) return;
+    if (thread.state == ThreadState::await_signal) {
+      thread.state = ThreadState::await_leased;
+      return;
+    }
+  }
+  end_lease_use(thread.wait_lease);
+}
+
 // Parameters are taken from the thread's own words, and results put there: no copy.
+template <bool kLeased>
 [[noreturn, gnu::noinline]] void call_object(Thread& thread, Object& object) noexcept {
   Cpu& cpu = Cpu::current();
   auto& words = thread.user.words();
   CallContext context(cpu, thread, hal::now());
   const Outcome outcome = object.call_registers(context, thread.user.interface_id(),
                                                 static_cast<std::uint16_t>(thread.user.operation() >> 16), words, words);
+  if constexpr (kLeased) settle_lease(thread, outcome);
   // It waits, or has ended itself. Stamped again: what the call made ready was activated after it began.
   if (outcome.kind() == Outcome::Kind::blocked || cpu.thread != &thread) leave(cpu, hal::now());
   if (outcome.kind() != Outcome::Kind::done) [[unlikely]] {
     for (auto& word : words) word = 0;
   }
   thread.user.set_result(static_cast<std::uint32_t>(outcome.status()), outcome.exception_word(), 0);
-  if (context.reschedule) leave(cpu, hal::now());
+  if (context.reschedule || (kLeased && timer_is_late(cpu))) leave(cpu, hal::now());
   resume();
 }
 
@@ -71,7 +86,30 @@ using schema::TransportError;
   if (object.type() == ObjectType::notification && (thread.user.operation() & 0xffff'0000u) == 0) {
     static_cast<Notification&>(object).signal_fast(thread);
   }
-  call_object(thread, object);
+  call_object<false>(thread, object);
+}
+
+// A call or a wait under a lease has ended with it. Subject: the thread.
+void lease_of_wait_ended(void* subject, Cpu& cpu, Time now) noexcept {
+  Thread& thread = *static_cast<Thread*>(subject);
+  switch (thread.state) {
+    case ThreadState::await_reply:
+    case ThreadState::await_server: return call_off(cpu, thread, TransportError::disconnected, now);
+    case ThreadState::await_leased: return end_event_wait(thread, TransportError::disconnected, now);
+    case ThreadState::parked: return end_park(cpu, thread, TransportError::disconnected, now);
+    default: return;
+  }
+}
+
+void begin_lease_of_wait(Cpu& cpu, Thread& thread, Liveness& lease) noexcept {
+  begin_lease_use(cpu, thread.wait_lease, lease, lease_of_wait_ended, &thread);
+}
+
+[[noreturn, gnu::noinline]] void call_under_lease(Thread& thread, CapabilityEntry& entry) noexcept {
+  Object& object = *entry.object();
+  begin_lease_of_wait(Cpu::current(), thread, *entry.lease());
+  if (object.type() == ObjectType::client_endpoint) call_endpoint(thread, entry);
+  call_object<true>(thread, object);
 }
 
 // Every case of a call's capability: under a lease, or called by an ancestor of its interface, or not to be called.
@@ -79,14 +117,16 @@ using schema::TransportError;
   CapabilityEntry* const entry = thread.process.capabilities().find(abi::CapId{thread.user.cap()});
   if (entry == nullptr) answer(thread, TransportError::invalid_cap);
   if (!entry->permits(thread.user.interface_id())) answer_unimplemented(thread);
+  if (entry->lease() != nullptr) call_under_lease(thread, *entry);
   call_through(thread, *entry);
 }
 
 [[noreturn, gnu::noinline]] void reply_receive_checked(Thread& thread) noexcept {
   auto* const endpoint = thread.process.capabilities().find_object<Endpoint>(abi::CapId{thread.user.cap()});
   if (endpoint == nullptr) answer(thread, TransportError::invalid_cap);
-  if (thread.serving == endpoint) endpoint->reply_receive_fast(thread);
-  endpoint->reply_receive(Cpu::current(), thread, hal::now());
+  Liveness* const lease = thread.process.capabilities().lease_of(abi::CapId{thread.user.cap()});
+  if (thread.serving == endpoint && (lease == nullptr || thread.serving_lease.active())) endpoint->reply_receive_fast(thread);
+  endpoint->reply_receive(Cpu::current(), thread, lease, hal::now());
 }
 
 [[noreturn, gnu::always_inline]] inline void call(Thread& thread) noexcept {
@@ -108,6 +148,7 @@ using schema::TransportError;
   auto* const client = object_cast<ClientEndpoint>(entry->object());
   if (client == nullptr) answer(thread, TransportError::invalid_operation);
   thread.direct_call.disclosed = thread.process.disclosed(entry->disclosure());
+  if (entry->lease() != nullptr) begin_lease_of_wait(cpu, thread, *entry->lease());
   client->endpoint().send(cpu, thread, now);
 }
 

@@ -38,10 +38,11 @@ std::string_view exception_name(std::uint8_t vector) noexcept {
 
 void take_off_waits(Cpu& cpu, Thread& thread) noexcept {
   cancel_timeout(cpu, thread.timeout);
-  if (thread.state == ThreadState::await_signal) {
+  if (thread.state == ThreadState::await_signal || thread.state == ThreadState::await_leased) {
     if (thread.waiting_in != nullptr) (void)thread.waiting_in->leave(thread);
   }
   if (thread.state == ThreadState::parked) (void)leave_park(thread);
+  end_lease_use(thread.wait_lease);
   thread.waiting_hold = {};
 }
 

@@ -14,8 +14,10 @@ namespace {
 // Takes over the reference that the wait slot held on the thread.
 template <typename Fill>
 bool deliver(Thread& thread, Time now, Fill&& fill) noexcept {
-  const bool waits = thread.state == ThreadState::await_signal;  // else it has died meanwhile
+  // Else it has died meanwhile.
+  const bool waits = thread.state == ThreadState::await_signal || thread.state == ThreadState::await_leased;
   if (waits) [[likely]] {
+    end_lease_use(thread.wait_lease);
     fill(thread.user.words());
     thread.waiting_hold = {};
     complete_call(thread, 0, now);
@@ -78,6 +80,14 @@ void wake_for_signal(Thread& thread) noexcept { (void)post(thread.cpu, thread.wa
 void wake_for_exit(Thread& thread, const ExitRecord& exit) noexcept {
   thread.awaited_exit = &exit;
   (void)post(thread.cpu, thread.wake_mail, deliver_exit, &thread);
+}
+
+void end_event_wait(Thread& thread, schema::TransportError why, Time now) noexcept {
+  if (!thread.waiting_in->leave(thread)) return;
+  end_lease_use(thread.wait_lease);
+  for (auto& word : thread.user.words()) word = 0;
+  thread.waiting_hold = {};
+  complete_call(thread, -static_cast<std::int32_t>(why), now);
 }
 
 void await_event(CallContext& call, WaitSlot& slot, Object& object, Notification* notification) noexcept {

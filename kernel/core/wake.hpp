@@ -20,6 +20,8 @@ bool end_signal_wait(Thread& thread, Time now) noexcept;
 void wake_for_signal(Thread& thread) noexcept;
 // From any CPU: ends ProcessHandle.wait or Thread.wait; `exit` is a part of what the thread holds while it waits.
 void wake_for_exit(Thread& thread, const ExitRecord& exit) noexcept;
+// On the thread's CPU: the wait ends with `why`, unless its end is under way.
+void end_event_wait(Thread& thread, schema::TransportError why, Time now) noexcept;
 // The calling thread, which is in `slot` of `object`, waits; for `notification`'s bits, or for an end if that is null.
 void await_event(CallContext& call, WaitSlot& slot, Object& object, Notification* notification) noexcept;
 

@@ -17,14 +17,21 @@ namespace {
 
 constexpr std::int32_t status_of(TransportError error) noexcept { return -static_cast<std::int32_t>(error); }
 
+// Back to a thread whose call came to nothing, its registers set.
+[[noreturn]] void resume_refused(Thread& caller) noexcept {
+  if (!caller.wait_lease.active()) [[likely]] resume();
+  end_lease_use(caller.wait_lease);
+  leave(Cpu::current(), hal::now());  // the timer may have to be armed
+}
+
 [[noreturn]] void refuse(Thread& caller, TransportError error) noexcept {
   caller.user.set_result(static_cast<std::uint32_t>(status_of(error)), 0, 0);
-  resume();
+  resume_refused(caller);
 }
 
 [[noreturn]] void refuse(Thread& caller, const Outcome& outcome) noexcept {
   caller.user.set_result(static_cast<std::uint32_t>(outcome.status()), outcome.exception_word(), 0);
-  resume();
+  resume_refused(caller);
 }
 
 void copy_words(hal::UserState& from, hal::UserState& to) noexcept {
@@ -34,19 +41,16 @@ void copy_words(hal::UserState& from, hal::UserState& to) noexcept {
   for (unsigned i = 0; i < 8; ++i) target[i] = source[i];
 }
 
-// A thread's call by register is over: its limit, and what marks it as a send.
+// A thread's call by register is over: its limit, the lease that it was under, and what marks it as a send.
 void close(Cpu& cpu, Thread& caller) noexcept {
   cancel_timeout(cpu, caller.timeout);
+  end_lease_use(caller.wait_lease);
   caller.direct_call.one_way = false;
 }
 
 // A call or send by register, queued or being served, has reached its limit.
 void limit_reached(void* subject, Cpu& cpu, Time now) noexcept {
-  Thread& caller = *static_cast<Thread*>(subject);
-  withdraw_calls(cpu, caller, now);
-  close(cpu, caller);
-  for (auto& word : caller.user.words()) word = 0;
-  complete_call(caller, status_of(TransportError::timeout), now);
+  call_off(cpu, *static_cast<Thread*>(subject), TransportError::timeout, now);
 }
 
 // The limit in the operation word.
@@ -133,7 +137,7 @@ Outcome Endpoint::deliver(Cpu& cpu, Call& call, Thread& server, Time now) noexce
   give_account(caller.account, server);
   raise_to(cpu, call, ceiling_, now);
   call.direct = plain_ && call.kind == CallKind::registers && !by_ring &&
-                caller.user.operation() >> 32 == 0;
+                caller.user.operation() >> 32 == 0 && !caller.wait_lease.active();
   server.incoming = &call;
   server.depth = static_cast<std::uint8_t>(caller.depth + 1);
   server.state = ThreadState::runnable;
@@ -240,7 +244,7 @@ void Endpoint::call(Cpu& cpu, Thread& caller, Time now) noexcept {
       refuse(caller, outcome);
     }
     start_limit(cpu, caller, now);
-    if (caller.timeout.queued()) leave(cpu, now);  // the timer has to be armed
+    if (timer_is_late(cpu)) leave(cpu, now);
     switch_directly(cpu, *server);
   }
   queue(cpu, caller, now);
@@ -273,10 +277,20 @@ Outcome Endpoint::start(Cpu& cpu, Call& call, Time now, Thread*& server) noexcep
   return Outcome::done();
 }
 
-Outcome Endpoint::serve_by_ring(Cpu& cpu, Thread& server, Time now) noexcept {
+void Endpoint::serve_under(Cpu& cpu, Thread& server, Liveness& lease) noexcept {
+  if (server.serving_lease.active()) return;
+  begin_lease_use(cpu, server.serving_lease, lease, [](void* subject, Cpu& on, Time now) noexcept {
+    Thread& thread = *static_cast<Thread*>(subject);
+    const Ref<Object> hold = Ref<Object>::share(*thread.serving);
+    thread.serving->end_server(on, thread, now);
+  }, &server);
+}
+
+Outcome Endpoint::serve_by_ring(Cpu& cpu, Thread& server, Liveness* lease, Time now) noexcept {
   if (served_ == schema::FaultHandler::kInterfaceId) return Outcome::unimplemented();
   if (!is_home(cpu.id)) return Outcome::transport(TransportError::wrong_cpu);
   if (server.serving != this) join(server, now);
+  if (lease != nullptr) serve_under(cpu, server, *lease);
   return Outcome::done();
 }
 
@@ -325,7 +339,7 @@ bool answer(Cpu& cpu, Thread& server, Call& call, Time now, bool& lowered) noexc
 
 }  // namespace
 
-void Endpoint::reply_receive(Cpu& cpu, Thread& server, Time now) noexcept {
+void Endpoint::reply_receive(Cpu& cpu, Thread& server, Liveness* lease, Time now) noexcept {
   if (!is_home(cpu.id)) refuse(server, TransportError::wrong_cpu);
   Call* answered = server.incoming;
   // Which one would it answer? They are answered where they came.
@@ -345,6 +359,7 @@ void Endpoint::reply_receive(Cpu& cpu, Thread& server, Time now) noexcept {
   }
   const bool moved = server.serving != this;
   if (moved) join(server, now);
+  if (lease != nullptr) serve_under(cpu, server, *lease);
   server.has_waited = true;
   server.depth = 0;
   server.state = ThreadState::await_call;
@@ -356,7 +371,7 @@ void Endpoint::reply_receive(Cpu& cpu, Thread& server, Time now) noexcept {
     leave(cpu, now);
   }
   servers_.push_back(server);
-  if (caller != nullptr && moved) {
+  if (caller != nullptr && (moved || timer_is_late(cpu))) {
     // The endpoint it has left may have closed, and those who queued there are ready now.
     resume_caller_later(cpu, *caller, now);
     leave(cpu, now);
@@ -370,6 +385,7 @@ void Endpoint::reply_receive(Cpu& cpu, Thread& server, Time now) noexcept {
 void Endpoint::server_left(Thread& server, Time now) noexcept {
   if (static_cast<ListHook<EndpointTag>&>(server).linked()) List<Thread, EndpointTag>::erase(server);
   List<Thread, ServingTag>::erase(server);
+  end_lease_use(server.serving_lease);
   closed_ = serving_.empty();
   if (closed_) disconnect_queue(now);
 }
@@ -480,6 +496,13 @@ void withdraw_calls(Cpu& cpu, Thread& thread, Time now) noexcept {
   }
   hand_on(cpu, finishing_account(server), server, now);
   give_account(lost, thread);
+}
+
+void call_off(Cpu& cpu, Thread& caller, TransportError why, Time now) noexcept {
+  withdraw_calls(cpu, caller, now);
+  close(cpu, caller);
+  for (auto& word : caller.user.words()) word = 0;
+  complete_call(caller, status_of(why), now);
 }
 
 void abandon_calls(Cpu& cpu, Thread& thread, Time now) noexcept {

@@ -17,6 +17,8 @@
 
 namespace capos::kernel {
 
+class Liveness;
+
 class Endpoint final : public TypedObject<Endpoint, schema::Endpoint> {
  public:
   static constexpr ObjectType kType = ObjectType::endpoint;
@@ -42,7 +44,8 @@ class Endpoint final : public TypedObject<Endpoint, schema::Endpoint> {
   // The same one way: returns when a server has taken the words.
   [[noreturn]] void send(Cpu& cpu, Thread& sender, Time now) noexcept;
   // Answers the server's open call, if there is one, and waits for the next. Does not return.
-  [[noreturn, gnu::noinline]] void reply_receive(Cpu& cpu, Thread& server, Time now) noexcept;
+  // `lease`: of the capability that it came by, nullptr if none: it serves under that from now on.
+  [[noreturn, gnu::noinline]] void reply_receive(Cpu& cpu, Thread& server, Liveness* lease, Time now) noexcept;
   // The usual cases of the two (fast_path.hpp): they do not return if the case is one, and have no effect if it is not.
   void call_fast(Thread& caller) noexcept;
   void reply_receive_fast(Thread& server) noexcept;  // `server` serves here
@@ -53,7 +56,7 @@ class Endpoint final : public TypedObject<Endpoint, schema::Endpoint> {
   [[nodiscard]] Outcome start(Cpu& cpu, Call& call, Time now, Thread*& server) noexcept;
   // A thread with a RECEIVE serves here from now on. Errors: wrongCpu; unimplemented for an endpoint of faults, which a
   // supervisor takes by registers.
-  [[nodiscard]] Outcome serve_by_ring(Cpu& cpu, Thread& server, Time now) noexcept;
+  [[nodiscard]] Outcome serve_by_ring(Cpu& cpu, Thread& server, Liveness* lease, Time now) noexcept;
   // May another call of `caller`, of which `open` are being served here on its account, go along? Not while others queue,
   // nor with less than the least budget for each.
   [[nodiscard]] bool takes_more(Cpu& cpu, Thread& caller, std::uint32_t open, Time now) noexcept;
@@ -68,6 +71,8 @@ class Endpoint final : public TypedObject<Endpoint, schema::Endpoint> {
   // The server's thread dies or serves another endpoint; after the last one, all who queue get `disconnected`,
   // and those whose fault is queued are doomed.
   void server_left(Thread& server, Time now) noexcept;
+  // A thread that serves here goes on under that lease, if it does under none.
+  static void serve_under(Cpu& cpu, Thread& server, Liveness& lease) noexcept;
   // A queued call leaves the queue. The endpoint may be gone afterwards, unless the caller of this holds it.
   void forget_call(Call& call) noexcept;
 
@@ -100,6 +105,8 @@ class Endpoint final : public TypedObject<Endpoint, schema::Endpoint> {
   [[nodiscard]] bool is_home(CpuId cpu) noexcept;
   void join(Thread& server, Time now) noexcept;
   [[nodiscard]] bool take_next(Cpu& cpu, Thread& server, Time now) noexcept;
+  // A server is set free: what it works on and what it waits in end with `disconnected`. O(calls it has open).
+  void end_server(Cpu& cpu, Thread& server, Time now) noexcept;
   // After a revocation, on its CPU: every call and every server gets `disconnected`. O(calls and servers).
   void end_all(Cpu& cpu, Time now) noexcept;
   static void end_here(void* subject) noexcept;
@@ -161,6 +168,8 @@ void resume_caller_later(Cpu& cpu, Thread& caller, Time now) noexcept;
 // The thread's own call, queued or being served, is called off: its account is its own again, and blocked; a server at
 // work on the call finishes on time of its own (a ring's call stays open then). On its CPU. O(servers that call one another).
 void withdraw_calls(Cpu& cpu, Thread& thread, Time now) noexcept;
+// The thread's call by register, queued or being served, ends with `why`; as above for its server.
+void call_off(Cpu& cpu, Thread& caller, schema::TransportError why, Time now) noexcept;
 // What a dying thread leaves behind in calls, as caller or as server. On its CPU.
 void abandon_calls(Cpu& cpu, Thread& thread, Time now) noexcept;
 

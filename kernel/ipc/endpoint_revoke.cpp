@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The end of an endpoint by its owner: calls in every state end, servers are set free.
+// The end of an endpoint by its owner: calls in every state end, servers are set free; or of the lease of one server.
 #include "core/account.hpp"
 #include "core/wake.hpp"
 #include "ipc/call_context.hpp"
@@ -38,21 +38,23 @@ void end_calls_in_service(Cpu& cpu, Thread& server, Time now) noexcept {
 
 }  // namespace
 
-void Endpoint::end_all(Cpu& cpu, Time now) noexcept {
-  while (Thread* const server = serving_.front()) {
-    end_calls_in_service(cpu, *server, now);
-    const bool waits = server->state == ThreadState::await_call;
-    server->ring_state->end_receives(now);
-    server_left(*server, now);
-    server->serving = nullptr;
-    server->serving_hold = {};
-    if (!waits) {
-      (void)server->ring_state->poke(cpu, now);
-      continue;
-    }
-    give_account(finishing_account(*server), *server);
-    complete_call(*server, kDisconnected, now);
+void Endpoint::end_server(Cpu& cpu, Thread& server, Time now) noexcept {
+  end_calls_in_service(cpu, server, now);
+  const bool waits = server.state == ThreadState::await_call;
+  server.ring_state->end_receives(now);
+  server_left(server, now);
+  server.serving = nullptr;
+  server.serving_hold = {};  // whoever calls this holds the endpoint
+  if (!waits) {
+    (void)server.ring_state->poke(cpu, now);
+    return;
   }
+  give_account(finishing_account(server), server);
+  complete_call(server, kDisconnected, now);
+}
+
+void Endpoint::end_all(Cpu& cpu, Time now) noexcept {
+  while (Thread* const server = serving_.front()) end_server(cpu, *server, now);
   closed_ = true;
   disconnect_queue(now);
 }

@@ -24,6 +24,7 @@ std::uint32_t load_word(hal::PhysicalAddress frame, std::uint64_t within) noexce
 // The wait of a thread that nobody else ends any more.
 void finish(Thread& thread, std::int32_t status, Time now) noexcept {
   for (auto& word : thread.user.words()) word = 0;
+  end_lease_use(thread.wait_lease);
   thread.waiting_hold = {};
   thread.parked_at = {};
   complete_call(thread, status, now);
@@ -196,7 +197,15 @@ class ParkSpaceService final : public SingletonObject<ParkSpaceService, schema::
     if (!memory->is_ram()) return Outcome::failed(KernelError::bad_state);
     auto space = new_object<SharedParkSpaceObject>(call.ledger(), *memory);
     if (!space.has_value()) return Outcome::overloaded(space.error());
-    const auto index = call.give(*std::move(space));
+    // It ends with the memory's lease and with that of this capability.
+    HoldEdge edge = call.edge();
+    Liveness* const of_memory = call.argument_entry(params.memory())->lease();
+    if (edge.lease == nullptr || (of_memory != nullptr && of_memory->is_within(*edge.lease))) {
+      edge.lease = of_memory;
+    } else if (of_memory != nullptr && !edge.lease->is_within(*of_memory)) {
+      return Outcome::invalid(KernelError::mismatch);
+    }
+    const auto index = call.give(*std::move(space), schema::SharedParkSpace::kInterfaceId, edge);
     if (!index.has_value()) return Outcome::overloaded(index.error());
     results.set_space(*index);
     return Outcome::done();
@@ -268,6 +277,12 @@ bool leave_park(ParkWaiter& waiter) noexcept {
   }
   let_go(waiter);
   return true;
+}
+
+void end_park(Cpu& cpu, Thread& thread, TransportError why, Time now) noexcept {
+  if (!leave_park(thread)) return;
+  cancel_timeout(cpu, thread.timeout);
+  finish(thread, -static_cast<std::int32_t>(why), now);
 }
 
 void SharedParkSpaceObject::destroy() noexcept { delete_object(this); }

@@ -22,9 +22,6 @@ bool is_stale(const Operation& call, Time now) noexcept {
   return call.sqe.deadline_ns != 0 && now.ns() > call.sqe.deadline_ns;
 }
 
-// A direct switch does not arm the timer: it must be early enough for who has begun to wait.
-bool timer_is_late(const Cpu& cpu) noexcept { return cpu.timeouts.earliest_time() < cpu.armed; }
-
 }  // namespace
 
 RingState::RingState(Thread& of, const Place& place, unsigned order) noexcept
@@ -316,6 +313,7 @@ void RingState::abandon(Cpu& cpu, Time now) noexcept {
   stop_waiting(cpu);
   for (std::uint32_t i = 0; i < operations_; ++i) {
     Operation& each = operation(i);
+    end_lease_use(each.lease_use);
     if (each.state == OperationState::open && each.kind_of() == abi::RingOperation::notify && each.object &&
         !static_cast<Notification&>(*each.object).leave_ring(each)) {
       continue;  // its mail is under way, and finds the thread dead

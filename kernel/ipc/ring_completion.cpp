@@ -129,7 +129,7 @@ void RingState::follow_dependents(Operation& operation, Time) noexcept {
 void RingState::end(Operation& operation, abi::CapCqe completion, Time now) noexcept {
   completion.user_data = operation.sqe.user_data;
   const bool alone = operation.linked == nullptr && operation.dependents == nullptr && chain_tail_ != &operation &&
-                     !operation.has(abi::kSqeAnswer);
+                     (operation.sqe.flags & (abi::kSqeAnswer | Operation::kLeased)) == 0;
   if (alone && overflow_.empty() && room() > 0) [[likely]] {
     // The usual end, which the rest below comes to as well.
     --open_count_;
@@ -139,6 +139,10 @@ void RingState::end(Operation& operation, abi::CapCqe completion, Time now) noex
   }
   operation.completion = completion;
   operation.called_off = TransportError::none;
+  if (operation.has(Operation::kLeased)) {
+    operation.sqe.flags &= static_cast<std::uint8_t>(~Operation::kLeased);
+    end_lease_use(operation.lease_use);
+  }
   --open_count_;
   retry_ = stalled_;
   const bool succeeded = completion.result == 0;

@@ -77,6 +77,7 @@ void RingState::start_call(Cpu& cpu, Operation& operation, Time now) noexcept {
   if (auto* const client = object_cast<ClientEndpoint>(entry->object()); client != nullptr) {
     operation.object = Ref<Object>::share(client->endpoint());
     operation.disclosed = thread.process.disclosed(entry->disclosure());
+    enter_lease(operation, entry->lease());
     operation.state = OperationState::pending;
     pending_.push_back(operation);
     return;
@@ -89,6 +90,20 @@ void RingState::start_call(Cpu& cpu, Operation& operation, Time now) noexcept {
 }
 
 // --- calling off
+
+void RingState::enter_lease(Operation& operation, Liveness* lease) noexcept {
+  if (lease == nullptr) return;
+  operation.sqe.flags |= Operation::kLeased;
+  must_schedule_ = true;  // the timer may have to be armed
+  begin_lease_use(Cpu::current(), operation.lease_use, *lease, lease_ended, &operation);
+}
+
+void RingState::lease_ended(void* subject, Cpu& cpu, Time now) noexcept {
+  Operation& operation = *static_cast<Operation*>(subject);
+  RingState& ring = operation.ring;
+  ring.call_off(operation, TransportError::disconnected, now);
+  (void)ring.poke(cpu, now);
+}
 
 bool RingState::has_company(const Operation& operation) noexcept {
   return operation.slot != Call::kNoSlot && operation.server->ring_state->has_several_open();

@@ -60,7 +60,7 @@ std::uint32_t RingState::take_calls(std::uint32_t head, std::uint32_t most) noex
     if ((words[0] & ~kMethod) != kCall || !in_arena(words[4], words[5]) || words[6] >> 32 != 0 || words[7] != 0) break;
     if (sqe.cap != cap || sqe.interface_id != interface_id) [[unlikely]] {
       CapabilityEntry* const entry = thread.process.capabilities().find(abi::CapId{sqe.cap});
-      if (entry == nullptr || !entry->permits(sqe.interface_id)) break;
+      if (entry == nullptr || !entry->permits(sqe.interface_id) || entry->lease() != nullptr) break;
       auto* const client = object_cast<ClientEndpoint>(entry->object());
       if (client == nullptr) break;
       if (held != 0) endpoint->acquire(std::exchange(held, 0));
@@ -149,11 +149,16 @@ std::uint32_t RingState::deliver_run(Endpoint& endpoint, Thread& server, std::ui
 std::uint32_t RingState::take_returns(Cpu& cpu, std::uint32_t head, std::uint32_t most, Time now) noexcept {
   if (!has_several_open()) return 0;
   std::uint64_t open = open_mask_;
-  RingState& ring = static_cast<Operation&>(*received_[std::countr_zero(open)].call).ring;
-  if (!ring.overflow_.empty()) return 0;
+  const ReceivedCall& oldest = received_[std::countr_zero(open)];
+  RingState& ring = static_cast<Operation&>(*oldest.call).ring;
+  Object* const endpoint = static_cast<Operation&>(*oldest.call).object.get();
+  Operation* const receive = oldest.receive;
+  if (receive == nullptr || !ring.overflow_.empty()) return 0;
   most = std::min(most, ring.room());
   std::uint32_t tail = __atomic_load_n(&ring.header_.cq_tail, __ATOMIC_RELAXED);
   std::uint32_t taken = 0;
+  Operation* first = nullptr;
+  Operation* last = nullptr;
   for (; taken < most; ++taken) {
     // The fields that count, each loaded once: the entry's first word, `cap`, the parameters' place, the transfers' count.
     const auto* const words = reinterpret_cast<const std::uint64_t*>(&sq_[(head + taken) & sq_mask_]);
@@ -162,14 +167,17 @@ std::uint32_t RingState::take_returns(Cpu& cpu, std::uint32_t head, std::uint32_
     const std::uint64_t bytes = place >> 32, slot = id % abi::kReceivedCalls;
     const std::uint64_t others = open & ~(std::uint64_t{1} << slot);
     ReceivedCall& received = received_[slot];
-    if (received.id != id || others == open || others == 0) break;
+    // In the area of its own number, of the one receive, as deliver_run puts them.
+    if (received.id != id || others == open || others == 0 || received.receive != receive || received.area != slot) break;
     auto& answered = static_cast<Operation&>(*received.call);
     const unsigned flags = answered.sqe.flags;
-    if ((flags & ~static_cast<unsigned>(abi::kSqeQuiet)) != 0 || bytes > answered.sqe.results_capacity) break;
+    if ((flags & ~static_cast<unsigned>(abi::kSqeQuiet)) != 0 || bytes > answered.sqe.results_capacity ||
+        answered.object.get() != endpoint) {
+      break;
+    }
     open = others;
     copy_message(arena() + static_cast<std::uint32_t>(place), ring.arena() + answered.sqe.results_offset, bytes);
     received.id = 0;
-    if (received.receive != nullptr) received.receive->busy_areas() &= ~(std::uint64_t{1} << received.area);
     if (flags == 0) {
       auto* const completion = reinterpret_cast<std::uint64_t*>(&ring.cq_[tail++ & ring.cq_mask_]);
       completion[0] = answered.sqe.user_data;
@@ -179,9 +187,19 @@ std::uint32_t RingState::take_returns(Cpu& cpu, std::uint32_t head, std::uint32_
     }
     answered.slot = Call::kNoSlot;
     answered.server = nullptr;
-    ring.give_back(answered);
+    (void)answered.object.leak();  // given back below
+    answered.state = OperationState::free;
+    if (first == nullptr) {
+      first = &answered;
+    } else {
+      List<Operation, OperationTag>::follow(*last, answered);
+    }
+    last = &answered;
   }
   if (taken == 0) return 0;
+  ring.free_.push_back_run(*first, *last);
+  endpoint->release(taken);
+  receive->busy_areas() &= open | ~open_mask_;
   received_mask_ &= open | ~open_mask_;
   open_mask_ = open;
   Call& next = *received_[std::countr_zero(open)].call;

@@ -28,8 +28,10 @@ void RingState::start_receive(Cpu& cpu, Operation& operation, Time now) noexcept
   if (!receives_.empty() && thread.serving != endpoint) {
     return end(operation, Outcome::overloaded(KernelError::busy), now);
   }
-  const Outcome serves = endpoint->serve_by_ring(cpu, thread, now);
+  Liveness* const lease = thread.process.capabilities().lease_of(abi::CapId{sqe.cap});
+  const Outcome serves = endpoint->serve_by_ring(cpu, thread, lease, now);
   if (serves.kind() != Outcome::Kind::done) return end(operation, serves, now);
+  must_schedule_ = must_schedule_ || lease != nullptr;  // the timer may have to be armed
   operation.areas = static_cast<std::uint8_t>(areas);
   operation.busy_areas() = 0;
   receives_.push_back(operation);

@@ -77,6 +77,7 @@ class Operation final : public Call, public sched::TimedNode, public ListHook<Op
   OperationState state = OperationState::free;
   std::uint8_t answer_caps_count = 0;
   std::uint8_t areas = 0;              // of a receive; of a call: kPlainCall if nothing is special about it
+  static constexpr std::uint8_t kLeased = 0x80;  // in the entry's flags, where it is no flag of an entry
   static constexpr std::uint8_t kPlainCall = 0xff;  // no transfers, no deadline
   schema::TransportError called_off{};  // not none: what it completes with when its turn or its mail comes
   abi::CapSqe sqe{};                   // copied once
@@ -87,6 +88,7 @@ class Operation final : public Call, public sched::TimedNode, public ListHook<Op
   Ref<Object> object;                  // the endpoint called, the notification waited for, the memory parked on
   abi::CapCqe completion{};            // once ended; of a LINK_TIMEOUT, `value` once its time has come
   std::uint64_t answer_caps[abi::kAnswerCaps] = {};  // of a call
+  LeaseUse lease_use;                  // of a call or wait through a capability under a lease: then kLeased
   Mail mail;                           // from another CPU's signal or unpark
 };
 
@@ -232,6 +234,9 @@ class RingState {
   static void arrived(Operation& operation, void (RingState::*take)(Operation&, Time) noexcept) noexcept;
   void start_cancel(Operation& operation, Time now) noexcept;
   void start_finish(Operation& operation, Time now) noexcept;
+  // The operation goes on under the lease of the capability that it names, unless that is nullptr.
+  void enter_lease(Operation& operation, Liveness* lease) noexcept;
+  static void lease_ended(void* operation, Cpu& cpu, Time now) noexcept;
   [[nodiscard]] Operation* find(std::uint64_t user_data, const Operation& but) noexcept;
   [[nodiscard]] bool leave_wait(Operation& operation, schema::TransportError why) noexcept;
   // Are other calls served on the account that is lent for this one?

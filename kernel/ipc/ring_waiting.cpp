@@ -94,6 +94,7 @@ void RingState::start_notify(Operation& operation, Time now) noexcept {
   auto* const notification = thread.process.capabilities().find_object<Notification>(abi::CapId{operation.sqe.cap});
   if (notification == nullptr) return end(operation, Outcome::transport(TransportError::invalid_cap), now);
   operation.object = Ref<Object>::share(*notification);
+  enter_lease(operation, thread.process.capabilities().lease_of(abi::CapId{operation.sqe.cap}));
   if (!notification->enter_ring(operation)) return end(operation, Outcome::overloaded(KernelError::busy), now);
   // A signal may have come before; whoever takes the operation out of the slot completes it.
   if (notification->has_bits() && notification->leave_ring(operation)) take_signal(operation, now);
@@ -127,6 +128,7 @@ void RingState::take_signal(Operation& operation, Time now) noexcept {
 void RingState::start_park(Operation& operation, Time now) noexcept {
   const std::uint64_t until = operation.sqe.deadline_ns;
   const bool over = until != 0 && until <= now.ns();
+  enter_lease(operation, thread.process.capabilities().lease_of(abi::CapId{operation.sqe.cap}));
   const Outcome parked = park_by_ring(operation, over ? Outcome::transport(TransportError::timeout) : Outcome::done());
   if (parked.kind() != Outcome::Kind::done) return end(operation, parked, now);
   if (until != 0) timers_.insert(operation, Time::from_ns(until));

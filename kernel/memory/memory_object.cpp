@@ -93,7 +93,10 @@ void MemoryObject::destroy() noexcept {
     payer()->pages().give({extent(i).base, static_cast<unsigned>(std::countr_zero(extent_pages(i)))});
   }
   if (more_extents_ != nullptr) charged_delete(*payer(), more_extents_);
-  if (life_) life_->end();
+  if (life_) {
+    life_->end();
+    leases_changed();
+  }
   delete_object(this);
 }
 
@@ -186,6 +189,7 @@ Outcome MemoryObject::create_child(CallContext& call, schema::MemoryObject::Crea
 Outcome MemoryObject::revoke(CallContext&, const schema::MemoryOwner::Revoke::Params::Value&,
                              schema::MemoryOwner::Revoke::Results::Value&) noexcept {
   life_->end();  // only windows have capabilities to this interface
+  leases_changed();
   return Outcome::done();
 }
 

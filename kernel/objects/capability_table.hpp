@@ -82,6 +82,11 @@ class CapabilityTable {
     if (entry.epoch_ != entry.object_->epoch()) [[unlikely]] return nullptr;
     return &entry;
   }
+  // The lease that a capability is under, nullptr if there is none, or no such capability.
+  [[nodiscard]] Liveness* lease_of(abi::CapId id) noexcept {
+    CapabilityEntry* const entry = find(id);
+    return entry == nullptr ? nullptr : entry->lease();
+  }
   // The object, if it is a T and the capability is one to all of T's interface.
   template <typename T>
   [[nodiscard]] T* find_object(abi::CapId id) noexcept {

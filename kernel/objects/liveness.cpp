@@ -23,12 +23,17 @@ ResultOf<Ref<Liveness>, KernelError> Liveness::create(Ledger& payer, Liveness* p
   return Ref<Liveness>::adopt(TRY(charged_new<Liveness>(payer, payer, parent, until_ns, session)));
 }
 
-bool Liveness::holds() const noexcept {
+std::uint64_t Liveness::ends_at() const noexcept {
   std::uint64_t earliest = kForEver;
   for (const Liveness* one = this; one != nullptr; one = one->parent_.get()) {
     const std::uint64_t until = one->until_ns();
     if (until < earliest) earliest = until;
   }
+  return earliest;
+}
+
+bool Liveness::holds() const noexcept {
+  const std::uint64_t earliest = ends_at();
   return earliest == kForEver || (earliest != 0 && hal::now().ns() < earliest);
 }
 

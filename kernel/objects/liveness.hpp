@@ -4,6 +4,7 @@
 //
 // Invariants: once ended it stays ended; it holds only while its parent does; parents form a chain of at most
 // kMaxDepth. Counted: capability entries, processes, sessions, leases and windows keep it. Any CPU (atomic words).
+// What goes on under one hears of its end by leases_changed() (ipc/lease_use.hpp).
 // Bounds: holds() O(kMaxDepth), and one reading of the clock where there is a limit in time; end() O(1).
 #pragma once
 
@@ -24,6 +25,8 @@ class Liveness {
                                                                            std::uint64_t session = 0) noexcept;
 
   [[nodiscard]] bool holds() const noexcept;
+  // When it ends, with its parents, as things are, in ns; kForEver: never; 0: it has been ended. O(kMaxDepth).
+  [[nodiscard]] std::uint64_t ends_at() const noexcept;
   // Another end, in ns of the machine's clock. False if it has ended already.
   [[nodiscard]] bool renew(std::uint64_t until_ns) noexcept;
   // For good: whatever was granted under it is dead at once.

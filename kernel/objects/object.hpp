@@ -62,8 +62,8 @@ class Object {
   // Nobody else holds it; it stays so, since only a holder can make another.
   [[nodiscard]] bool is_sole_reference() const noexcept { return references_.load(std::memory_order_acquire) == 1; }
   void acquire(std::uint32_t references = 1) noexcept { references_.fetch_add(references, std::memory_order_relaxed); }
-  void release() noexcept {
-    if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) destroy();
+  void release(std::uint32_t references = 1) noexcept {
+    if (references_.fetch_sub(references, std::memory_order_acq_rel) == references) destroy();
   }
 
   // The interface a new capability to this object carries.

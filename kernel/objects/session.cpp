@@ -2,6 +2,7 @@
 #include "objects/session.hpp"
 
 #include "ipc/call_context.hpp"
+#include "ipc/lease_use.hpp"
 #include "resources/charged.hpp"
 
 namespace capos::kernel {
@@ -20,7 +21,16 @@ bool read_end(CallContext& call, std::uint64_t expires_ns, std::uint64_t& until)
 Outcome renew_until(CallContext& call, Liveness& life, std::uint64_t expires_ns) noexcept {
   std::uint64_t until = 0;
   if (!read_end(call, expires_ns, until)) return Outcome::invalid(KernelError::bad_range);
-  return life.renew(until) ? Outcome::done() : Outcome::failed(KernelError::expired);
+  const bool earlier = until < life.until_ns();
+  if (!life.renew(until)) return Outcome::failed(KernelError::expired);
+  if (earlier) leases_changed();
+  return Outcome::done();
+}
+
+// For good, and for what goes on under it.
+void end_lease(Liveness& life) noexcept {
+  life.end();
+  leases_changed();
 }
 
 std::uint64_t stated_end(const Liveness& life) noexcept {
@@ -63,14 +73,14 @@ constinit SessionAuthorityService g_authority;
 Object& session_authority_service() noexcept { return g_authority; }
 
 void Session::destroy() noexcept {
-  life_->end();
+  end_lease(*life_);
   delete_object(this);
 }
 
 Outcome Session::logout(CallContext&, const Interface::Logout::Params::Value&,
                         Interface::Logout::Results::Value&) noexcept {
   if (!life_->holds()) return Outcome::failed(KernelError::expired);
-  life_->end();
+  end_lease(*life_);
   return Outcome::done();
 }
 
@@ -108,7 +118,7 @@ Outcome SessionContext::describe(CallContext&, const Interface::Describe::Params
 }
 
 void GrantLease::destroy() noexcept {
-  life_->end();
+  end_lease(*life_);
   delete_object(this);
 }
 
@@ -134,7 +144,7 @@ Outcome GrantLease::renew(CallContext& call, const Interface::Renew::Params::Val
 
 Outcome GrantLease::end(CallContext&, const Interface::End::Params::Value&, Interface::End::Results::Value&) noexcept {
   if (!life_->holds()) return Outcome::failed(KernelError::expired);
-  life_->end();
+  end_lease(*life_);
   return Outcome::done();
 }
 

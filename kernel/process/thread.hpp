@@ -24,6 +24,7 @@
 #include "core/timeouts.hpp"
 #include "core/watched.hpp"
 #include "ipc/call.hpp"
+#include "ipc/lease_use.hpp"
 #include "ipc/park_list.hpp"
 #include "objects/object.hpp"
 #include "process/wait_slot.hpp"
@@ -44,6 +45,7 @@ enum class ThreadState : std::uint8_t {
   await_server,     // its call is queued at an endpoint
   await_call,       // a server without a call
   await_signal,     // in Notification.wait, or waiting for a process or a thread
+  await_leased,     // the same, through a capability under a lease
   sleeping,         // in Timer.sleepUntil
   await_supervisor, // its fault has been told, or queues to be
   parked,           // in ParkSpace.park or SharedParkSpace.park
@@ -132,16 +134,18 @@ class Thread final : public TypedObject<Thread, schema::Thread>,
   std::uint8_t depth = 0;              // callers in a row that it works for; at most abi::kCallDepth
   Endpoint* serving = nullptr;
   Ref<Object> serving_hold;            // keeps `serving` alive
+  LeaseUse serving_lease;              // that it serves under, if it does under one
   std::uint64_t open_answer = 0;       // the id of `incoming`, if it was received through the ring
 
   RingState* ring_state = nullptr;
 
-  // In await_signal: what it waits for, one of the two.
+  // In await_signal and await_leased: what it waits for, one of the two.
   Notification* waiting_for = nullptr;
   const ExitRecord* awaited_exit = nullptr;
   WaitSlot* waiting_in = nullptr;
   Ref<Object> waiting_hold;            // keeps what it waits for alive
   Timeout timeout;                     // of the wait it is in, if that has a limit
+  LeaseUse wait_lease;                 // of the call or wait it is in, if the capability is under a lease
 
   Ref<Object> supervisor;              // a ClientEndpoint of a FaultHandler; null: none
   Call fault_call{*this, CallKind::fault};

@@ -29,6 +29,7 @@ schema::ThreadActivity activity_of(ThreadState state) noexcept {
     case ThreadState::await_server: return ThreadActivity::waits_for_server;
     case ThreadState::await_call: return ThreadActivity::waits_for_call;
     case ThreadState::await_signal:
+    case ThreadState::await_leased:
     case ThreadState::await_completions: return ThreadActivity::waits_for_event;
     case ThreadState::ring_work: return ThreadActivity::ready;
     case ThreadState::sleeping: return ThreadActivity::sleeps;

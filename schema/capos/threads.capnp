@@ -78,8 +78,9 @@ interface ParkSpace @0xf0a1b6c8d2e34743 {
   unpark @1 (address :UInt64, count :UInt32) -> (woken :UInt32);
   # Wakes up to `count` threads parked at that address. Never blocks. Errors: badAddress (not a multiple of 4).
   share @2 (memory :Kernel.MemoryObject) -> (space :SharedParkSpace);
-  # The words of a memory object, for all who hold the space. Errors: badCapability, badState (a device's memory, or the
-  # kernel's own), outOfMemory, outOfCapabilities.
+  # The words of a memory object, for all who hold the space, under the memory's lease if it has one. Errors: badCapability,
+  # badState (a device's memory, or the kernel's own), mismatch (this capability is under a lease as well, and neither lease
+  # ends with the other), outOfMemory, outOfCapabilities.
 }
 
 interface SharedParkSpace @0xf0a1b6c8d2e34744 {

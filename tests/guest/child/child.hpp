@@ -64,6 +64,7 @@ int abuse_ring(const Child& child) noexcept;
 int serve_by_ring(const Child& child) noexcept;
 int use_up_ring(const Child& child) noexcept;
 int wait_at_gates(const Child& child) noexcept;
+int wait_under_lease(const Child& child) noexcept;
 int wait_with_limit(const Child& child) noexcept;
 int park_by_ring(const Child& child) noexcept;
 int unpark_by_ring(const Child& child) noexcept;

@@ -207,6 +207,8 @@ int play(const Child& child) noexcept {
       return serve_messages(child);
     case Role::ring_gates:
       return wait_at_gates(child);
+    case Role::leased_waiter:
+      return wait_under_lease(child);
     case Role::ring_limits:
       return wait_with_limit(child);
     case Role::ring_parker:

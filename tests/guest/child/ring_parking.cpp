@@ -12,6 +12,8 @@ using abi::CapSqe;
 using abi::RingOperation;
 using runtime::call_ring;
 
+constexpr std::uint64_t kForever = ~std::uint64_t{0};
+
 CapSqe entry_of(RingOperation operation, std::uint64_t user_data, std::uint64_t cap, std::uint64_t word,
                 std::uint32_t value) noexcept {
   CapSqe entry{};
@@ -51,6 +53,30 @@ int park_by_ring(const Child& child) noexcept {
   }
   if (child.argument() == 2) return park_until_busy(child, space, 64);
   if (!call_ring().submit(entry_of(RingOperation::park, 1, space, child.argument(), 0))) return 201;
+  return -call_ring().await(1).result;
+}
+
+int wait_under_lease(const Child& child) noexcept {
+  const std::uint64_t space = child.runtime.find_any("space").raw, event = child.runtime.find_any("event").raw;
+  const auto status = [](const auto& result) { return result.has_value() ? 0 : static_cast<int>(result.error().transport); };
+  switch (static_cast<LeasedWait>(child.argument())) {
+    case LeasedWait::notification: return status(child.runtime.need<schema::Notification>("event")->wait());
+    case LeasedWait::process: return status(child.runtime.need<schema::ProcessHandle>("process")->wait());
+    case LeasedWait::park:
+      return status(child.runtime.need<schema::SharedParkSpace>("space")->park(64, 0, kForever));
+    case LeasedWait::park_timed:
+      return status(child.runtime.need<schema::SharedParkSpace>("space")->park(64, 0, 3'000'000'000'000));
+    case LeasedWait::ring_notify: (void)call_ring().submit(entry_of(RingOperation::notify, 1, event, 0, 0)); break;
+    case LeasedWait::ring_park: (void)call_ring().submit(entry_of(RingOperation::park, 1, space, 64, 0)); break;
+    case LeasedWait::all_by_ring: {
+      for (std::uint64_t i = 0; i < 12; ++i) (void)call_ring().submit(entry_of(RingOperation::park, i, space, 64 + 4 * i, 0));
+      int ended = 0;
+      for (std::uint64_t i = 0; i < 12; ++i) {
+        ended += call_ring().await(i).result == -static_cast<std::int32_t>(schema::TransportError::disconnected) ? 1 : 0;
+      }
+      return ended;
+    }
+  }
   return -call_ring().await(1).result;
 }
 

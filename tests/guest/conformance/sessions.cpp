@@ -1,44 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Sessions and grant leases: what is granted for a time, and how it ends.
-#include "authority.hpp"
+#include "sessions.hpp"
 
 namespace conformance {
 namespace {
 
-using SessionCap = OwnedCapability<schema::Session>;
-using LeaseCap = OwnedCapability<schema::GrantLease>;
-
 constexpr std::int64_t kDead = static_cast<std::int64_t>(TransportError::invalid_cap);
-
-auto create_session(Guest& guest, std::uint64_t expires_ns, abi::CapId ledger) noexcept {
-  return guest.runtime.need<schema::SessionAuthority>("sessions")->create([&](auto params, Transfers& transfers) {
-    params.set_expires_ns(expires_ns);
-    if (!ledger.is_null()) params.set_ledger(transfers.add(ledger));
-  });
-}
-
-SessionCap make_session(Guest& guest, std::uint64_t expires_ns = 0) noexcept {
-  auto made = create_session(guest, expires_ns, own_ledger(guest).cap());
-  return made.has_value() ? made->capability<schema::Session>(made->reader().session()) : SessionCap();
-}
-
-LeaseCap make_lease(SessionCap& session, std::uint64_t expires_ns = 0) noexcept {
-  auto made = session->create_lease([&](auto params) { params.set_expires_ns(expires_ns); });
-  return made.has_value() ? made->capability<schema::GrantLease>(made->reader().lease()) : LeaseCap();
-}
-
-auto grant(const LeaseCap& lease, abi::CapId cap) noexcept {
-  return lease.borrow()->grant([&](auto params, Transfers& transfers) {
-    if (!cap.is_null()) params.init_capability().set_capability(transfers.add(cap));
-  });
-}
-
-template <typename Interface>
-OwnedCapability<Interface> leased(const LeaseCap& lease, abi::CapId cap) noexcept {
-  auto made = grant(lease, cap);
-  return made.has_value() ? made->template capability<Interface>(made->reader().leased().get_capability())
-                          : OwnedCapability<Interface>();
-}
 
 void create_errors(Guest& guest) noexcept {
   const abi::CapId own = own_ledger(guest).cap();

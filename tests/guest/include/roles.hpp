@@ -55,6 +55,7 @@ enum class Role : std::uint8_t {
   message_service, // serves "serve" by serve_messages; argument 0: a Console, 1: TraceRings that give "out", 2: an Echo
   ring_gates,      // as many ring CALLs of "service", method gate, as the argument says; waits for all answers
   ring_pool,       // argument 0: all operations of a ring; 1: waits for two completions, of which "event" is one
+  leased_waiter,   // waits in a way that others end, argument (LeasedWait); exits with the negated status
   ring_limits,     // a ring CALL of "service", method gate, with a limit of an hour; waits
   ring_parker,     // a PARK at offset argument of "space" while 0: exits with its negated result; argument 1: PARKs on a word of its
                    // own, 2: on one of "space", until refused as busy; exits with how many there are then
@@ -76,6 +77,9 @@ enum class ThreadPlay : std::uint8_t {
                    // refused as busy, otherwise stays
 };
 inline constexpr std::uint32_t kRoleBits = 8;
+
+// What a waiter waits in.
+enum class LeasedWait : std::uint8_t { notification, process, park, park_timed, ring_notify, ring_park, all_by_ring };
 
 enum class Spending : std::uint8_t { notifications, endpoints, copies, log_lines };
 inline constexpr std::uint64_t kLogLine = 16;  // bytes

@@ -64,7 +64,12 @@ class List {
     before->next_ = after;
     after->previous_ = before;
   }
-  // What erase_run took, to the back, in its order.
+  // Makes a run of what is in no list, one by one, for push_back_run.
+  static void follow(T& earlier, T& later) noexcept {
+    static_cast<Hook&>(earlier).next_ = &static_cast<Hook&>(later);
+    static_cast<Hook&>(later).previous_ = &static_cast<Hook&>(earlier);
+  }
+  // What erase_run took, or follow() made, to the back, in its order.
   void push_back_run(T& first, T& last) noexcept {
     static_cast<Hook&>(first).previous_ = head_.previous_;
     static_cast<Hook&>(last).next_ = &head_;
