@@ -23,9 +23,9 @@ void LeaseUses::watch(Cpu& cpu, std::uint64_t until_ns) noexcept {
   const Time until = Time::from_ns(until_ns);
   if (timeout_.queued() && timeout_.when() <= until) return;
   cancel_timeout(cpu, timeout_);
-  start_timeout(cpu, timeout_, until, [](void* uses, Cpu& on, Time now) noexcept {
+  start_timeout(cpu, timeout_, until, [](void* uses, Cpu& on, Time) noexcept {
     static_cast<LeaseUses*>(uses)->changed_.store(true, std::memory_order_relaxed);
-    static_cast<LeaseUses*>(uses)->look(on, now);
+    static_cast<LeaseUses*>(uses)->ask(on);  // so that all ends come by mail
   }, this);
 }
 

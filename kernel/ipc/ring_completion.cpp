@@ -26,12 +26,6 @@ abi::CapCqe completion_of(std::uint64_t user_data, TransportError error) noexcep
 
 }  // namespace
 
-// The kernel's own indices live in the page for the program to read; the program could spoil them, and with them only
-// its own ring: each is used modulo the queue's size.
-std::uint32_t RingState::available() const noexcept {
-  return std::min(load_once(header_.cq_tail) - load_once(header_.cq_head), cq_mask_ + 1);
-}
-
 void RingState::write(const abi::CapCqe& completion) noexcept {
   const std::uint32_t tail = load_once(header_.cq_tail);
   cq_[tail & cq_mask_] = completion;

@@ -72,9 +72,8 @@ std::uint32_t RingState::take_calls(std::uint32_t head, std::uint32_t most) noex
     ++held;
     ::new (&operation.object) Ref<Object>(Ref<Object>::adopt(endpoint));  // a free one has none
     operation.disclosed = disclosed;
+    operation.called_off = schema::TransportError::none;  // these three are one store
     operation.state = OperationState::pending;
-    operation.called_off = schema::TransportError::none;
-    operation.answer_caps_count = 0;
     operation.areas = Operation::kPlainCall;
     last = next;
     next = free_.next(operation);
@@ -157,8 +156,7 @@ std::uint32_t RingState::take_returns(Cpu& cpu, std::uint32_t head, std::uint32_
   most = std::min(most, ring.room());
   std::uint32_t tail = __atomic_load_n(&ring.header_.cq_tail, __ATOMIC_RELAXED);
   std::uint32_t taken = 0;
-  Operation* first = nullptr;
-  Operation* last = nullptr;
+  List<Operation, OperationTag>::Run freed;
   for (; taken < most; ++taken) {
     // The fields that count, each loaded once: the entry's first word, `cap`, the parameters' place, the transfers' count.
     const auto* const words = reinterpret_cast<const std::uint64_t*>(&sq_[(head + taken) & sq_mask_]);
@@ -189,15 +187,10 @@ std::uint32_t RingState::take_returns(Cpu& cpu, std::uint32_t head, std::uint32_
     answered.server = nullptr;
     (void)answered.object.leak();  // given back below
     answered.state = OperationState::free;
-    if (first == nullptr) {
-      first = &answered;
-    } else {
-      List<Operation, OperationTag>::follow(*last, answered);
-    }
-    last = &answered;
+    freed.add(answered);
   }
   if (taken == 0) return 0;
-  ring.free_.push_back_run(*first, *last);
+  ring.free_.push_back(freed);
   endpoint->release(taken);
   receive->busy_areas() &= open | ~open_mask_;
   received_mask_ &= open | ~open_mask_;

@@ -74,12 +74,12 @@ class Operation final : public Call, public sched::TimedNode, public ListHook<Op
   [[nodiscard]] std::uint64_t& busy_areas() noexcept { return answer_caps[0]; }
 
   RingState& ring;
+  schema::TransportError called_off{};  // not none: what it completes with when its turn or its mail comes
   OperationState state = OperationState::free;
-  std::uint8_t answer_caps_count = 0;
   std::uint8_t areas = 0;              // of a receive; of a call: kPlainCall if nothing is special about it
+  std::uint8_t answer_caps_count = 0;
   static constexpr std::uint8_t kLeased = 0x80;  // in the entry's flags, where it is no flag of an entry
   static constexpr std::uint8_t kPlainCall = 0xff;  // no transfers, no deadline
-  schema::TransportError called_off{};  // not none: what it completes with when its turn or its mail comes
   abi::CapSqe sqe{};                   // copied once
   Operation* linked = nullptr;         // held: the next of its chain
   Operation* dependents = nullptr;     // deferred on this one's answer, oldest first
@@ -257,7 +257,13 @@ class RingState {
   void pass_link_timeout(Operation& timeout) noexcept;
 
   // --- completion (ring_completion.cpp)
-  [[nodiscard]] std::uint32_t available() const noexcept;
+  // The kernel's own indices live in the page for the program to read; the program could spoil them, and with them only
+  // its own ring: each is used modulo the queue's size.
+  [[nodiscard]] std::uint32_t available() const noexcept {
+    const std::uint32_t tail = __atomic_load_n(&header_.cq_tail, __ATOMIC_ACQUIRE);
+    const std::uint32_t count = tail - __atomic_load_n(&header_.cq_head, __ATOMIC_ACQUIRE);
+    return count < cq_mask_ + 1 ? count : cq_mask_ + 1;
+  }
   [[nodiscard]] std::uint32_t room() const noexcept { return cq_mask_ + 1 - available(); }
   void write(const abi::CapCqe& completion) noexcept;
   void put_out(Operation& operation) noexcept;

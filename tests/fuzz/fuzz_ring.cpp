@@ -10,6 +10,8 @@
 #include <cstring>
 #include <optional>
 
+#include "capos/schema/authority.hpp"
+#include "capos/schema/threads.hpp"
 #include "hostile_peer.hpp"
 #include "memory/object_heap.hpp"
 #include "world.hpp"
@@ -58,6 +60,8 @@ class Scene {
   enum class Role : std::uint8_t { client, server };
 
   void make_space();
+  void make_lease();
+  [[nodiscard]] abi::CapId leased(abi::CapId cap);
   [[nodiscard]] kernel::Process* living(std::size_t actor);
   [[nodiscard]] std::uint64_t some_cap(kernel::Process& process);
   void watch();
@@ -73,7 +77,7 @@ class Scene {
 
   World world_{{.pack = {.trace_events = 64}, .ram_bytes = 12u << 20}};
   std::uint64_t frames_, heap_bytes_;
-  abi::CapId endpoint_{}, client_{}, notification_{}, memory_{}, space_{};
+  abi::CapId endpoint_{}, client_{}, notification_{}, memory_{}, space_{}, session_{}, lease_{};
   std::array<Child, kActors> actors_{};
   bool endpoint_revoked_ = false;
   Input input_;
@@ -87,9 +91,13 @@ Scene::Scene(std::span<const std::uint8_t> deeds, std::span<const std::uint8_t> 
   notification_ = world_.make_notification();
   const std::pair<std::string, abi::CapId> objects{"objects", world_.service("objects")};
   make_space();
+  make_lease();
   const std::pair<std::string, abi::CapId> event{"event", notification_}, space{"space", space_};
-  actors_[0] = world_.spawn({.memory_pages = 120, .grants = {{"client", client_}, event, space, objects}});
-  actors_[1] = world_.spawn({.memory_pages = 120, .grants = {{"serve", endpoint_}, event, space, objects}});
+  const abi::CapId client = leased(client_), serve = leased(endpoint_), own_event = leased(notification_);
+  const std::pair<std::string, abi::CapId> its_event{"leased-event", own_event};
+  actors_[0] = world_.spawn({.memory_pages = 120, .grants = {{"client", client_}, {"leased", client}, event, its_event, space, objects}});
+  actors_[1] = world_.spawn({.memory_pages = 120, .grants = {{"serve", endpoint_}, {"leased", serve}, event, its_event, space, objects}});
+  for (const abi::CapId cap : {client, serve, own_event}) require(world_.release(world_.init(), cap).ok());
 }
 
 // Words that both programs park on.
@@ -102,6 +110,26 @@ void Scene::make_space() {
       init, world_.service("self.park"), [this](auto params, auto& transfers) { params.set_memory(add(transfers, memory_)); });
   require(space.ok());
   space_ = space.cap([](auto results) { return results.space(); });
+}
+
+// What ends in the middle of things.
+void Scene::make_lease() {
+  kernel::Thread& init = world_.init();
+  auto session = world_.message<schema::SessionAuthority::Create>(
+      init, world_.service("sessions"), [this](auto params, auto& transfers) { params.set_ledger(add(transfers, world_.service("self.ledger"))); });
+  require(session.ok());
+  session_ = session.cap([](auto results) { return results.session(); });
+  auto lease = world_.message<schema::Session::CreateLease>(init, session_, [](auto) {});
+  require(lease.ok());
+  lease_ = lease.cap([](auto results) { return results.lease(); });
+}
+
+abi::CapId Scene::leased(abi::CapId cap) {
+  auto made = world_.message<schema::GrantLease::Grant>(world_.init(), lease_, [cap](auto params, auto& transfers) {
+    params.init_capability().set_capability(add(transfers, cap));
+  });
+  require(made.ok());
+  return made.cap([](auto results) { return results.leased().get_capability(); });
 }
 
 kernel::Process* Scene::living(std::size_t actor) {
@@ -216,7 +244,9 @@ void Scene::act(std::size_t actor) {
 void Scene::init_acts() {
   kernel::Thread& init = world_.init();
   const std::uint8_t deed = input_.byte();
-  if (deed < 0xd0) {
+  if (deed < 0x10) {
+    (void)world_.call<schema::GrantLease::End>(init, lease_);
+  } else if (deed < 0xd0) {
     (void)world_.call<schema::Notification::Signal>(init, notification_, {.bits = deed});
   } else if (deed < 0xe8) {
     (void)world_.call<schema::Endpoint::Revoke>(init, endpoint_);
@@ -248,7 +278,7 @@ void Scene::end() {
     require(world_.call<schema::ProcessHandle::Kill>(init, child.handle).error.ok());
     require(world_.release(init, child.handle).ok());
   }
-  for (const abi::CapId cap : {client_, endpoint_, notification_, space_, memory_}) {
+  for (const abi::CapId cap : {client_, endpoint_, notification_, space_, memory_, lease_, session_}) {
     const bool revoked = endpoint_revoked_ && (cap.raw == client_.raw || cap.raw == endpoint_.raw);
     require(world_.release(init, cap).ok() || revoked);
   }

@@ -31,6 +31,12 @@ inline constexpr std::uint64_t kWalkPage = 4096;
   return c.model.object(c.model.process(w.process).caps.at(cap).id);
 }
 
+[[nodiscard]] inline Id lease_of(Chapter& c, Who w, std::uint64_t cap) {
+  const auto& caps = c.model.process(w.process).caps;
+  const auto found = caps.find(cap);
+  return found == caps.end() ? 0 : found->second.lease;
+}
+
 // What the thread finds: nothing, if what it did has ended it.
 [[nodiscard]] inline Finds seen_by(Chapter& c, Who w, Finds finds) {
   finds.blocked = finds.blocked || !c.model.thread(w).alive();
@@ -41,7 +47,9 @@ inline constexpr std::uint64_t kWalkPage = 4096;
 template <typename Method, typename Judge>
 void call_object(Chapter& c, Who w, std::uint64_t cap, const typename Method::Params::Value& params, Judge&& judge) {
   const Error refused = c.model.refusal(w.process, cap, Method::kInterfaceId);
+  const Id lease = lease_of(c, w, cap);
   const Finds finds = seen_by(c, w, refused.ok() ? judge() : finds_error(refused));
+  if (finds.blocked) c.model.waits_under(w, lease);
   Words words{};
   params.to_words(words.data());
   c.expect(finds, c.world.call(c.thread(w), abi::CapId{cap}, Method::kInterfaceId, Method::kOrdinal, words));

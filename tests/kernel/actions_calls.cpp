@@ -68,6 +68,7 @@ bool call_or_send(Chapter& c, Who w, bool sends) {
   const Finds finds = !refused.ok() ? finds_error(refused)
                       : sends       ? c.model.send(w, held, method, interface_id, words, limit)
                                     : c.model.call(w, held, method, interface_id, words, limit);
+  if (finds.blocked) c.model.waits_under(w, held.lease);
   const auto operation = sends ? abi::SystemCall::send : abi::SystemCall::call;
   const std::uint64_t word = static_cast<std::uint64_t>(operation) | method << 16 | limit << 32;
   c.expect(finds, c.world.enter(thread, word, abi::CapId{cap}, interface_id, words));
@@ -119,9 +120,10 @@ bool reply_and_receive(Chapter& c, Who w) {
   c.tell(named(cap) + (exception != 0 ? " with an exception" : ""));
   kernel::Thread& thread = c.thread(w);
   const bool dead = c.model.find(w.process, cap) == nullptr;
-  const Id id = c.model.process(w.process).caps.at(cap).id;
+  const Id id = c.model.process(w.process).caps.at(cap).id, lease = lease_of(c, w, cap);
   const Finds finds = dead ? finds_error(transport(TransportError::invalid_cap))
                            : c.model.reply_receive(w, id, words, exception, detail);
+  if (lease != 0 && finds.status == 0) c.model.serves_under(w, lease);
   c.expect(seen_by(c, w, finds), c.world.reply_receive(thread, abi::CapId{cap}, words, exception, detail));
   return true;
 }

@@ -204,12 +204,21 @@ bool share_words(Chapter& c, Who w) {
   c.tell("of " + named(memory));
   const bool whole = c.model.refusal(w.process, memory, schema::MemoryObject::kInterfaceId).ok();
   const Id of = c.model.process(w.process).caps.at(memory).id;
-  const auto made = ask<schema::ParkSpace::Share>(c, w, cap, whole ? kNoError : invalid(KernelError::bad_capability),
+  // The space ends with both leases: the one that ends with the other is told of.
+  const Id by = lease_of(c, w, cap), under = lease_of(c, w, memory);
+  const bool inner = by == 0 || (under != 0 && c.model.is_within(under, by));
+  const bool apart = !inner && under != 0 && !c.model.is_within(by, under);
+  const Error expected = !whole ? invalid(KernelError::bad_capability) : apart ? invalid(KernelError::mismatch) : kNoError;
+  const auto made = ask<schema::ParkSpace::Share>(c, w, cap, expected,
                                                   [&](auto params, auto& transfers) { params.set_memory(add(transfers, abi::CapId{memory})); });
   if (!made.has_value()) return true;
   c.model.object(of).pinned = true;
   const Id id = c.model.add({.kind = Kind::shared_park, .interface_id = schema::SharedParkSpace::kInterfaceId, .of = of});
-  c.model.brings(w.process, made->cap([](auto results) { return results.space(); }).raw, cap, id);
+  Held held = c.model.process(w.process).caps.at(cap);
+  held.id = id;
+  held.interface_id = schema::SharedParkSpace::kInterfaceId;
+  held.lease = inner ? under : by;
+  c.model.gets(w.process, made->cap([](auto results) { return results.space(); }).raw, held);
   return true;
 }
 

@@ -273,6 +273,7 @@ void Chapter::machine_acts(std::uint16_t cpu) {
     ++tally_["mail"];
     model.mail(cpu);
     (void)machine.deliver_mail(id);
+    see_leases(cpu);
   } else if (machine.timer_due(id)) {
     tell("cpu " + std::to_string(cpu) + "'s timer");
     ++tally_["timer"];
@@ -292,6 +293,27 @@ void Chapter::machine_acts(std::uint16_t cpu) {
     machine.advance(machine.now() + Duration::ns(static_cast<std::int64_t>(by)));
   }
   world.check();
+}
+
+void Chapter::see_leases(std::uint16_t cpu) {
+  const bool more = world.machine().mail_pending(CpuId(cpu)) || world.machine().timer_due(CpuId(cpu));
+  for (auto& [number, process] : model.processes()) {
+    if (process.cpu != cpu || !process.alive()) continue;
+    for (auto& [serial, one] : process.threads) {
+      if (!one.alive() || !(model.must_stop_waiting(one) || model.must_stop_serving(one))) continue;
+      kernel::Thread& seen = thread(one.who);
+      if (model.must_stop_serving(one) && seen.serving == nullptr) {
+        model.stops_serving(one.who);
+        ++tally_["stops serving"];
+      }
+      if (model.must_stop_waiting(one) && seen.state == ThreadState::runnable) {
+        model.stops_waiting(one.who);
+        ++tally_["stops waiting"];
+      }
+      require(more || !(model.must_stop_waiting(one) || model.must_stop_serving(one)),
+              "what thread " + one.who.text() + " does goes on under a lease that has ended");
+    }
+  }
 }
 
 // Everything the model says about processes is so.
@@ -378,7 +400,8 @@ void Chapter::look_at(kernel::Thread& thread, ModelThread& expected) {
   // Somebody takes them before there is no room for more: what a full queue does is the affair of test_ring and of fuzzing.
   if (completions(thread) >= kMostUntaken) world.ring(thread).header.cq_head = world.ring(thread).header.cq_tail;
   if (expected.waits == Waits::in_ring) return;
-  require(thread.state == state_for(expected.waits),
+  const bool leased = expected.wait_lease != 0 && state_for(expected.waits) == ThreadState::await_signal;
+  require(thread.state == (leased ? ThreadState::await_leased : state_for(expected.waits)),
           "thread " + expected.who.text() + " waits for something else than the model says: state " +
               std::to_string(static_cast<int>(thread.state)) + " instead of " + std::to_string(static_cast<int>(state_for(expected.waits))));
   if (!expected.found.has_value()) return;

@@ -82,6 +82,8 @@ class Chapter {
   void thread_acts(std::uint16_t cpu);
   void machine_acts(std::uint16_t cpu);
   void look();
+  // What went on under leases that have ended has ended where the kernel says so, and everywhere once no mail says more.
+  void see_leases(std::uint16_t cpu);
   void look_at(kernel::Process& process);
   void look_at(kernel::Thread& thread, ModelThread& expected);
   void look_at_wait(kernel::Thread& thread, ModelThread& expected);

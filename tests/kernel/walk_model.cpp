@@ -178,6 +178,7 @@ void Model::wakes(Who who, const Finds& finds) {
   woken.waits = Waits::no;
   woken.waits_at = 0;
   woken.until = 0;
+  woken.wait_lease = 0;
   woken.found = finds;
 }
 
@@ -319,7 +320,8 @@ void Model::exit_thread(Who who, std::uint64_t code) {
   end_doomed();
 }
 
-void Model::leave_waits(ModelThread& ended) {
+// Out of what it waits in, as a caller too; a server at work goes on for nobody.
+void Model::leave_slots(ModelThread& ended) {
   const Who who = ended.who;
   if (ended.waits == Waits::for_signal && object(ended.waits_at).waiter == who) object(ended.waits_at).waiter = {};
   if (ended.waits == Waits::for_exit && process(ended.waits_of.process).exit_waiter == who) {
@@ -327,7 +329,36 @@ void Model::leave_waits(ModelThread& ended) {
   }
   if (ended.waits == Waits::for_thread && thread(ended.waits_of).exit_waiter == who) thread(ended.waits_of).exit_waiter = {};
   if (ended.waits == Waits::parked) leave_parked(ended);
-  withdraw(ended);  // as a caller, or with a fault; a server at work goes on for nobody
+  withdraw(ended);  // as a caller, or with a fault
+  ended.wait_lease = 0;
+}
+
+void Model::waits_under(Who who, Id lease) {
+  ModelThread& waiter = thread(who);
+  const bool ends_by_itself = waiter.waits == Waits::no || waiter.waits == Waits::asleep || waiter.waits == Waits::dead;
+  waiter.wait_lease = ends_by_itself ? 0 : lease;
+}
+
+void Model::serves_under(Who who, Id lease) {
+  ModelThread& server = thread(who);
+  if (server.serving != 0 && server.serving_lease == 0) server.serving_lease = lease;
+}
+
+void Model::stops_waiting(Who who) {
+  leave_slots(thread(who));
+  wakes(who, finds_error(transport(TransportError::disconnected)));
+}
+
+void Model::stops_serving(Who who) {
+  ModelThread& server = thread(who);
+  if (server.waits == Waits::for_call) std::erase(object(server.serving).waiting, who);
+  set_free(server);
+  end_doomed();
+}
+
+void Model::leave_waits(ModelThread& ended) {
+  const Who who = ended.who;
+  leave_slots(ended);
   leave_ring(who);
   // As a server.
   if (const Who caller = std::exchange(ended.caller, Who{}); !caller.none()) {

@@ -128,6 +128,7 @@ struct RingOp {
   Error expected{};
   std::uint64_t value = 0;
   std::uint64_t until = 0;      // timeout
+  Id lease = 0;                 // notify: that it waits under
   Id notification = 0;          // notify: in its slot, or its signal is under way
   std::deque<Told> told{};      // notify
   bool started = false, due = false, called_off = false, ended = false, failed = false;
@@ -159,6 +160,7 @@ struct ModelThread {
   Who server{}, caller{};                 // of a call or fault that is being served
   bool caller_faulted = false;
   Id serving = 0;
+  Id wait_lease = 0, serving_lease = 0;   // that it waits or serves under
   unsigned depth = 0;
   std::uint64_t call_method = 0, call_interface = 0, disclosed = 0;
   Words call_words{};                     // of its queued call, or what is told of its fault
@@ -261,6 +263,17 @@ class Model {
   Finds revoke(Who caller, Id endpoint);
   // The last capability to it is gone, by somebody on `cpu`.
   void last_is_gone(std::uint16_t cpu, Id id);
+  // --- Leases. When one has ended, what goes on under it ends, as soon as its CPU has taken the mail that says so: when that
+  // is, the walk sees.
+  // What the thread has just begun to wait for, or serves since, was through a capability under `lease`.
+  void waits_under(Who who, Id lease);
+  void serves_under(Who who, Id lease);
+  [[nodiscard]] bool must_stop_waiting(const ModelThread& thread) { return thread.wait_lease != 0 && !holds(thread.wait_lease); }
+  [[nodiscard]] bool must_stop_serving(const ModelThread& thread) {
+    return thread.serving_lease != 0 && !holds(thread.serving_lease);
+  }
+  void stops_waiting(Who who);
+  void stops_serving(Who who);
   // --- (walk_model_park.cpp) Timers, parking.
   Finds park(Who caller, Id memory, std::uint64_t key, std::uint64_t timeout);
   Finds unpark(Who caller, Id memory, std::uint64_t key, std::uint32_t count);
@@ -324,6 +337,8 @@ class Model {
   // The answer to a fault; false if it makes no sense.
   bool answers_fault(ModelThread& server, const Words& words, bool exception);
   void leaves_endpoint(ModelThread& server);
+  void set_free(ModelThread& server);
+  void leave_slots(ModelThread& thread);
   void end_endpoint(Id id);
   void disconnect_queue(ModelObject& endpoint);
   void withdraw(ModelThread& thread);
@@ -331,6 +346,7 @@ class Model {
   void leave_parked(ModelThread& thread);
   // Rings.
   [[nodiscard]] RingOp* ring_op(std::uint64_t data);
+  [[nodiscard]] bool ends_with_its_lease(RingOp& op, Error found, std::uint64_t bits, bool more);
   [[nodiscard]] std::uint32_t ring_room(Who who);
   void start_notify(RingOp& op);
   void takes_signal(RingOp& op);

@@ -112,6 +112,7 @@ void Model::disconnect_queue(ModelObject& endpoint) {
 
 void Model::leaves_endpoint(ModelThread& server) {
   const Id id = std::exchange(server.serving, 0);
+  server.serving_lease = 0;
   ModelObject& endpoint = object(id);
   drop(id);
   endpoint.closed = --endpoint.servers == 0;
@@ -197,6 +198,20 @@ void Model::fault(Who who, std::uint64_t vector, std::uint64_t address, const Wo
   deliver_next({who, Asks::fault}, thread(server));
 }
 
+// What it works on and what it waits in end with `disconnected`.
+void Model::set_free(ModelThread& server) {
+  if (const Who caller = std::exchange(server.caller, Who{}); !caller.none()) {
+    thread(caller).server = {};
+    if (std::exchange(server.caller_faulted, false)) {
+      doomed_.push_back(caller);
+    } else {
+      wakes(caller, finds_error(transport(TransportError::disconnected)));
+    }
+  }
+  leaves_endpoint(server);
+  if (server.waits == Waits::for_call) wakes(server.who, finds_error(transport(TransportError::disconnected)));
+}
+
 // Its owner has revoked it, on its CPU: calls in every state end, servers go on without.
 void Model::end_endpoint(Id id) {
   std::vector<Who> servers;
@@ -205,20 +220,7 @@ void Model::end_endpoint(Id id) {
       if (each.alive() && each.serving == id) servers.push_back(each.who);
     }
   }
-  for (const Who& who : servers) {
-    ModelThread& server = thread(who);
-    if (const Who caller = std::exchange(server.caller, Who{}); !caller.none()) {
-      thread(caller).server = {};
-      if (std::exchange(server.caller_faulted, false)) {
-        doomed_.push_back(caller);
-      } else {
-        wakes(caller, finds_error(transport(TransportError::disconnected)));
-      }
-    }
-    leaves_endpoint(server);
-    if (server.waits != Waits::for_call) continue;
-    wakes(who, finds_error(transport(TransportError::disconnected)));
-  }
+  for (const Who& who : servers) set_free(thread(who));
   ModelObject& endpoint = object(id);
   endpoint.waiting.clear();
   endpoint.closed = true;

@@ -46,6 +46,7 @@ void Model::start_notify(RingOp& op) {
   }
   ModelObject& notification = object(held->id);
   op.notification = held->id;
+  op.lease = held->lease;
   if (notification.ring_waiter != 0) {
     op.told.push_back({.error = overloaded(KernelError::busy), .last = true});
     return;
@@ -113,6 +114,16 @@ void Model::enters_ring(Who who) {
   }
 }
 
+// Its lease has ended, and it with that: disconnected, or with the signal that was on its way.
+bool Model::ends_with_its_lease(RingOp& op, Error found, std::uint64_t bits, bool more) {
+  if (op.lease == 0 || holds(op.lease) || more) return false;
+  const bool last_bits = found.ok() && !op.told.empty() && op.told.front().bits == bits && !op.told.front().last;
+  if (!last_bits && found != transport(TransportError::disconnected)) return false;
+  op.told.clear();
+  if (object(op.notification).ring_waiter == op.data) object(op.notification).ring_waiter = 0;
+  return true;
+}
+
 std::string Model::completed(Who who, const abi::CapCqe& completion) {
   RingOp* const op = ring_op(completion.user_data);
   const std::string name = "entry " + std::to_string(completion.user_data);
@@ -144,6 +155,7 @@ std::string Model::completed(Who who, const abi::CapCqe& completion) {
   }
   if (op->kind == RingOperation::timeout && op->called_off) expected = transport(TransportError::cancelled);
   std::uint64_t value = op->value;
+  if (op->kind == RingOperation::notify && ends_with_its_lease(*op, found, completion.value, more)) return {};
   if (op->kind == RingOperation::notify) {
     if (op->told.empty()) return name + " completes without a signal";
     const Told told = op->told.front();

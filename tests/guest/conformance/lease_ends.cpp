@@ -2,6 +2,7 @@
 // What is under way when the lease ends that it was begun under: calls in every state, waits, servers; by every way in which a
 // lease ends; what is under no lease goes on.
 #include "accounting.hpp"
+#include "capos/schema/threads.hpp"
 #include "ring_server.hpp"
 #include "sessions.hpp"
 

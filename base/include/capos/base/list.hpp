@@ -64,18 +64,29 @@ class List {
     before->next_ = after;
     after->previous_ = before;
   }
-  // Makes a run of what is in no list, one by one, for push_back_run.
-  static void follow(T& earlier, T& later) noexcept {
-    static_cast<Hook&>(earlier).next_ = &static_cast<Hook&>(later);
-    static_cast<Hook&>(later).previous_ = &static_cast<Hook&>(earlier);
-  }
-  // What erase_run took, or follow() made, to the back, in its order.
+  // What erase_run took, to the back, in its order.
   void push_back_run(T& first, T& last) noexcept {
     static_cast<Hook&>(first).previous_ = head_.previous_;
     static_cast<Hook&>(last).next_ = &head_;
     head_.previous_->next_ = &static_cast<Hook&>(first);
     head_.previous_ = &static_cast<Hook&>(last);
   }
+  // Elements of no list, one behind the other, that are to go to a list together; at least one.
+  class Run {
+   public:
+    void add(T& item) noexcept {
+      Hook* const hook = static_cast<Hook*>(&item);
+      last_->next_ = hook;
+      hook->previous_ = last_;
+      last_ = hook;
+    }
+
+   private:
+    friend class List;
+    Hook head_;
+    Hook* last_ = &head_;
+  };
+  void push_back(Run& run) noexcept { push_back_run(*owner(run.head_.next_), *owner(run.last_)); }
   T* pop_front() noexcept {
     T* const item = front();
     if (item != nullptr) erase(*item);
