@@ -176,6 +176,22 @@ void add_bench(CLI::App& app, Action& action) {
   add_bench_linux(group, action);
 }
 
+void add_image(CLI::App& app, Action& action) {
+  auto& verb = *app.add_subcommand("image", "Make files that boot by themselves: kernel, boot pack, CD image");
+  const auto options = bind(verb, action, &image);
+  verb.add_option("MANIFEST", options->file, "Default: configs/demo.capnp");
+  verb.add_flag("--iso", options->iso, "Also a CD image whose GRUB boots them, on BIOS and UEFI");
+  verb.add_option("--machine", options->machine, "What it will run on: QEMU's instruction counting, or real time")
+      ->check(CLI::IsMember({"deterministic", "kvm"}))
+      ->capture_default_str();
+  verb.add_option("--seconds", options->seconds, "Guest time from the islands' start until it switches off; 0: never")
+      ->check(CLI::Range(0.0, 86400.0))
+      ->capture_default_str();
+  verb.add_option("--out", options->out, "Directory below out/")->capture_default_str();
+  verb.add_option("--json", options->json, kJsonFile);
+  verb.footer("Equal commits give equal files. Leaves capos.elf, boot.pack and capos.iso in out/image/.");
+}
+
 void add_gdb(CLI::App& app, Action& action) {
   auto& verb = *app.add_subcommand("gdb", "Stop the kernel at its entry, with symbols, in gdb");
   const auto options = bind(verb, action, &gdb);
@@ -215,6 +231,7 @@ std::expected<Action, int> parse_command_line(int count, const char* const* word
   add_admit(app, action);
   add_run(app, action);
   add_bench(app, action);
+  add_image(app, action);
   add_gdb(app, action);
   add_probe(app, action);
   try {

@@ -90,6 +90,16 @@ struct BenchIpcOptions {
 };
 [[nodiscard]] Outcome<int> bench_ipc(const Paths& paths, const BenchIpcOptions& options);
 
+struct ImageOptions {
+  std::string file;  // "": configs/demo.capnp
+  std::string machine = "deterministic";
+  std::string out = "image";  // directory under out/
+  double seconds = 0;         // until the machine ends itself; 0: until something ends it
+  bool iso = false;
+  std::string json;  // file; "-": standard output
+};
+[[nodiscard]] Outcome<int> image(const Paths& paths, const ImageOptions& options);
+
 struct GdbOptions {
   std::string file;  // "": configs/demo.capnp
   std::string accelerator = "tcg";
