@@ -44,9 +44,10 @@ void FairQueue::settle_if_alone() noexcept {
 // What it owes is what the others have had too little of: V goes on by debt / (their weight), and it stands by its debt
 // behind that. With nobody there nothing is owed to anybody.
 void FairQueue::add(FairEntity& entity) noexcept {
+  if (weight_ == 0) return add_alone(entity);
   advance(-entity.debt_, weight_);
   const auto weight = static_cast<std::int64_t>(entity.weight_);
-  const std::int64_t debt = weight_ == 0 ? 0 : -entity.debt_;
+  const std::int64_t debt = -entity.debt_;
   weight_ += entity.weight_;
   entity.eligible_ = now_ + static_cast<std::uint64_t>((debt + weight - 1) / weight);
   entity.rest_ = 0;
@@ -54,26 +55,39 @@ void FairQueue::add(FairEntity& entity) noexcept {
   entity.debt_ = 0;
   begin_request(entity);
   tree_.insert(entity);
-  settle_if_alone();
+}
+
+// The usual case of a CPU that has little to do: no arithmetic but that of the deadline.
+void FairQueue::add_alone(FairEntity& entity) noexcept {
+  weight_ = entity.weight_;
+  entity.eligible_ = now_;
+  entity.rest_ = 0;
+  entity.used_ = {};
+  entity.debt_ = 0;
+  begin_request(entity);
+  tree_.insert(entity);
 }
 
 void FairQueue::remove(FairEntity& entity) noexcept {
+  if (tree_.size() == 1) {
+    tree_.remove(entity);
+    weight_ = 0;
+    rest_ = 0;
+    return;  // it owes nothing
+  }
   const std::int64_t lag = weighted_lag(entity);
   tree_.remove(entity);
   weight_ -= entity.weight_;
-  if (weight_ == 0) {
-    rest_ = 0;
-  } else {
-    rest_ = std::min(rest_, weight_ - 1);
-    advance(lag, weight_);
-  }
+  rest_ = std::min(rest_, weight_ - 1);
+  advance(lag, weight_);
   entity.debt_ = std::min<std::int64_t>(lag, 0);
   settle_if_alone();
 }
 
 void FairQueue::charge(FairEntity& entity, Duration consumed) noexcept {
-  advance(static_cast<std::int64_t>(units(consumed)), weight_);
   entity.total_ += consumed;
+  if (tree_.size() == 1) return;  // what it has is what there is: its lag stays nothing, and virtual time stands
+  advance(static_cast<std::int64_t>(units(consumed)), weight_);
   entity.used_ += consumed;
   if (entity.used_ < entity.request_) return;
   tree_.remove(entity);

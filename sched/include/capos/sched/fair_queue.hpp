@@ -108,6 +108,7 @@ class FairQueue {
   [[nodiscard]] std::int64_t weighted_lag(const FairEntity& entity) const noexcept;
   void advance(std::int64_t weighted_units, std::uint64_t by_weight) noexcept;
   void begin_request(FairEntity& entity) noexcept;
+  void add_alone(FairEntity& entity) noexcept;
   void settle_if_alone() noexcept;
 
   FairTree tree_;
