@@ -3,6 +3,7 @@
 #include <array>
 #include <algorithm>
 
+#include "capos/hal/relax.hpp"
 #include "capos/hal/upcalls.hpp"
 #include "capos/schema/bootpack.hpp"
 #include "capos/wire/frame.hpp"

@@ -98,6 +98,10 @@ void power_off(std::uint8_t code) noexcept {
   machine.leave(Return::left);
 }
 
+void cpu_relax() noexcept {
+  if (const auto& what = simulation().at_each_relax; what) what();
+}
+
 void interrupt_window() noexcept {
   auto& machine = simulation();
   if (machine.here().mail || host::timer_due(machine, machine.current)) machine.leave(Return::interrupted);

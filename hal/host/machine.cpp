@@ -157,6 +157,8 @@ Place Machine::kernel_fault(CpuId id, const hal::FaultInfo& fault) {
   return run(id, [&] { hal::on_kernel_fault(fault, "registers: simulated\n", 0, 0); });
 }
 
+void Machine::at_each_relax(std::function<void()> what) { g_simulation->at_each_relax = std::move(what); }
+
 void Machine::advance(Time to) {
   need(to >= simulation().now, "time does not go back");
   simulation().now = to;

@@ -5,6 +5,7 @@
 #include <array>
 #include <csetjmp>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 
@@ -63,6 +64,7 @@ struct Simulation {
   std::array<std::uint8_t, 0x10000> ports{};
   Time now = Time::from_ns(1'000);
   Duration clock_step;
+  std::function<void()> at_each_relax;
   bool off = false;
   std::uint8_t exit_code = 0;
   std::string console;

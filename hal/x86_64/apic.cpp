@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Local APIC, by MSRs where the CPU has x2APIC, else by registers in memory; the 8259 is masked at boot. Registers after Intel SDM vol. 3, chapter 11 (x2APIC: MSR 0x800 + offset / 16).
+#include "capos/hal/relax.hpp"
 #include "instructions.hpp"
 #include "internal.hpp"
 

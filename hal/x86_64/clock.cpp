@@ -10,6 +10,7 @@
 // is an error). What does not fit its 32 bits is waited for in pieces, on a vector of its own.
 #include <algorithm>
 
+#include "capos/hal/relax.hpp"
 #include "instructions.hpp"
 #include "internal.hpp"
 

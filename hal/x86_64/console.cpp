@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The console: a 16550 at 0x3f8, polled. A byte that the port does not take in time is given up.
+#include "capos/hal/relax.hpp"
 #include "instructions.hpp"
 #include "internal.hpp"
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "capos/hal/devices.hpp"
+#include "capos/hal/relax.hpp"
 #include "instructions.hpp"
 #include "internal.hpp"
 

@@ -8,6 +8,7 @@
 #include <atomic>
 
 #include "capos/hal/devices.hpp"
+#include "capos/hal/relax.hpp"
 #include "instructions.hpp"
 #include "internal.hpp"
 

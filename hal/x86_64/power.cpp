@@ -2,6 +2,7 @@
 // Ending: QEMU's debug exit, else ACPI's reset register, else the keyboard controller's reset line, else a
 // halt.
 #include "boot/text.hpp"
+#include "capos/hal/relax.hpp"
 #include "instructions.hpp"
 #include "internal.hpp"
 

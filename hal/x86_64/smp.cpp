@@ -6,6 +6,7 @@
 #include <atomic>
 
 #include "boot/text.hpp"
+#include "capos/hal/relax.hpp"
 #include "instructions.hpp"
 #include "internal.hpp"
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The upcalls of the HAL: every way into the kernel after boot.
+#include "capos/hal/relax.hpp"
 #include "capos/hal/upcalls.hpp"
 
 #include "core/account.hpp"

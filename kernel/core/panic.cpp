@@ -2,6 +2,7 @@
 // The end of a broken kernel: what is known is printed, the machine stops with its own exit code.
 #include <atomic>
 
+#include "capos/hal/relax.hpp"
 #include "capos/hal/upcalls.hpp"
 #include "core/assert.hpp"
 #include "core/cpu.hpp"

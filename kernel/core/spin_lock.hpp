@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "capos/hal/machine.hpp"
+#include "capos/hal/relax.hpp"
 #include "core/assert.hpp"
 #include "core/thread_safety.hpp"
 

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <new>
 
+#include "capos/hal/relax.hpp"
 #include "harness.hpp"
 
 namespace guest {

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <fstream>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "../machine/run.hpp"
@@ -134,7 +135,16 @@ Outcome<std::vector<Counters>> count(const Paths& paths, BenchIpcOptions options
   options.samples = std::min(options.samples, kCountedSamples);
   const auto recorded = measure(paths, options, fmt::format("{},out={}", plugin.string(), out.string()));
   if (!recorded) return std::unexpected(recorded.error());
-  return read_counters(out);
+  auto counters = read_counters(out);
+  if (!counters) return counters;
+  // A line for each row, of operations that were seen to run.
+  const auto complete = std::ranges::count_if(*counters, [](const Counters& c) { return c.operations != 0 && c.code_lines != 0; });
+  if (counters->size() != recorded->lines.size() || std::cmp_not_equal(complete, counters->size())) {
+    return problem(fmt::format("of {} rows the counting plug-in left {}, {} of them with something in it", recorded->lines.size(),
+                               counters->size(), complete),
+                   "read qemu.log beside " + out.string());
+  }
+  return counters;
 }
 
 void print_counters(const Recorded& recorded, const std::vector<Counters>& counters) {

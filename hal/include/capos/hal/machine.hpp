@@ -67,7 +67,7 @@ void disarm_timer() noexcept;
 void send_mailbox_interrupt(CpuId cpu) noexcept;
 // Halts all other CPUs for ever, whatever they do (by NMI). For a panic.
 void stop_other_cpus() noexcept;
-inline void cpu_relax() noexcept { __builtin_ia32_pause(); }
+// cpu_relax(), in a loop that waits for one of them: capos/hal/relax.hpp of the keeper.
 
 // --- Memory. Kernel address of RAM (or of the module); valid for every BootInfo range.
 [[nodiscard]] void* to_kernel(PhysicalAddress address) noexcept;

@@ -12,6 +12,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 
@@ -59,6 +60,10 @@ class Machine {
   bool raise_line(std::uint8_t line);
   Place spurious_interrupt(CpuId cpu);
   Place kernel_fault(CpuId cpu, const hal::FaultInfo& fault);
+
+  // Runs at each turn of a loop in which the kernel waits for another CPU: plays that one. Empty: nothing, and the loop
+  // never ends, for nobody else runs.
+  void at_each_relax(std::function<void()> what);
 
   // --- Time. Never back.
   void advance(Time to);
