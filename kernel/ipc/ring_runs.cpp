@@ -31,6 +31,13 @@ constexpr std::uint64_t kMethod = 0xffff'0000;
 #pragma GCC unroll 8
   for (unsigned i = 0; i < sizeof copy / 8; ++i) to[i] = load_word(from[i]);
 }
+// Within one word, in pairs, fours and bytes (Knuth, TAOCP 7.1.3): this kernel has no library for it, nor counts on POPCNT.
+[[gnu::always_inline]] inline std::uint32_t count_bits(std::uint64_t word) noexcept {
+  word -= (word >> 1) & 0x5555'5555'5555'5555;
+  word = (word & 0x3333'3333'3333'3333) + ((word >> 2) & 0x3333'3333'3333'3333);
+  word = (word + (word >> 4)) & 0x0f0f'0f0f'0f0f'0f0f;
+  return static_cast<std::uint32_t>((word * 0x0101'0101'0101'0101) >> 56);
+}
 [[gnu::always_inline]] inline void copy_message(const std::byte* from, std::byte* to, std::uint64_t bytes) noexcept {
   std::uint64_t words = bytes / 8;
   asm volatile("rep movsq" : "+D"(to), "+S"(from), "+c"(words)::"memory");
@@ -49,10 +56,11 @@ std::uint32_t RingState::take_calls(std::uint32_t head, std::uint32_t most) noex
   if (room() == 0) return 0;
   std::uint64_t cap = 0, interface_id = 0, disclosed = 0;
   Endpoint* endpoint = nullptr;
-  std::uint32_t taken = 0, held = 0;  // operations, and those of them for which the endpoint is not counted yet
+  std::uint32_t taken = 0, counted = 0;  // operations, and those of them for which the endpoint has been counted
   Operation* const first = free_.front();
   Operation* last = nullptr;
-  for (Operation* next = first; taken < most && next != nullptr; ++taken) {
+  if (first == nullptr || most == 0) return 0;
+  for (Operation* next = first;;) {
     Operation& operation = *next;
     abi::CapSqe& sqe = operation.sqe;
     copy_entry(sq_[(head + taken) & sq_mask_], sqe);
@@ -63,23 +71,25 @@ std::uint32_t RingState::take_calls(std::uint32_t head, std::uint32_t most) noex
       if (entry == nullptr || !entry->permits(sqe.interface_id) || entry->lease() != nullptr) break;
       auto* const client = object_cast<ClientEndpoint>(entry->object());
       if (client == nullptr) break;
-      if (held != 0) endpoint->acquire(std::exchange(held, 0));
+      if (taken != counted) endpoint->acquire(taken - counted);
+      counted = taken;
       endpoint = &client->endpoint();
       disclosed = thread.process.disclosed(entry->disclosure());
       cap = sqe.cap;
       interface_id = sqe.interface_id;
     }
-    ++held;
     ::new (&operation.object) Ref<Object>(Ref<Object>::adopt(endpoint));  // a free one has none
     operation.disclosed = disclosed;
     operation.called_off = schema::TransportError::none;  // these three are one store
     operation.state = OperationState::pending;
     operation.areas = Operation::kPlainCall;
     last = next;
+    ++taken;
     next = free_.next(operation);
+    if (next == nullptr || taken == most) break;
   }
   if (last == nullptr) return 0;
-  endpoint->acquire(held);
+  endpoint->acquire(taken - counted);
   List<Operation, OperationTag>::erase_run(*first, *last);
   pending_.push_back_run(*first, *last);
   open_count_ += taken;
@@ -103,8 +113,9 @@ std::uint32_t RingState::deliver_run(Endpoint& endpoint, Thread& server, std::ui
   const std::uint32_t end_tail = tail + most;
   Operation* const first = pending_.front();
   Operation* last = nullptr;
-  for (Operation* call = first; tail != end_tail && free != 0 && call != nullptr && call->object.get() == &endpoint;
-       ++tail) {
+  if (first == nullptr || most == 0 || free == 0) return 0;
+  for (Operation* call = first;;) {
+    if (call->object.get() != &endpoint) break;
     const abi::CapSqe& sqe = call->sqe;
     const std::uint64_t bytes = sqe.params_size;
     if (call->areas != Operation::kPlainCall || bytes + sizeof(abi::ReceivedCall) > capacity) break;
@@ -130,7 +141,9 @@ std::uint32_t RingState::deliver_run(Endpoint& endpoint, Thread& server, std::ui
     completion[2] = bytes;
     completion[3] = id;
     last = call;
+    ++tail;
     call = pending_.next(*call);
+    if (call == nullptr || tail == end_tail || free == 0) break;
   }
   if (last == nullptr) return 0;
   List<Operation, OperationTag>::erase_run(*first, *last);
@@ -153,7 +166,7 @@ std::uint32_t RingState::take_returns(Cpu& cpu, std::uint32_t head, std::uint32_
   Object* const endpoint = static_cast<Operation&>(*oldest.call).object.get();
   Operation* const receive = oldest.receive;
   if (receive == nullptr || !ring.overflow_.empty()) return 0;
-  most = std::min(most, ring.room());
+  most = std::min({most, ring.room(), count_bits(open) - 1});  // others stay open
   std::uint32_t tail = __atomic_load_n(&ring.header_.cq_tail, __ATOMIC_RELAXED);
   std::uint32_t taken = 0;
   List<Operation, OperationTag>::Run freed;
@@ -166,17 +179,17 @@ std::uint32_t RingState::take_returns(Cpu& cpu, std::uint32_t head, std::uint32_
     const std::uint64_t others = open & ~(std::uint64_t{1} << slot);
     ReceivedCall& received = received_[slot];
     // In the area of its own number, of the one receive, as deliver_run puts them.
-    if (received.id != id || others == open || others == 0 || received.receive != receive || received.area != slot) break;
+    if (received.id != id || others == open || received.receive != receive || received.area != slot) break;
     auto& answered = static_cast<Operation&>(*received.call);
-    const unsigned flags = answered.sqe.flags;
-    if ((flags & ~static_cast<unsigned>(abi::kSqeQuiet)) != 0 || bytes > answered.sqe.results_capacity ||
+    // The flags are read twice: the register that would keep them is worth more.
+    if ((answered.sqe.flags & ~static_cast<unsigned>(abi::kSqeQuiet)) != 0 || bytes > answered.sqe.results_capacity ||
         answered.object.get() != endpoint) {
       break;
     }
     open = others;
     copy_message(arena() + static_cast<std::uint32_t>(place), ring.arena() + answered.sqe.results_offset, bytes);
     received.id = 0;
-    if (flags == 0) {
+    if (answered.sqe.flags == 0) {
       auto* const completion = reinterpret_cast<std::uint64_t*>(&ring.cq_[tail++ & ring.cq_mask_]);
       completion[0] = answered.sqe.user_data;
       completion[1] = 0;
