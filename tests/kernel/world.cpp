@@ -160,11 +160,14 @@ abi::CapCqe World::complete(Thread& thread, const abi::CapSqe& entry) {
   abi::CapSqe own = entry;
   own.user_data = ++next_data_;
   submit(thread, own);
-  (void)enter_ring(thread);
-  while (auto completion = take_completion(thread)) {
-    if (completion->user_data != own.user_data) continue;
-    completion->user_data = entry.user_data;
-    return *completion;
+  // Again, if those that had no room before have filled the queue: the entry waits for room then.
+  for (int again = 0; again < 3; ++again) {
+    (void)enter_ring(thread);
+    while (auto completion = take_completion(thread)) {
+      if (completion->user_data != own.user_data) continue;
+      completion->user_data = entry.user_data;
+      return *completion;
+    }
   }
   const abi::RingHeader& header = ring(thread).header;
   throw std::logic_error("no completion; entries " + std::to_string(header.sq_head) + " to " + std::to_string(header.sq_tail) +
