@@ -66,7 +66,7 @@ std::uint32_t RingState::take_calls(std::uint32_t head, std::uint32_t most) noex
     copy_entry(sq_[(head + taken) & sq_mask_], sqe);
     const auto* const words = reinterpret_cast<const std::uint64_t*>(&sqe);
     if ((words[0] & ~kMethod) != kCall || !in_arena(words[4], words[5]) || words[6] >> 32 != 0 || words[7] != 0) break;
-    if (sqe.cap != cap || sqe.interface_id != interface_id) [[unlikely]] {
+    if (endpoint == nullptr || sqe.cap != cap || sqe.interface_id != interface_id) [[unlikely]] {
       CapabilityEntry* const entry = thread.process.capabilities().find(abi::CapId{sqe.cap});
       if (entry == nullptr || !entry->permits(sqe.interface_id) || entry->lease() != nullptr) break;
       auto* const client = object_cast<ClientEndpoint>(entry->object());
