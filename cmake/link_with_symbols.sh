@@ -14,7 +14,7 @@ for argument; do
 done
 table=$output.symbols
 
-functions() { "$nm" -n --defined-only "$1" | awk '$2 ~ /^[tTwW]$/ && $3 !~ /^hal_(image_start|text_end)$/'; }
+functions() { "$nm" -n --defined-only "$1" | awk '$1 ~ /^ffffffff/ && $2 ~ /^[tTwW]$/ && $3 !~ /^hal_(image_start|text_end)$/'; }
 
 "$@"
 functions "$output" > "$table.first"

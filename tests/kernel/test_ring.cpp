@@ -88,6 +88,19 @@ TEST_F(Rings, UnknownOperationsAndReservedBitsAreRefused) {
   EXPECT_EQ(complete(entry), transport(TransportError::invalid_operation));
 }
 
+// Nothing has been looked up before the first entry: capability 0 and interface 0 are not what the last call went to.
+TEST_F(Rings, CallsOfNothingAtAllAreRefusedLikeAnyOther) {
+  abi::CapSqe nothing{};
+  nothing.operation = static_cast<std::uint8_t>(abi::RingOperation::call);
+  for (int i = 0; i < 3; ++i) world.submit(thread(), nothing);
+  EXPECT_EQ(world.enter_ring(thread()), 3u);
+  for (int i = 0; i < 3; ++i) {
+    const auto completion = world.take_completion(thread());
+    ASSERT_TRUE(completion.has_value());
+    EXPECT_EQ(error_of(completion->result, completion->flags).transport, TransportError::invalid_cap);
+  }
+}
+
 TEST_F(Rings, ResultsThatDoNotFitTakeBackWhatTheyCarry) {
   const std::uint32_t before = caps();
   abi::CapSqe entry = make_notification();
