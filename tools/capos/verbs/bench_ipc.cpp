@@ -73,14 +73,20 @@ Outcome<std::vector<Counters>> read_counters(const std::filesystem::path& file) 
   return rows;
 }
 
-// What the host can give without swapping, in bytes; nothing if it does not say.
+// What the host can give without swapping, and what a control group lets this process have, in bytes; nothing if neither says.
 std::optional<std::uint64_t> available_memory() {
+  std::optional<std::uint64_t> least;
+  const auto take = [&](std::uint64_t bytes) { least = std::min(bytes, least.value_or(bytes)); };
   std::ifstream in("/proc/meminfo");
   std::string name;
   for (std::uint64_t kib = 0; in >> name >> kib; in.ignore(16, '\n')) {
-    if (name == "MemAvailable:") return kib << 10;
+    if (name == "MemAvailable:") take(kib << 10);
   }
-  return {};
+  for (const char* limit : {"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"}) {
+    std::ifstream group(limit);
+    if (std::uint64_t bytes = 0; group >> bytes) take(bytes);
+  }
+  return least;
 }
 
 // With `plugin`, the machine runs under it: another machine, whose figures of time are not used.
