@@ -32,7 +32,7 @@ Thread* owner_of(const sched::Dispatch& dispatch) noexcept {
 }
 
 // What ends a turn, in instructions of the deterministic machine: the interrupt, the entry, and on_timer() up to its PAUSE
-// (313 seen), and what of it another CPU's work can wait for twice. The other CPUs wait for that too.
+// (313 seen, plus a margin). Another CPU waits for that once at its wake-up, and once more if it falls into its work.
 constexpr Duration kEndOfTurn = Duration::ns(450);
 
 constexpr Duration turn_of(Duration quantum) noexcept { return std::max(quantum - kEndOfTurn, quantum / 2); }

@@ -19,7 +19,7 @@ struct IslandCertificate {
   interrupts @9 :List(InterruptClaim);
   # Device interrupts that every bound allows for.
   policy @10 :UInt16;
-  # SchedulingPolicy of manifest.capnp.
+  # IslandPolicy of manifest.capnp.
   busyNs @11 :List(UInt64);
   # EDF: for each of `cpus`, in that order, a busy window that is long enough to look at. Else empty.
 }

@@ -80,7 +80,7 @@ byte serving[THREADS];
 byte priority_at_call[THREADS];
 bit one_way[THREADS];  /* direct_call.one_way */
 bit limit[THREADS];    /* its timeout runs */
-/* accounts: sched::Context or BestEffortEntity */
+/* accounts: sched::Context or sched::FairEntity */
 byte owner[ACCOUNTS];
 bit ready[ACCOUNTS];
 byte level[THREADS];   /* the effective priority */
