@@ -26,7 +26,25 @@ bool deliver(Thread& thread, Time now, Fill&& fill) noexcept {
   return waits;
 }
 
-void deliver_signal(void* subject) noexcept { (void)end_signal_wait(*static_cast<Thread*>(subject), hal::now()); }
+// Whoever sets bits looks then who waits, and may find a thread that took those bits meanwhile and has come to wait again; or
+// a poll has taken them. There is nothing to tell it: back into the slot, as when it came (Notification::wait). False if
+// there are bits now, or another thread waits in its place.
+bool waits_on(Thread& thread) noexcept {
+  Notification& notification = *thread.waiting_for;
+  WaitSlot& slot = *thread.waiting_in;
+  if (notification.has_bits() || !slot.enter(thread)) return false;
+  if (notification.has_bits() && slot.leave(thread)) return false;
+  if (thread.wait_lease.active()) look_at_leases_again(Cpu::current());  // it may have ended while the thread was out
+  thread.release();  // the mail's reference: the slot has one of its own
+  return true;
+}
+
+void deliver_signal(void* subject) noexcept {
+  Thread& thread = *static_cast<Thread*>(subject);
+  const bool waits = thread.state == ThreadState::await_signal || thread.state == ThreadState::await_leased;
+  if (waits && waits_on(thread)) return;
+  (void)end_signal_wait(thread, hal::now());
+}
 
 void deliver_exit(void* subject) noexcept {
   Thread& thread = *static_cast<Thread*>(subject);

@@ -73,6 +73,11 @@ void forget_lease_use(LeaseUse& use) noexcept {
   if (cpu.lease_uses.list_.empty()) cancel_timeout(cpu, cpu.lease_uses.timeout_);
 }
 
+void look_at_leases_again(Cpu& cpu) noexcept {
+  cpu.lease_uses.changed_.store(true, std::memory_order_relaxed);
+  cpu.lease_uses.ask(cpu);
+}
+
 void leases_changed() noexcept {
   std::atomic_thread_fence(std::memory_order_seq_cst);
   for (unsigned i = 0; i < kMaxCpus; ++i) {

@@ -48,6 +48,7 @@ class LeaseUses {
  private:
   friend void begin_lease_use(Cpu&, LeaseUse&, Liveness&, LeaseUse::Ender, void*) noexcept;
   friend void forget_lease_use(LeaseUse&) noexcept;
+  friend void look_at_leases_again(Cpu& cpu) noexcept;
   friend void leases_changed() noexcept;
   void ask(Cpu& cpu) noexcept;
   void watch(Cpu& cpu, std::uint64_t until_ns) noexcept;
@@ -69,6 +70,9 @@ void forget_lease_use(LeaseUse& use) noexcept;
 inline void end_lease_use(LeaseUse& use) noexcept {
   if (use.active()) [[unlikely]] forget_lease_use(use);
 }
+
+// By mail to the CPU itself, its own: one of its uses may have been left under a lease that has ended. O(1).
+void look_at_leases_again(Cpu& cpu) noexcept;
 
 // Some lease has ended, or ends earlier than it did. Any CPU, any moment. O(CPUs).
 void leases_changed() noexcept;

@@ -108,10 +108,12 @@ void RingState::take_signal(Operation& operation, Time now) noexcept {
   completion.value = notification.take();
   // Bits that were on their way when it was called off are not lost.
   if (completion.value == 0) completion.result = -static_cast<std::int32_t>(called_off);
-  const bool goes_on =
-      operation.has(abi::kSqeMultishot) && called_off == TransportError::none && room() > 0 && overflow_.empty();
+  // Somebody else has taken them, or an earlier wake-up: it waits on.
+  const bool nothing = completion.value == 0 && called_off == TransportError::none;
+  const bool goes_on = nothing || (operation.has(abi::kSqeMultishot) && called_off == TransportError::none && room() > 0 &&
+                                   overflow_.empty());
   if (!goes_on) return end(operation, completion, now);
-  if (completion.value != 0) {  // else somebody else has taken them
+  if (!nothing) {
     completion.user_data = operation.sqe.user_data;
     completion.flags = abi::kCqeMore;
     write(completion);

@@ -247,8 +247,8 @@ interface Notification @0xf0a1b6c8d2e3471a extends(Authority.NotificationSignal)
   signal @0 (bits :UInt64) -> ();
   # Sets bits; wakes the waiter. Never blocks. No effect if `bits` is 0.
   wait @1 () -> (bits :UInt64);
-  # Takes all bits, blocking while there are none. Returns 0 only if another thread took them by poll() while this one,
-  # on another CPU, was being woken. Errors: busy if another thread waits.
+  # Takes all bits, blocking while there are none. Returns 0 only if, while this thread was being woken by another CPU, others
+  # took the bits and one of them waits now. Errors: busy if another thread waits.
   poll @2 () -> (bits :UInt64);
   # Takes all bits; 0 if there are none.
 }

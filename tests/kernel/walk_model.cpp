@@ -206,7 +206,14 @@ void Model::deliver(std::uint16_t cpu, const Letter& letter) {
   ModelThread& to = thread(letter.to);
   switch (letter.what) {
     case What::kill_thread: return end_thread(letter.to, {2, 0, 0});
-    case What::signal: return wakes(letter.to, finds_words(std::exchange(object(to.waits_at).bits, 0)));
+    case What::signal: {
+      ModelObject& notification = object(to.waits_at);
+      if (notification.bits != 0 || !notification.waiter.none()) {
+        return wakes(letter.to, finds_words(std::exchange(notification.bits, 0)));
+      }
+      notification.waiter = letter.to;  // there is nothing to tell it
+      return;
+    }
     case What::exit: {
       const Exit& how = process(to.waits_of.process).exit;
       return wakes(letter.to, finds_words(how.reason, how.code, how.address));

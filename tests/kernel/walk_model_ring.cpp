@@ -60,11 +60,12 @@ void Model::start_notify(RingOp& op) {
 void Model::takes_signal(RingOp& op) {
   ModelObject& notification = object(op.notification);
   const std::uint64_t bits = std::exchange(notification.bits, 0);
-  const bool goes_on = (op.flags & abi::kSqeMultishot) != 0 && !op.called_off && ring_room(op.by) > 0;
+  const bool nothing = bits == 0 && !op.called_off;
+  const bool goes_on = nothing || ((op.flags & abi::kSqeMultishot) != 0 && !op.called_off && ring_room(op.by) > 0);
   const Error error = op.called_off && bits == 0 ? transport(TransportError::cancelled) : kNoError;
-  if (bits != 0 || !goes_on) op.told.push_back({.error = error, .bits = bits, .last = !goes_on});
+  if (!nothing) op.told.push_back({.error = error, .bits = bits, .last = !goes_on});
   if (!goes_on) return;
-  ++written_[op.by];
+  if (!nothing) ++written_[op.by];
   if (notification.ring_waiter != 0) {
     op.told.push_back({.error = overloaded(KernelError::busy), .last = true});
     return;

@@ -53,6 +53,8 @@ byte got;
 bit done0, done2;
 
 #define ALIVE assert(!freed) /* not after free */
+/* Whose step, and what it reaches: for the replay on the kernel (replay_wake.cpp). */
+#define TELL(step) printf(step, _pid)
 
 inline acquire() { ALIVE; references++ }
 inline release() {
@@ -69,7 +71,8 @@ inline post(mail, ok) {
   atomic { /* posted.exchange */
     ALIVE;
     ok = !posted[mail];
-    posted[mail] = 1
+    posted[mail] = 1;
+    printf("step %d posted%d\n", _pid, mail)
   }
   if
   :: ok ->
@@ -77,7 +80,8 @@ inline post(mail, ok) {
       assert(box[0] != mail && box[1] != mail); /* mail once */
       was_empty = (box[0] == NO_MAIL);
       box[1] = box[0];
-      box[0] = mail
+      box[0] = mail;
+      TELL("step %d box\n")
     }
     if
     :: was_empty != (SEED == 7) -> interrupt = 1
@@ -90,13 +94,13 @@ inline post(mail, ok) {
 /* notification.cpp: Notification::set */
 inline set(bit_) {
   if
-  :: SEED == 2 -> atomic { took = waiter; waiter = 0 }
+  :: SEED == 2 -> atomic { took = waiter; waiter = 0; TELL("step %d slot\n") }
   :: else -> skip
   fi;
-  atomic { bits = bits | bit_; unseen = unseen | bit_ } /* fetch_or */
+  atomic { bits = bits | bit_; unseen = unseen | bit_; TELL("step %d bits\n") } /* fetch_or */
   if
   :: SEED == 2 -> skip
-  :: else -> atomic { took = waiter; waiter = 0 } /* WaitSlot::take */
+  :: else -> atomic { took = waiter; waiter = 0; TELL("step %d slot\n") } /* WaitSlot::take */
   fi;
   if
   :: took -> post(WAKE, sent); assert(sent) /* the reference goes with the mail */
@@ -107,7 +111,7 @@ inline set(bit_) {
 proctype signaller(byte bit_; byte times) {
   bit took, sent, was_empty;
   do
-  :: times > 0 -> set(bit_); times--; took = 0; sent = 0; was_empty = 0
+  :: atomic { times > 0 -> TELL("step %d signal\n") }; set(bit_); times--; took = 0; sent = 0; was_empty = 0
   :: times == 0 -> break
   od;
   if
@@ -115,7 +119,7 @@ proctype signaller(byte bit_; byte times) {
   :: else ->
     if
     :: /* termination.cpp: kill, by one who holds a reference of its own (its ProcessHandle) */
-      acquire();
+      atomic { acquire(); TELL("step %d kill\n") };
       post(KILL, sent);
       if
       :: !sent -> release()
@@ -134,13 +138,14 @@ inline take(into) {
     into = bits;
     bits = 0;
     assert((into & unseen) == into); /* bits once */
-    unseen = unseen & ~into
+    unseen = unseen & ~into;
+    TELL("step %d bits\n")
   }
 }
 
 /* wait_slot.cpp: leave */
 inline leave_slot(left) {
-  atomic { left = waiter; waiter = 0 }
+  atomic { left = waiter; waiter = 0; TELL("step %d slot\n") }
   if
   :: left && SEED != 4 -> release()
   :: else -> skip
@@ -161,6 +166,8 @@ inline end_thread() {
 inline on_mailbox() {
   atomic { /* take_all */
     interrupt = 0;
+    TELL("step %d mail\n");
+    TELL("step %d box\n");
     first = box[1];
     second = box[0];
     if
@@ -172,8 +179,7 @@ inline on_mailbox() {
   }
   do
   :: first != NO_MAIL ->
-    ALIVE;
-    posted[first] = 0;
+    atomic { ALIVE; posted[first] = 0; printf("step %d posted%d\n", _pid, first) };
     if
     :: first == WAKE ->
       if
@@ -200,13 +206,13 @@ inline on_mailbox() {
 
 /* notification.cpp: Notification::wait, by W */
 inline wait() {
-  take(got);
+  atomic { true -> TELL("step %d wait\n"); take(got) };
   if
   :: got != 0 -> waits++
   :: else ->
     acquire(); /* WaitSlot::enter */
-    atomic { assert(!waiter); waiter = 1 }
-    looked = bits;
+    atomic { assert(!waiter); waiter = 1; TELL("step %d slot\n") }
+    atomic { looked = bits; TELL("step %d look\n") };
     if
     :: looked != 0 && SEED != 1 -> leave_slot(left)
     :: else -> left = 0
@@ -227,7 +233,7 @@ proctype cpu1() {
   do
   :: interrupt -> on_mailbox()
   :: !interrupt && state == runnable && waits < WAITS -> wait()
-  :: !interrupt && state == runnable && waits == WAITS -> end_thread() /* exit() */
+  :: !interrupt && state == runnable && waits == WAITS -> TELL("step %d exit\n"); end_thread() /* exit() */
   :: /* all is still: nobody signals, no mail is under way */
      atomic { done0 && done2 && !interrupt && state != runnable ->
        assert(box[0] == NO_MAIL);                        /* mail once: none forgotten */
