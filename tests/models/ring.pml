@@ -52,18 +52,22 @@ byte worked, submitted, got;
 /* Locals of the kernel's steps. */
 byte head, tail, count, taken, seen, entry, checked, room, left;
 
+/* Each tells the replay on the kernel (replay_ring.cpp) whose step it is, what it reaches and what a load finds. */
 #ifdef HOSTILE
-inline load(into, word) { atomic { select(into : 0 .. WRAP - 1) } }
-inline store(word, value) { skip } /* the program may overwrite it at once */
+#define load(into, word, step) atomic { select(into : 0 .. WRAP - 1); printf(step, into) }
+#define store(word, value, step) atomic { skip; printf(step) } /* the program may overwrite it at once */
 #else
-inline load(into, word) { into = word }
-inline store(word, value) { word = value }
+#define load(into, word, step) atomic { into = word; printf(step, into) }
+#define store(word, value, step) atomic { word = value; printf(step) }
 #endif
+#define load_cq_tail(into) load(into, cq_tail, "step kernel cq_tail %d\n")
+#define load_cq_head(into) load(into, cq_head, "step kernel cq_head %d\n")
+#define load_entry(into) load(into, sq[head % SQ], "step kernel entry %d\n")
 
 /* RingState::available, room */
 inline look_for_room() {
-  load(tail, cq_tail);
-  load(seen, cq_head);
+  load_cq_tail(tail);
+  load_cq_head(seen);
   room = MINUS(tail, seen);
   if
   :: room > CQ -> room = CQ
@@ -75,17 +79,17 @@ inline look_for_room() {
 
 /* RingState::write */
 inline write(value) {
-  load(tail, cq_tail);
+  load_cq_tail(tail);
   if
-  :: SEED == 4 -> store(cq_tail, MOD(tail + 1))
+  :: SEED == 4 -> store(cq_tail, MOD(tail + 1), "step kernel cq_tail=\n")
   :: else -> skip
   fi;
 #ifndef HOSTILE
-  cq[tail % CQ] = value;
+  atomic { cq[tail % CQ] = value; printf("step kernel completion\n") };
 #endif
   if
   :: SEED == 4 -> skip
-  :: else -> store(cq_tail, MOD(tail + 1))
+  :: else -> store(cq_tail, MOD(tail + 1), "step kernel cq_tail=\n")
   fi
 }
 
@@ -114,8 +118,8 @@ inline flush() {
 
 /* RingState::take_submissions */
 inline take_submissions() {
-  load(head, sq_head);
-  load(seen, sq_tail);
+  load(head, sq_head, "step kernel sq_head %d\n");
+  load(seen, sq_tail, "step kernel sq_tail %d\n");
   count = MINUS(seen, head);
   if
   :: count > SQ && SEED != 1 -> count = SQ
@@ -130,17 +134,17 @@ inline take_submissions() {
     :: else -> skip
     fi;
     assert(head % SQ < SQ && (SEED != 5 || head < SQ)); /* inside */
-    load(entry, sq[head % SQ]);                         /* copied once */
+    load_entry(entry); /* copied once */
     checked = entry;
     if
-    :: SEED == 3 -> load(entry, sq[head % SQ])
+    :: SEED == 3 -> load_entry(entry)
     :: else -> skip
     fi;
     assert(entry == checked); /* one read */
     used++;
     assert(used <= POOL); /* bounded */
     head = MOD(head + 1);
-    store(sq_head, head);
+    store(sq_head, head, "step kernel sq_head=\n");
 #ifndef HOSTILE
     d_step {
       assert(entry == worked); /* once, in order */
@@ -165,7 +169,7 @@ active proctype kernel() {
   byte which;
   end:
   do
-  :: entered -> /* ring.cpp: enter */
+  :: atomic { entered -> printf("step kernel enter\n") }; /* ring.cpp: enter */
     flush();
     take_submissions();
     forget();
@@ -174,7 +178,7 @@ active proctype kernel() {
     atomic {
       select(which : 0 .. MESSAGES - 1);
       if
-      :: (under_way & BIT(which)) != 0 -> under_way = under_way & ~BIT(which)
+      :: (under_way & BIT(which)) != 0 -> under_way = under_way & ~BIT(which); printf("step kernel end %d\n", which)
       :: else -> which = EMPTY
       fi
     }
@@ -198,18 +202,18 @@ active proctype program() {
   byte mine;
   do
   :: submitted < MESSAGES && MINUS(sq_tail, sq_head) < SQ ->
-    sq[sq_tail % SQ] = submitted;
+    atomic { sq[sq_tail % SQ] = submitted; printf("step program submit %d\n", submitted) };
     submitted++;
-    sq_tail = MOD(sq_tail + 1)
+    atomic { sq_tail = MOD(sq_tail + 1); printf("step program sq_tail\n") }
   :: MINUS(cq_tail, cq_head) > 0 ->
-    mine = cq[cq_head % CQ];
+    atomic { mine = cq[cq_head % CQ]; printf("step program take\n") };
     atomic {
       assert(mine < MESSAGES && (got & BIT(mine)) == 0); /* once */
       got = got | BIT(mine);
       cq[cq_head % CQ] = EMPTY;
       mine = 0
     }
-    cq_head = MOD(cq_head + 1)
+    atomic { cq_head = MOD(cq_head + 1); printf("step program cq_head\n") }
   :: !entered && (sq_tail != sq_head || len(overflow) > 0) -> entered = 1
   :: got == BIT(MESSAGES) - 1 && !entered -> break
   od;
