@@ -20,6 +20,7 @@ constexpr std::uint64_t kTscAtZero = 5'000;
 
 // Beyond this a run's text is of no use any more.
 constexpr std::size_t kMostConsole = 1u << 20;
+constexpr Duration kRelaxTime = Duration::ns(100);
 
 [[noreturn]] void broken(const char* what, std::uint64_t value) noexcept {
   std::fprintf(stderr, "simulated machine: %s (%#llx)\n", what, static_cast<unsigned long long>(value));
@@ -99,7 +100,9 @@ void power_off(std::uint8_t code) noexcept {
 }
 
 void cpu_relax() noexcept {
-  if (const auto& what = simulation().at_each_relax; what) what();
+  auto& machine = simulation();
+  machine.now += kRelaxTime;
+  if (machine.at_each_relax) machine.at_each_relax();
 }
 
 void interrupt_window() noexcept {

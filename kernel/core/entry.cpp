@@ -238,7 +238,7 @@ void on_timer() noexcept {
   cpu.armed = Time::never();
   if (cpu.quantum_end <= now) [[unlikely]] {
     // The machine's other CPUs, simulated in turn, run. First of all: whatever is done before, they wait for.
-    cpu_relax();
+    hal::end_turn();
     now = hal::now();
   }
   const sched::Context* const running = cpu.scheduler.current_context();

@@ -80,6 +80,8 @@ void RingState::enter(Cpu& cpu, Time now) noexcept {
   wait_until_ = timeout >= left ? Time::never() : Time::from_ns(now.ns() + timeout);
   timed_out_ = timeout == 0;
   must_schedule_ = false;
+  poll_ns_ = words[2];
+  if (poll_ns_ != 0) [[unlikely]] begin_polling(words[0], now);
   if (!overflow_.empty()) flush();
   if (!timers_.empty()) fire_timers(now);
   start_ready(cpu, now);
@@ -97,12 +99,14 @@ void RingState::continue_enter(Cpu& cpu, Time now) noexcept {
 
 // The program goes on, or its thread waits.
 void RingState::settle(Cpu& cpu, Time now) noexcept {
-  if (!alive()) leave(cpu, hal::now());
-  if (satisfied()) return_to_program(cpu);
-  if (now >= wait_until_) {
-    timed_out_ = true;
-    return_to_program(cpu);
-  }
+  do {
+    if (!alive()) leave(cpu, hal::now());
+    if (satisfied()) return_to_program(cpu);
+    if (now >= wait_until_) {
+      timed_out_ = true;
+      return_to_program(cpu);
+    }
+  } while (poll_ns_ != 0 && poll(cpu, now));
   thread.state = ThreadState::await_completions;
   thread.has_waited = true;
   if (!pending_.empty()) call_for_itself(cpu, now);
@@ -188,6 +192,7 @@ void RingState::finish_wait() noexcept {
   words[0] = count;
   thread.user.set_result(0, 0, 0);
   thread.state = ThreadState::runnable;
+  if (poll_ns_ != 0) [[unlikely]] ask_for_wakeups(false);
 }
 
 // What comes first: the end of its wait, or a TIMEOUT.
@@ -211,6 +216,7 @@ void RingState::stop_waiting(Cpu& cpu) noexcept {
 Thread* RingState::issue_next(Cpu& cpu, Time now) noexcept {
   while (!satisfied() && !has_work()) {
     Operation* const call = pending_.pop_front();
+    if (call == nullptr && poll_ns_ != 0) [[unlikely]] break;  // it looks at its queue before it rests
     if (call == nullptr) {
       block(cpu, thread.account, now);
       return nullptr;

@@ -12,11 +12,6 @@ using schema::TransportError;
 
 namespace {
 
-template <typename T>
-T load_once(const T& shared) noexcept {
-  return __atomic_load_n(&shared, __ATOMIC_ACQUIRE);
-}
-
 abi::CapCqe completion_of(std::uint64_t user_data, TransportError error) noexcept {
   abi::CapCqe completion{};
   completion.user_data = user_data;

@@ -18,6 +18,10 @@
 // (decision 0015). The server has calls of one caller open, then, and they share the account that was lent: `outgoing` is one of
 // them, and if that ends, another; the account is home when the last has been answered.
 //
+// Polling (ring_polling.cpp, decision 0018). A thread that waits with a time to poll looks for submissions meanwhile, on its
+// account: other threads of its process submit without entering the kernel. It does not while its account is lent, nor
+// while it receives or has a call open.
+//
 // Linked timeouts. A LINK_TIMEOUT is the `linked` of the operation that it watches, and `dependency` points back; its own
 // `linked` is how the chain goes on. It is held until that operation starts, then among the timers, and it ends with it.
 //
@@ -48,6 +52,12 @@ namespace capos::kernel {
 
 class RingState;
 struct OperationTag;
+
+// Of a word that the program may write at any time.
+template <typename T>
+[[nodiscard]] T load_once(const T& shared) noexcept {
+  return __atomic_load_n(&shared, __ATOMIC_ACQUIRE);
+}
 
 inline constexpr std::uint8_t kNoOperation = 0xff;  // of an entry that is refused in its turn
 
@@ -124,6 +134,8 @@ class RingState {
     to_take_ = 0;
     finish_wait();
   }
+  // For one that polls: there is something in the queue, or room for completions. No effect if it is not parked.
+  void look_again(Cpu& cpu, Time now) noexcept;
   // The thread dies: everything ends, without completions.
   void abandon(Cpu& cpu, Time now) noexcept;
 
@@ -213,6 +225,14 @@ class RingState {
   void start_ready(Cpu& cpu, Time now) noexcept;
   void start(Cpu& cpu, Operation& operation, Time now) noexcept;
   [[nodiscard]] bool alive() const noexcept { return thread.state != ThreadState::dead; }
+  // --- polling (ring_polling.cpp)
+  void begin_polling(std::uint64_t wanted, Time now) noexcept;
+  // In place of waiting; `now` is then later. True: something may have ended the wait; false: the thread is to wait. Does not
+  // return if an interrupt came.
+  [[nodiscard]] bool poll(Cpu& cpu, Time& now) noexcept;
+  [[nodiscard]] bool work_off(Cpu& cpu, Time& now) noexcept;
+  // Whoever submits is to call Thread.wakeRing, or need not.
+  void ask_for_wakeups(bool ask) noexcept;
   // --- runs of usual entries (ring_runs.cpp): how many there were. At most `most`, from the submission queue's `head` on,
   // not in a chain.
   [[nodiscard]] std::uint32_t take_calls(std::uint32_t head, std::uint32_t most) noexcept;
@@ -307,6 +327,9 @@ class RingState {
   std::uint32_t wanted_ = 0;            // completions that end the wait
   Time wait_until_ = Time::never();
   bool timed_out_ = false;
+  std::uint64_t poll_ns_ = 0;           // of this cap_enter; 0: it does not poll
+  Time poll_until_{};                   // unless something comes
+  bool asks_for_wakeups_ = false;
   std::uint32_t to_take_ = 0;           // entries of this cap_enter that have not been looked at
   bool stalled_ = false;                // entries were left in the queue
   bool retry_ = false;                  // and something has ended since

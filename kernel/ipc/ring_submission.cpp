@@ -12,11 +12,6 @@ using schema::TransportError;
 
 namespace {
 
-template <typename T>
-T load_once(const T& shared) noexcept {
-  return __atomic_load_n(&shared, __ATOMIC_ACQUIRE);
-}
-
 // The flags that an operation knows.
 std::uint8_t known_flags(RingOperation operation) noexcept {
   constexpr std::uint8_t kAll = abi::kSqeLink | abi::kSqeDrain | abi::kSqeQuiet;

@@ -168,6 +168,8 @@ class Thread final : public TypedObject<Thread, schema::Thread>,
   Outcome kill(CallContext&, const Interface::Kill::Params::Value&, Interface::Kill::Results::Value&) noexcept;
   Outcome describe(CallContext&, const Interface::Describe::Params::Value&,
                    Interface::Describe::Results::Value&) noexcept;
+  Outcome wake_ring(CallContext&, const Interface::WakeRing::Params::Value&,
+                    Interface::WakeRing::Results::Value&) noexcept;
 
  private:
   friend class Process;

@@ -267,4 +267,13 @@ Outcome Thread::describe(CallContext&, const Interface::Describe::Params::Value&
   return Outcome::done();
 }
 
+Outcome Thread::wake_ring(CallContext& call, const Interface::WakeRing::Params::Value&,
+                          Interface::WakeRing::Results::Value&) noexcept {
+  if (has_ended()) return Outcome::done();
+  if (cpu != call.cpu.id) return Outcome::invalid(KernelError::bad_cpu);
+  ring_state->look_again(call.cpu, call.now);
+  call.reschedule = true;
+  return Outcome::done();
+}
+
 }  // namespace capos::kernel

@@ -17,7 +17,7 @@ Result<void> CallRing::resize(abi::CapId control, std::uint32_t entries, std::sp
   kept_ = kept.data();
   kept_room_ = static_cast<std::uint32_t>(kept.size());
   kept_first_ = kept_count_ = 0;
-  learn();
+  RingQueues::attach(address());
   return {};
 }
 

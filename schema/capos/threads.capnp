@@ -51,6 +51,9 @@ interface Thread @0xf0a1b6c8d2e34741 {
   # Ends the thread, whatever it does; with the last thread its process ends, as killed. No effect on an ended thread.
   describe @2 () -> (alive :Bool, ready :Bool, activity :ThreadActivity, number :UInt32);
   # `ready`: it has waited once for a release, a call or an event.
+  wakeRing @3 () -> ();
+  # If the thread polls its ring (abi/syscall.hpp, cap_enter) and has parked, it takes what was submitted and polls again.
+  # No effect otherwise. Never blocks. Errors: badCpu (the thread is another CPU's).
 }
 
 interface ThreadControl @0xf0a1b6c8d2e34742 {

@@ -212,7 +212,8 @@ void Scene::poke(kernel::Thread& thread) {
 void Scene::enter(kernel::Thread& thread) {
   const std::uint8_t how = input_.byte();
   const std::uint64_t timeout = (how & 0x80) != 0 ? ~std::uint64_t{0} : (how & 0x70u) * 1'000u;
-  (void)world_.enter(thread, static_cast<std::uint64_t>(abi::SystemCall::cap_enter), {}, 0, {how & 7u, timeout});
+  const std::uint64_t poll = (how & 8) != 0 ? 2'000 : 0;
+  (void)world_.enter(thread, static_cast<std::uint64_t>(abi::SystemCall::cap_enter), {}, 0, {how & 7u, timeout, poll});
 }
 
 void Scene::call_or_serve(kernel::Thread& thread) {

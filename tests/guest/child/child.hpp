@@ -61,6 +61,7 @@ int serve(const Child& child) noexcept;
 int send_note(const Child& child) noexcept;
 int check_vectors(const Child& child) noexcept;
 int abuse_ring(const Child& child) noexcept;
+int submit_to_poller(const Child& child) noexcept;
 int serve_by_ring(const Child& child) noexcept;
 int use_up_ring(const Child& child) noexcept;
 int wait_at_gates(const Child& child) noexcept;

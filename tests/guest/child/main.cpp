@@ -196,6 +196,12 @@ int play(const Child& child) noexcept {
     }
     case Role::thread_killer:
       return child.runtime.need<schema::Thread>("thread")->kill().has_value() ? 0 : 90;
+    case Role::ring_wake_thread: {
+      const auto done = child.runtime.need<schema::Thread>("thread")->wake_ring();
+      return done.has_value() ? 0 : done.error().detail;
+    }
+    case Role::polled_task:
+      return submit_to_poller(child);
     case Role::ring_abuse:
       return abuse_ring(child);
     case Role::ring_server:

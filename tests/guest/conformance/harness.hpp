@@ -210,6 +210,7 @@ std::span<const Case> pipelining_cases() noexcept;
 std::span<const Case> ring_size_cases() noexcept;
 std::span<const Case> batched_call_cases() noexcept;
 std::span<const Case> ring_park_cases() noexcept;
+std::span<const Case> ring_polling_cases() noexcept;
 std::span<const Case> lease_end_cases() noexcept;
 std::span<const Case> ring_link_timeout_cases() noexcept;
 std::span<const Case> process_cases() noexcept;

@@ -17,7 +17,7 @@ int program_main(capos::runtime::Runtime& runtime) {
       supervision_cases(), supervision_of_time_cases(),
       ring_operation_cases(), ring_link_cases(),
       message_call_cases(), message_service_cases(), pipelining_cases(),
-      ring_size_cases(), batched_call_cases(), ring_park_cases(), ring_link_timeout_cases(), lease_end_cases(),
+      ring_size_cases(), batched_call_cases(), ring_park_cases(), ring_polling_cases(), ring_link_timeout_cases(), lease_end_cases(),
   };
   for (const auto cases : subjects) {
     for (const Case& item : cases) guest.run(item);

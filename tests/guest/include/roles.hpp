@@ -60,6 +60,9 @@ enum class Role : std::uint8_t {
   ring_parker,     // a PARK at offset argument of "space" while 0: exits with its negated result; argument 1: PARKs on a word of its
                    // own, 2: on one of "space", until refused as busy; exits with how many there are then
   ring_waker,      // UNPARKs the offset argument of "space" until one was woken, exits with 1; argument odd: the one below, for ever
+  ring_wake_thread,  // calls wakeRing on "thread"; exits with the detail of the refusal, 0 if there is none
+  polled_task,     // jobs, each submits four POSTs to a poller on the context "poller" and reaps; jobs, completions, those out of
+                   // order, and ns that the poller spent in words 0 to 3 of "out"
   sender,          // sends Method::note with argument to "service": exits with 0 or result_code
 };
 // What a child with threads does.

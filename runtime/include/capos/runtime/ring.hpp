@@ -47,7 +47,52 @@ struct RawReply {
   std::span<const abi::ResultCap> caps;
 };
 
-class CallRing {
+// A ring's queues and arena as its program sees them. O(1) each, no system call.
+class RingQueues {
+ public:
+  // `address`: of the ring. Again after ThreadControl.setRing.
+  void attach(std::uint64_t address) noexcept {
+    header_ = reinterpret_cast<abi::RingHeader*>(address);
+    auto* const base = reinterpret_cast<std::byte*>(header_);
+    sq_ = reinterpret_cast<abi::CapSqe*>(base + header_->sq_offset);
+    cq_ = reinterpret_cast<abi::CapCqe*>(base + header_->cq_offset);
+    sq_mask_ = header_->sq_entries - 1;
+    cq_mask_ = header_->cq_entries - 1;
+  }
+  [[nodiscard]] std::uint64_t address() const noexcept { return reinterpret_cast<std::uint64_t>(header_); }
+  // Submissions that fit.
+  [[nodiscard]] std::uint32_t entries() const noexcept { return sq_mask_ + 1; }
+  [[nodiscard]] std::byte* arena() noexcept { return reinterpret_cast<std::byte*>(header_) + abi::kArenaOffset; }
+  // False if the queue is full.
+  [[nodiscard]] bool submit(const abi::CapSqe& entry) noexcept {
+    const std::uint32_t tail = header_->sq_tail;
+    if (tail - __atomic_load_n(&header_->sq_head, __ATOMIC_ACQUIRE) > sq_mask_) return false;
+    sq_[tail & sq_mask_] = entry;
+    __atomic_store_n(&header_->sq_tail, tail + 1, __ATOMIC_RELEASE);
+    return true;
+  }
+  // The oldest completion that has not been taken.
+  [[nodiscard]] std::optional<abi::CapCqe> take() noexcept {
+    const std::uint32_t head = header_->cq_head;
+    if (__atomic_load_n(&header_->cq_tail, __ATOMIC_ACQUIRE) == head) return std::nullopt;
+    const abi::CapCqe completion = cq_[head & cq_mask_];
+    __atomic_store_n(&header_->cq_head, head + 1, __ATOMIC_RELEASE);
+    return completion;
+  }
+  // Its thread polls, and has parked: looked at after a submission, or after take() has made room.
+  [[nodiscard]] bool needs_wakeup() const noexcept {
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    return (__atomic_load_n(&header_->flags, __ATOMIC_RELAXED) & abi::kRingNeedsWakeup) != 0;
+  }
+
+ private:
+  abi::RingHeader* header_ = nullptr;
+  abi::CapSqe* sq_ = nullptr;
+  abi::CapCqe* cq_ = nullptr;
+  std::uint32_t sq_mask_ = 0, cq_mask_ = 0;
+};
+
+class CallRing : private RingQueues {
  public:
   static constexpr std::uint64_t kNoLimit = ~std::uint64_t{0};
   // The user_data of call() and release(); not for others.
@@ -55,9 +100,8 @@ class CallRing {
 
   // `address` as given to _start.
   void attach(std::uint64_t address) noexcept {
-    header_ = reinterpret_cast<abi::RingHeader*>(address);
+    RingQueues::attach(address);
     kept_ = own_kept_;
-    learn();
   }
   // A ring of so many submission entries, see ThreadControl.setRing; `control`: "self.thread", a ThreadControl. What call() must put by goes
   // to `kept` from then on, which must hold kept_for(entries) completions and live as long as the thread. Before anything
@@ -68,8 +112,7 @@ class CallRing {
   [[nodiscard]] static constexpr std::uint32_t kept_for(std::uint32_t entries) noexcept {
     return abi::ring_operations(entries) + 2 * entries;
   }
-  // Submissions that fit.
-  [[nodiscard]] std::uint32_t entries() const noexcept { return sq_mask_ + 1; }
+  using RingQueues::entries;
 
   // --- one at a time
   [[nodiscard]] std::span<wire::Word> params_area() noexcept {
@@ -87,15 +130,9 @@ class CallRing {
   void limit_calls(std::uint32_t bytes) noexcept { calls_bytes_ = bytes; }
 
   // --- many at once
-  [[nodiscard]] std::byte* arena() noexcept { return reinterpret_cast<std::byte*>(header_) + abi::kArenaOffset; }
-  // False if the queue is full: enter() makes room, unless an entry at its head must wait.
-  [[nodiscard]] bool submit(const abi::CapSqe& entry) noexcept {
-    const std::uint32_t tail = header_->sq_tail;
-    if (tail - __atomic_load_n(&header_->sq_head, __ATOMIC_ACQUIRE) > sq_mask_) return false;
-    sq_[tail & sq_mask_] = entry;
-    __atomic_store_n(&header_->sq_tail, tail + 1, __ATOMIC_RELEASE);
-    return true;
-  }
+  using RingQueues::arena;
+  // If the queue is full, enter() makes room, unless an entry at its head must wait.
+  using RingQueues::submit;
   // Hands what was submitted to the kernel and waits until reap() has at least `wanted` completions, or `timeout_ns` are
   // over. Calls on endpoints are made while this waits. The number of completions there are.
   std::uint32_t enter(std::uint32_t wanted, std::uint64_t timeout_ns) noexcept;
@@ -112,32 +149,14 @@ class CallRing {
  private:
   static constexpr std::uint32_t kKept = abi::kRingOperations + abi::kCompletionEntries;
 
-  void learn() noexcept {
-    auto* const base = reinterpret_cast<std::byte*>(header_);
-    sq_ = reinterpret_cast<abi::CapSqe*>(base + header_->sq_offset);
-    cq_ = reinterpret_cast<abi::CapCqe*>(base + header_->cq_offset);
-    sq_mask_ = header_->sq_entries - 1;
-    cq_mask_ = header_->cq_entries - 1;
-  }
   [[nodiscard]] std::uint32_t results_offset() const noexcept { return calls_bytes_ / 2; }
   [[nodiscard]] std::uint32_t transfers_offset() const noexcept {
     return results_offset() - abi::kMaxTransfers * static_cast<std::uint32_t>(sizeof(abi::TransferDescriptor));
-  }
-  [[nodiscard]] std::optional<abi::CapCqe> take() noexcept {
-    const std::uint32_t head = header_->cq_head;
-    if (__atomic_load_n(&header_->cq_tail, __ATOMIC_ACQUIRE) == head) return std::nullopt;
-    const abi::CapCqe completion = cq_[head & cq_mask_];
-    __atomic_store_n(&header_->cq_head, head + 1, __ATOMIC_RELEASE);
-    return completion;
   }
   [[nodiscard]] abi::CapCqe take_kept() noexcept;
   void keep(const abi::CapCqe& completion) noexcept;
   [[nodiscard]] abi::CapCqe perform(const abi::CapSqe& entry) noexcept;
 
-  abi::RingHeader* header_ = nullptr;
-  abi::CapSqe* sq_ = nullptr;
-  abi::CapCqe* cq_ = nullptr;
-  std::uint32_t sq_mask_ = 0, cq_mask_ = 0;
   std::uint32_t calls_bytes_ = abi::kArenaBytes;
   std::uint32_t kept_first_ = 0, kept_count_ = 0, kept_room_ = kKept;
   abi::CapCqe* kept_ = nullptr;

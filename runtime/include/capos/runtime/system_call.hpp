@@ -104,12 +104,14 @@ inline std::int32_t null_system_call() noexcept {
   __builtin_unreachable();
 }
 
-// Submits what is in the ring; returns the number of completions available.
-inline std::uint32_t cap_enter(std::uint32_t min_complete, std::uint64_t timeout_ns) noexcept {
+// Submits what is in the ring and waits for completions, looking for further submissions meanwhile if `poll_ns` is not 0
+// (abi/syscall.hpp); returns the number of completions available.
+inline std::uint32_t cap_enter(std::uint64_t min_complete, std::uint64_t timeout_ns, std::uint64_t poll_ns = 0) noexcept {
   Registers registers;
   registers.operation = static_cast<std::uint64_t>(abi::SystemCall::cap_enter);
   registers.words[0] = min_complete;
   registers.words[1] = timeout_ns;
+  registers.words[2] = poll_ns;
   enter_kernel(registers);
   return static_cast<std::uint32_t>(registers.words[0]);
 }

@@ -125,6 +125,10 @@ static_assert(sizeof(CapCqe) == 32);
 inline constexpr std::uint32_t kCqeMore = 1;  // the operation goes on
 [[nodiscard]] constexpr std::uint32_t area_of(const CapCqe& received) noexcept { return received.flags >> 16; }
 
+// The ring's thread polls no longer: whoever submits, or makes room for entries that found none, calls Thread.wakeRing. Looked
+// at after sq_tail or cq_head has been written, with a full barrier between.
+inline constexpr std::uint32_t kRingNeedsWakeup = 1;
+
 struct alignas(64) RingHeader {
   std::uint32_t magic;
   std::uint32_t sq_entries;
@@ -135,6 +139,7 @@ struct alignas(64) RingHeader {
   std::uint32_t operations;           // ring_operations(sq_entries)
   alignas(64) std::uint32_t sq_head;  // kernel writes
   std::uint32_t cq_tail;              // kernel writes
+  std::uint32_t flags;                // kernel writes: kRingNeedsWakeup
   alignas(64) std::uint32_t sq_tail;  // program writes
   std::uint32_t cq_head;              // program writes
 };

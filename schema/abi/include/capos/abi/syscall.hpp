@@ -35,8 +35,11 @@ struct CapId {
 
 enum class SystemCall : std::uint8_t {
   exit = 0,           // rdx: exit code. Ends the process.
-  cap_enter = 1,      // rdx: min_complete, r8: timeout in ns (0: do not block, ~0: no limit).
+  cap_enter = 1,      // rdx: min_complete, r8: timeout in ns (0: do not block, ~0: no limit), r9: poll in ns (0: do not).
                       // Processes the submission queue; returns in rdx the number of completions available.
+                      // With r9 not 0 the thread looks for further submissions while it waits, on its own time: until
+                      // nothing has come for r9 ns; then it parks (kRingNeedsWakeup, docs/decisions/0018). min_complete
+                      // may then be more than the queue holds: never enough.
   call = 2,           // A typed call whose parameters and results fit in registers.
   reply_receive = 3,  // rdi: endpoint; replies to the call received last on this thread, if one is open, with
                       // rax bits 16-31 as ExceptionType + 1 (0: success; then rsi is the detail), and waits for
