@@ -162,6 +162,17 @@ FaultRecord record_of(const hal::FaultInfo& fault) noexcept {
   return {kind, fault.vector, fault.error_code, fault.address};
 }
 
+// The time it runs on, its own or a caller's, lets others of its kind go first.
+[[noreturn]] void yield(Cpu& cpu, Thread& thread, Time now) noexcept {
+  thread.user.set_status(0);
+  if (thread.account.context != nullptr) {
+    cpu.scheduler.yield(*thread.account.context, now);
+  } else {
+    cpu.scheduler.yield(*thread.account.entity, now);
+  }
+  leave(cpu, now);
+}
+
 [[noreturn, gnu::noinline]] void other_system_call(abi::SystemCall operation) noexcept {
   Cpu& cpu = Cpu::current();
   Thread& thread = *cpu.thread;
@@ -179,6 +190,7 @@ FaultRecord record_of(const hal::FaultInfo& fault) noexcept {
       leave(cpu, now);
     }
     case abi::SystemCall::send: send(cpu, thread, now);
+    case abi::SystemCall::yield: yield(cpu, thread, now);
     default: answer(thread, TransportError::invalid_operation);
   }
 }

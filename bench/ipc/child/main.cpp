@@ -10,9 +10,11 @@ namespace {
 int measure(runtime::Runtime& runtime) noexcept {
   Bench bench(runtime);
   prepare_ipc_rows(bench);
+  prepare_switch_rows(bench);
   bench.fill_table();
   // From here on it is a job of an active island, as any realtime client.
   if (!runtime.need<schema::SchedulingContext>("self.context")->wait_next_release().has_value()) return 1;
+  switch_rows(bench);  // first: its peer is gone then
   kernel_rows(bench);
   ipc_rows(bench);
   device_rows(bench);

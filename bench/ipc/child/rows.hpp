@@ -18,6 +18,9 @@ void prepare_ipc_rows(Bench& bench) noexcept;
 void ipc_rows(Bench& bench) noexcept;
 // Rings: operations of one's own, and calls to a server that uses its ring.
 void ring_rows(Bench& bench) noexcept;
+// To and from threads of the same priority and of a higher one, which prepare_switch_rows starts and switch_rows ends.
+void prepare_switch_rows(Bench& bench) noexcept;
+void switch_rows(Bench& bench) noexcept;
 // Returns every message as it came; returns when the endpoint is gone.
 int serve_ring(runtime::Runtime& runtime) noexcept;
 // Answers every call with its own words; returns when the endpoint is gone.

@@ -37,6 +37,8 @@ struct Contexts {
   Capability<schema::RealtimeIsland> island;
   abi::CapId client;
   abi::CapId waiter;
+  abi::CapId peer;     // of the client's priority
+  abi::CapId spender;  // above all others, for 20 us each ms
 };
 [[nodiscard]] Contexts admit_contexts(runtime::Runtime& runtime) noexcept;
 

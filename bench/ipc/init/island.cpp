@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The certificate of the bench's two tasks, by hand: generous bounds, for what is measured is the kernel's path.
+// The certificate of the bench's tasks, by hand: generous bounds, for what is measured is the kernel's path.
 #include "capos/runtime/mapping.hpp"
 #include "capos/schema/bootpack.hpp"
 #include "capos/wire/frame.hpp"
@@ -14,13 +14,18 @@ struct Overheads {
   std::uint64_t release = 0, context_switch = 0, blocking = 0, jitter = 0;
 };
 
+constexpr std::uint16_t kHold = 2, kStopTask = 3;  // of manifest.capnp
+
 struct Task {
   std::string_view name;
   std::uint64_t budget_ns;
   std::uint8_t priority;
+  std::uint32_t per_second = 1;
+  std::uint16_t on_overrun = kStopTask;  // figures of a client that ran out of time would be none
 };
-constexpr Task kTasks[] = {{"client", 700 * kMillisecond, 50}, {"waiter", 100 * kMillisecond, 100}};
-constexpr std::uint64_t kPeriodNs = 1000 * kMillisecond;
+constexpr Task kTasks[] = {
+    {"client", 700 * kMillisecond, 50}, {"waiter", 100 * kMillisecond, 100}, {"peer", 100 * kMillisecond, 50},
+    {"spender", 20'000, 120, 1'000, kHold}};
 
 Overheads read_overheads(runtime::Runtime& runtime) noexcept {
   auto answer = runtime.need<schema::BootPackage>("bootPackage")->read_manifest([](auto) {});
@@ -59,12 +64,12 @@ void write_certificate(const Overheads& machine, schema::IslandCertificate::Buil
   for (std::uint32_t i = 0; i < std::size(kTasks); ++i) {
     list[i].set_name(kTasks[i].name);
     list[i].set_period_numerator(1);
-    list[i].set_period_denominator(1);
+    list[i].set_period_denominator(kTasks[i].per_second);
     list[i].set_budget_ns(kTasks[i].budget_ns);
-    list[i].set_deadline_ns(kPeriodNs);
-    list[i].set_response_ns(kPeriodNs);
+    list[i].set_deadline_ns(1000 * kMillisecond / kTasks[i].per_second);
+    list[i].set_response_ns(1000 * kMillisecond / kTasks[i].per_second);
     list[i].set_priority(kTasks[i].priority);
-    list[i].set_on_overrun(3);  // stopTask: figures of a client that ran out of time would be none
+    list[i].set_on_overrun(kTasks[i].on_overrun);
   }
   certificate.set_best_effort_slack(true);
 }
@@ -83,7 +88,8 @@ Contexts admit_contexts(runtime::Runtime& runtime) noexcept {
   }
   const auto contexts = result.admitted().contexts();
   return {Capability<schema::RealtimeIsland>(answer->cap(result.admitted().island())), answer->cap(contexts[0]),
-          answer->cap(contexts[1])};
+          answer->cap(contexts[1]), answer->cap(contexts[2]),
+          answer->cap(contexts[3])};
 }
 
 }  // namespace ipc_bench

@@ -85,7 +85,8 @@ int run(runtime::Runtime& runtime) noexcept {
                             {"serve", service.endpoint.cap()}, {"local.serve", local.endpoint.cap()},
                             {"local.service", local.client.cap()}, {"holders", holders.cap()},
                             {"objects", runtime.find_any("objects")},
-                            {"registers", device.registers.cap()}, {"ring.service", ringed.client.cap()}};
+                            {"registers", device.registers.cap()}, {"ring.service", ringed.client.cap()},
+                            {"peer", contexts.peer}, {"spender", contexts.spender}};
   auto client = start(runtime, {.part = Part::client, .grants = measures, .context = contexts.client, .pages = 4096});
   populate(runtime, header);  // last: what the cast needs is its own by now
   auto island = contexts.island;

@@ -96,6 +96,12 @@ inline std::int32_t null_system_call() noexcept {
   return static_cast<std::int32_t>(status);
 }
 
+// Lets others of the same priority go first; with best-effort time, gives up the rest of its turn.
+inline void yield() noexcept {
+  std::uint64_t status = static_cast<std::uint64_t>(abi::SystemCall::yield);
+  asm volatile("syscall" : "+a"(status) : : "rcx", "r11", "memory");
+}
+
 [[noreturn]] inline void exit_process(std::uint64_t code) noexcept {
   Registers registers;
   registers.operation = static_cast<std::uint64_t>(abi::SystemCall::exit);

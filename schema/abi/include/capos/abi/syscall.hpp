@@ -49,6 +49,7 @@ enum class SystemCall : std::uint8_t {
                       // soon as a server has taken the words, and waits until one does, in turn with calls. No reply, and
                       // no time is lent: the server works on it on time of its own.
   null = 5,           // Nothing: into the kernel and out again. Status 0; the others come back as they were.
+  yield = 6,          // To the back of one's priority level, or, with best-effort time, the rest of one's turn given up. Status 0.
   exit_thread = 8,    // rdx: exit code. Ends the thread; with its last thread the process ends, with this code.
 };
 
