@@ -54,7 +54,7 @@ function(capos_add_schema name)
   add_custom_command(OUTPUT ${host_sources} ${host_headers}
     COMMAND ${CAPOS_CAPNP} compile ${flags} -o${CAPOS_CAPNPC_CXX}:${stock} ${ARG_SOURCES}
     DEPENDS ${ARG_SOURCES} COMMENT "Generating ${name}_host" VERBATIM)
-  set_source_files_properties(${host_sources} PROPERTIES COMPILE_OPTIONS -w)
+  set_source_files_properties(${host_sources} PROPERTIES COMPILE_OPTIONS "-w;-g0")
   add_library(${name}_host STATIC ${host_sources} ${host_headers})
   target_include_directories(${name}_host SYSTEM PUBLIC ${stock})
   target_link_libraries(${name}_host PUBLIC CapnProto::capnp CapnProto::capnp-rpc)

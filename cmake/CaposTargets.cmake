@@ -19,6 +19,11 @@ target_compile_options(capos_warnings INTERFACE
 
 add_library(capos_host INTERFACE)
 target_link_libraries(capos_host INTERFACE capos_warnings)
+# Enough for a backtrace with lines; the debug preset has the rest.
+target_compile_options(capos_host INTERFACE $<$<CONFIG:RelWithDebInfo>:-g1>)
+# Code that is compiled more often than it runs: most tests, and tools.
+add_library(capos_quick INTERFACE)
+target_compile_options(capos_quick INTERFACE $<$<CONFIG:RelWithDebInfo>:-O1>)
 if(CAPOS_SANITIZE)
   target_compile_options(capos_host INTERFACE -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
   target_link_options(capos_host INTERFACE -fsanitize=address,undefined)

@@ -5,14 +5,19 @@
 set -eu
 root=$1
 generated=$2
-flags="-std=gnu++23 -fsyntax-only -Wall -Wextra -Wthread-safety -Wthread-safety-beta -Werror -DCAPOS_DEBUG_CHECKS=1
+flags="-std=gnu++23 -Wall -Wextra -Wthread-safety -Wthread-safety-beta -Werror -DCAPOS_DEBUG_CHECKS=1
   -DCAPOS_VERSION=\"0\" -fno-exceptions -fno-rtti -I$root/kernel -I$root/sched/src -I$generated
   -I$root/schema/codec/include -I$root/schema/abi/include -I$root/base/include -I$root/sched/include
   -I$root/hal/x86_64/include -I$root/hal/include -I$root/hal"
 set -- "$root"/kernel/*.cpp "$root"/kernel/*/*.cpp "$root"/sched/src/*.cpp "$root"/hal/acpi/*.cpp "$root"/hal/boot/*.cpp
-printf '%s\n' "$@" | xargs -P "$(nproc)" -n 1 clang++-19 $flags || { echo "FAILED: see above"; exit 1; }
-mistake=$(mktemp --suffix=.cpp)
-trap 'rm -f "$mistake"' EXIT
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+# What most of them include, read once: it is two thirds of the time.
+printf '#include "%s"\n' ipc/endpoint.hpp objects/services.hpp process/process.hpp >"$work/headers.hpp"
+clang++-19 $flags -x c++-header "$work/headers.hpp" -o "$work/headers.pch" || { echo "FAILED: see above"; exit 1; }
+check="clang++-19 $flags -fsyntax-only -include-pch $work/headers.pch"
+printf '%s\n' "$@" | xargs -P "$(nproc)" -n 1 $check || { echo "FAILED: see above"; exit 1; }
+mistake=$work/mistake.cpp
 cat >"$mistake" <<'END'
 #include "memory/frame_allocator.hpp"
 using namespace capos::kernel;
@@ -22,7 +27,7 @@ std::uint64_t twice() {
   return outer->free_frames() + inner->free_frames();
 }
 END
-if clang++-19 $flags "$mistake" 2>/dev/null; then
+if $check "$mistake" 2>/dev/null; then
   echo "FAILED: a lock taken twice is not found"
   exit 1
 fi
