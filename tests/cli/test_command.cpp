@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "support/process.hpp"
+#include "support/temporary.hpp"
 
 namespace capos::cli {
 namespace {
@@ -21,7 +22,7 @@ Captured call(std::vector<std::string> words) {
 }
 
 TEST(Command, HasHelpForEveryVerb) {
-  for (const char* verb : {"demo", "test", "admit", "run", "bench", "gdb", "probe"}) {
+  for (const char* verb : {"demo", "test", "admit", "run", "bench", "image", "trace", "graph", "gdb", "probe"}) {
     const auto run = call({verb, "--help"});
     EXPECT_TRUE(run.state.exited(0)) << verb;
     EXPECT_NE(run.out.find("Options:"), std::string::npos) << verb;
@@ -42,6 +43,23 @@ TEST(Command, TellsMistakesAsCauseAndRemedy) {
   EXPECT_TRUE(run.err.starts_with("capos: error: --load: everything not in")) << run.err;
   EXPECT_TRUE(run.err.ends_with("\n  remedy: ./capos demo --help lists what there is\n")) << run.err;
   EXPECT_TRUE(call({}).state.exited(1));
+}
+
+TEST(Command, DrawsWhatIsAdmittedAndWhatIsRefused) {
+  const auto scratch = TemporaryDirectory::make();
+  ASSERT_TRUE(scratch.has_value());
+  const auto draw = [&](const char* manifest) {
+    return call({"graph", manifest, "-o", scratch->path().string(), "--json"});
+  };
+  const auto fits = draw("configs/demo.capnp");
+  if (fits.err.find("cannot run Graphviz") != std::string::npos) GTEST_SKIP() << "Graphviz is not installed";
+  EXPECT_TRUE(fits.state.exited(0)) << fits.err;
+  const auto json = nlohmann::json::parse(fits.out, nullptr, false);
+  ASSERT_TRUE(json.is_object()) << fits.out;
+  EXPECT_EQ(json["verdict"], "admitted");
+  EXPECT_GT(std::filesystem::file_size(json["svg"].get<std::string>()), 1000u);
+  EXPECT_TRUE(draw("configs/examples/too-much.capnp").state.exited(2));
+  EXPECT_TRUE(draw("configs/no-such-file.capnp").state.exited(1));
 }
 
 TEST(Command, AdmitsTheDemo) {

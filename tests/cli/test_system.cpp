@@ -45,6 +45,46 @@ TEST(Run, BootsTheExamples) {
   }
 }
 
+TEST(Trace, WritesATimelineOfTheRun) {
+  const auto scratch = TemporaryDirectory::make();
+  ASSERT_TRUE(scratch.has_value());
+  const auto file = scratch->path() / "demo.pftrace";
+  const SystemRun run = run_command({"trace", "configs/demo.capnp", "-o", file.string(), "--seconds", "0.1", "--load", "none",
+                                     "--cpus", "1", "--accel", "tcg", "--json"},
+                                    "trace");
+  ASSERT_TRUE(run.process.state.exited(0)) << run.text();
+  const json told = json::parse(run.process.out, nullptr, false);
+  ASSERT_TRUE(told.is_object()) << run.process.out;
+  EXPECT_EQ(told["file"], file.string());
+  EXPECT_GE(told["events"], 200);  // two tasks at 1 kHz
+  EXPECT_EQ(told["dropped_events"], 0);
+  EXPECT_EQ(told["bytes"], std::filesystem::file_size(file));
+}
+
+// Two runs of one build differ in nothing, and the history holds both.
+TEST(BenchAll, IsKeptAndComparedToTheInstruction) {
+  const auto scratch = TemporaryDirectory::make();
+  ASSERT_TRUE(scratch.has_value());
+  SpawnOptions options;
+  options.directory = CAPOS_SOURCE_DIR;
+  options.environment = {{"CAPOS_ROOT", CAPOS_SOURCE_DIR}, {"CAPOS_OUT", scratch->path().string()}};
+  const auto call = [&](std::vector<std::string> words) {
+    words.insert(words.begin(), CAPOS_COMMAND);
+    return capture(words, std::chrono::minutes(10), options).value_or(Captured{});
+  };
+  for (int i = 0; i < 2; ++i) {
+    const Captured run = call({"bench", "--samples", "20", "--without", "linux", "--without", "host"});
+    ASSERT_TRUE(run.state.exited(0)) << run.out << run.err;
+  }
+  const Captured compared = call({"bench", "compare", "last~1", "last", "--json"});
+  ASSERT_TRUE(compared.state.exited(0)) << compared.err;
+  const json rows = json::parse(compared.out, nullptr, false);
+  ASSERT_TRUE(rows.is_array()) << compared.out;
+  EXPECT_GE(rows.size(), 13u);
+  for (const auto& row : rows) EXPECT_EQ(row["moved"], false) << row;
+  EXPECT_TRUE(call({"bench", "compare", "1", "3"}).state.exited(1));
+}
+
 TEST(Gdb, StopsAtTheKernelsEntry) {
   const SystemRun run = run_command({"gdb", "--batch", "--ex", "info program"}, "gdb");
   if (run.process.err.find("cannot run gdb") != std::string::npos) GTEST_SKIP() << "gdb is not installed";

@@ -158,9 +158,44 @@ void add_bench_linux(CLI::App& group, Action& action) {
               "Ctrl-C ends it early; what was measured until then is still told.");
 }
 
+void add_bench_host(CLI::App& group, Action& action) {
+  auto& verb = *group.add_subcommand("host", "Rings, queues, codec and tables at native speed, beside their peers");
+  const auto options = bind(verb, action, &bench_host);
+  verb.add_option("--min-time", options->min_time, "Seconds for each benchmark (default: Google Benchmark's)")
+      ->check(CLI::Range(0.0001, 60.0));
+  verb.add_option("--json", options->json, kJsonFile);
+}
+
+void add_bench_compare(CLI::App& group, Action& action) {
+  auto& verb = *group.add_subcommand("compare", "What moved between two runs, and by how many instructions");
+  const auto options = bind(verb, action, &bench_compare);
+  const char* const what = "A file of results, or a position in the history: 1 (the oldest), 2, ..., last, last~1, ...";
+  verb.add_option("BEFORE", options->before, what)->required();
+  verb.add_option("AFTER", options->after, what)->required();
+  verb.add_flag("--all", options->all, "Also what did not move");
+  verb.add_flag("--json", options->json, kJsonFlag);
+}
+
+// Without a suite's name: all of them.
+void add_bench_all(CLI::App& group, Action& action) {
+  auto options = std::make_shared<BenchAllOptions>();
+  group.add_option("--samples", options->samples, "Wake-ups of each run; the other suites at most their default")
+      ->check(CLI::Range(10, 250'000))
+      ->capture_default_str();
+  group.add_option("--without", options->without, "A suite to leave out; may be repeated")
+      ->check(CLI::IsMember({"ipc", "wakeup", "linux", "host"}));
+  group.add_option("--json", options->json, "Also write the history's new entry to that file");
+  group.callback([&group, &action, options] {
+    if (!group.get_subcommands().empty()) return;
+    action = [options](const Paths& paths) { return bench_all(paths, *options); };
+  });
+  group.footer("Without a name: all of them, kept in out/bench/history/history.jsonl.");
+}
+
 void add_bench(CLI::App& app, Action& action) {
-  auto& group = *app.add_subcommand("bench", "Measure, in the deterministic machine");
-  group.require_subcommand(1);
+  auto& group = *app.add_subcommand("bench", "Measure: all suites, or the one that is named");
+  group.require_subcommand(0, 1);
+  add_bench_all(group, action);
   auto& verb = *group.add_subcommand("wakeup", "Release to first user instruction, beside PREEMPT_RT");
   const auto options = bind(verb, action, &bench_wakeup);
   verb.add_option("--load", options->load, "Best-effort work of the loaded run, on the same CPU")
@@ -174,6 +209,34 @@ void add_bench(CLI::App& app, Action& action) {
   verb.add_flag("--check", options->check, "Exit status 1 if a figure is over its budget (bench/budgets.json)");
   add_bench_ipc(group, action);
   add_bench_linux(group, action);
+  add_bench_host(group, action);
+  add_bench_compare(group, action);
+}
+
+void add_trace(CLI::App& app, Action& action) {
+  auto& verb = *app.add_subcommand("trace", "Boot a manifest and write its timeline for Perfetto");
+  const auto options = bind(verb, action, &trace);
+  verb.add_option("MANIFEST", options->file, "For example configs/demo.capnp")->required();
+  verb.add_option("-o,--output", options->output, "Where to (default: out/trace/trace.pftrace)");
+  verb.add_option("--seconds", options->seconds, "Guest time from the islands' start")
+      ->check(CLI::Range(0.05, 3600.0))
+      ->capture_default_str();
+  verb.add_option("--load", options->load, "Which of the manifest's load services run")
+      ->check(CLI::IsMember({"none", "cpu", "memory", "ipc", "all"}))
+      ->capture_default_str();
+  verb.add_option("--cpus", options->cpus, "CPUs of the machine (default: the manifest's)")->check(CLI::Range(1, 16));
+  add_accelerator(verb, options->accelerator);
+  verb.add_flag("--json", options->json, kJsonFlag);
+}
+
+void add_graph(CLI::App& app, Action& action) {
+  auto& verb = *app.add_subcommand("graph", "Draw what a manifest describes, as DOT and SVG");
+  const auto options = bind(verb, action, &graph);
+  verb.add_option("MANIFEST", options->file, "For example configs/demo.capnp")->required();
+  verb.add_option("--machine", options->machine, "configs/machines/NAME.capnp: the kernel's overheads")->capture_default_str();
+  verb.add_option("-o,--output", options->output, "Directory (default: out/graph)");
+  verb.add_flag("--json", options->json, kJsonFlag);
+  verb.footer("Exit status: 0 admitted, 2 refused (drawn all the same), 1 the file is wrong.");
 }
 
 void add_image(CLI::App& app, Action& action) {
@@ -232,6 +295,8 @@ std::expected<Action, int> parse_command_line(int count, const char* const* word
   add_run(app, action);
   add_bench(app, action);
   add_image(app, action);
+  add_trace(app, action);
+  add_graph(app, action);
   add_gdb(app, action);
   add_probe(app, action);
   try {

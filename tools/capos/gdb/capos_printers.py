@@ -71,6 +71,111 @@ class CapIdPrinter:
         return f"capability {self._raw & 0xffffffff}, generation {self._raw >> 32}"
 
 
+def _enumerant(value):
+    """An enumeration's name without its type; the number if it has none."""
+    return str(value).split("::")[-1]
+
+
+class ThreadPrinter:
+    """capos::kernel::Thread: whose, where, and in which state."""
+
+    def __init__(self, value):
+        self._value = value
+
+    def to_string(self):
+        thread = self._value
+        return (
+            f"thread {_field(thread, 'number')} of process {_field(thread['process'], 'number_')}, "
+            f"CPU {_field(thread['cpu'], 'value_')}, {_enumerant(thread['state'])}, "
+            f"{'on a context' if int(thread['bound']) else 'best effort'}"
+        )
+
+
+class RefillListPrinter:
+    """capos::sched::RefillList: amounts of time, and when each may be used."""
+
+    def __init__(self, value):
+        self._value = value
+
+    def to_string(self):
+        first, size, slots = _field(self._value, "first_"), _field(self._value, "size_"), self._value["slots_"]["_M_elems"]
+        low, high = slots.type.range()
+        pieces = [slots[(first + i) % (high - low + 1)] for i in range(size)]
+        return f"{size} refills: " + ", ".join(f"{piece['amount']} {piece['time']}" for piece in pieces)
+
+
+class ContextPrinter:
+    """capos::sched::Context, and the kernel's with it: budget, period, priority, state, refills."""
+
+    def __init__(self, value):
+        self._value = value
+
+    def to_string(self):
+        context = self._value
+        parameters = context["parameters_"]
+        return (
+            f"context: {parameters['budget']} of each {parameters['period']}, "
+            f"{context['priority_']}, {_enumerant(context['state_'])}, {context['refills_']}"
+        )
+
+
+class ReadyQueuePrinter:
+    """capos::sched::ReadyQueue: how many are ready, and at which priorities."""
+
+    def __init__(self, value):
+        self._value = value
+
+    def to_string(self):
+        words = self._value["bitmap_"]["_M_elems"]
+        low, high = words.type.range()
+        levels = [64 * word + bit for word in range(high - low + 1) for bit in range(64)
+                  if int(words[word]) >> bit & 1]
+        at = f" at priorities {', '.join(map(str, reversed(levels)))}" if levels else ""
+        return f"{_field(self._value, 'size_')} ready{at}"
+
+
+class CapabilityTablePrinter:
+    """capos::kernel::CapabilityTable: what is held, by slot; at most kShown of it."""
+
+    kShown = 64
+    kSlotsPerChunk = 128  # a page of entries of 32 bytes
+
+    def __init__(self, value):
+        self._value = value
+
+    def to_string(self):
+        return f"{_field(self._value, 'in_use_')} capabilities in {_field(self._value, 'slots_')} slots"
+
+    def children(self):
+        shown = 0
+        for slot in range(1, _field(self._value, "slots_")):
+            entry = self._value["directory_"][slot // self.kSlotsPerChunk][slot % self.kSlotsPerChunk]
+            if int(entry["object_"]) == 0:
+                continue
+            if shown == self.kShown:
+                yield "more", "..."
+                return
+            shown += 1
+            generation = _field(entry, "guard_") >> 32 & 0xFFFFFFFF
+            yield f"slot {slot}", f"interface {_field(entry, 'interface_id_') & (2**64 - 1):#x}, generation {generation}"
+
+
+class RingHeaderPrinter:
+    """capos::abi::RingHeader: what is submitted and what has completed."""
+
+    def __init__(self, value):
+        self._value = value
+
+    def to_string(self):
+        ring = self._value
+        waiting = (_field(ring, "sq_tail") - _field(ring, "sq_head")) & 0xFFFFFFFF
+        done = (_field(ring, "cq_tail") - _field(ring, "cq_head")) & 0xFFFFFFFF
+        return (
+            f"ring: {waiting} of {_field(ring, 'sq_entries')} entries submitted and not taken, "
+            f"{done} of {_field(ring, 'cq_entries')} completions not reaped"
+        )
+
+
 def build():
     printers = gdb.printing.RegexpCollectionPrettyPrinter("capos")
     printers.add_printer("Duration", r"^capos::Duration$", DurationPrinter)
@@ -78,6 +183,12 @@ def build():
     printers.add_printer("Period", r"^capos::Period$", PeriodPrinter)
     printers.add_printer("Strong", r"^capos::Strong<.*>$", StrongPrinter)
     printers.add_printer("CapId", r"^capos::abi::CapId$", CapIdPrinter)
+    printers.add_printer("Thread", r"^capos::kernel::Thread$", ThreadPrinter)
+    printers.add_printer("RefillList", r"^capos::sched::RefillList$", RefillListPrinter)
+    printers.add_printer("Context", r"^capos::(sched::Context|kernel::SchedulingContext)$", ContextPrinter)
+    printers.add_printer("ReadyQueue", r"^capos::sched::ReadyQueue$", ReadyQueuePrinter)
+    printers.add_printer("CapabilityTable", r"^capos::kernel::CapabilityTable$", CapabilityTablePrinter)
+    printers.add_printer("RingHeader", r"^capos::abi::RingHeader$", RingHeaderPrinter)
     return printers
 
 

@@ -90,6 +90,45 @@ struct BenchIpcOptions {
 };
 [[nodiscard]] Outcome<int> bench_ipc(const Paths& paths, const BenchIpcOptions& options);
 
+struct BenchHostOptions {
+  double min_time = 0;  // seconds for each benchmark; 0: as Google Benchmark says
+  std::string json;     // file; "-": standard output
+};
+[[nodiscard]] Outcome<int> bench_host(const Paths& paths, const BenchHostOptions& options);
+
+struct BenchAllOptions {
+  std::uint64_t samples = 5000;  // of the wake-ups; others at most their own default
+  std::vector<std::string> without{};  // suites left out
+  std::string json;  // file: the history's new entry
+};
+[[nodiscard]] Outcome<int> bench_all(const Paths& paths, const BenchAllOptions& options);
+
+struct BenchCompareOptions {
+  std::string before, after;  // files, or positions in the history
+  bool all = false;           // also what did not move
+  bool json = false;
+};
+[[nodiscard]] Outcome<int> bench_compare(const Paths& paths, const BenchCompareOptions& options);
+
+struct TraceOptions {
+  std::string file;
+  std::string output;  // "": out/trace/trace.pftrace
+  double seconds = 1;
+  std::string load = "all";
+  unsigned cpus = 0;  // 0: as the manifest says
+  std::string accelerator = "auto";
+  bool json = false;
+};
+[[nodiscard]] Outcome<int> trace(const Paths& paths, const TraceOptions& options);
+
+struct GraphOptions {
+  std::string file;
+  std::string machine = "deterministic";
+  std::string output;  // directory; "": out/graph
+  bool json = false;
+};
+[[nodiscard]] Outcome<int> graph(const Paths& paths, const GraphOptions& options);
+
 struct ImageOptions {
   std::string file;  // "": configs/demo.capnp
   std::string machine = "deterministic";
