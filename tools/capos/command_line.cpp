@@ -159,7 +159,7 @@ void add_bench_linux(CLI::App& group, Action& action) {
 }
 
 void add_bench_host(CLI::App& group, Action& action) {
-  auto& verb = *group.add_subcommand("host", "Rings, queues, codec and tables at native speed, beside their peers");
+  auto& verb = *group.add_subcommand("host", "Queues, rings in shared memory and codec at native speed, beside their peers");
   const auto options = bind(verb, action, &bench_host);
   verb.add_option("--min-time", options->min_time, "Seconds for each benchmark (default: Google Benchmark's)")
       ->check(CLI::Range(0.0001, 60.0));

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+// The SharedBuffer ring beside boost::lockfree::spsc_queue: elements of 64 bytes from one thread to another, each on a CPU
+// of its own where there are two. Ours stamps each element and can tell a sleeper; Boost's does neither.
+#include <benchmark/benchmark.h>
+#include <pthread.h>
+#include <sched.h>
+
+#include <array>
+#include <atomic>
+#include <boost/lockfree/spsc_queue.hpp>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <thread>
+
+#include "capos/shared_buffer/consumer.hpp"
+#include "capos/shared_buffer/producer.hpp"
+
+namespace capos {
+namespace {
+
+constexpr std::uint32_t kCapacity = 1024;
+constexpr std::uint64_t kElements = 200'000;  // in each pass
+
+struct Element {
+  std::array<std::uint64_t, 8> words;
+};
+
+class Ours {
+ public:
+  Ours() {
+    if (!create_ring<Element>(memory_, kCapacity)) std::abort();
+    producer_ = std::make_unique<RingProducer<Element>>(*RingProducer<Element>::attach(memory_));
+    consumer_ = std::make_unique<RingConsumer<Element>>(*RingConsumer<Element>::attach(memory_));
+  }
+  bool push(const Element& element) { return producer_->push(element).has_value(); }
+  bool pop(Element& element) {
+    const auto item = consumer_->pop();
+    if (item) element = item->element;
+    return item.has_value();
+  }
+
+ private:
+  alignas(kCacheLine) std::array<std::byte, ring_bytes<Element>(kCapacity)> memory_{};
+  std::unique_ptr<RingProducer<Element>> producer_;
+  std::unique_ptr<RingConsumer<Element>> consumer_;
+};
+
+class Boost {
+ public:
+  bool push(const Element& element) { return queue_.push(element); }
+  bool pop(Element& element) { return queue_.pop(element); }
+
+ private:
+  boost::lockfree::spsc_queue<Element, boost::lockfree::capacity<kCapacity>> queue_;
+};
+
+// The `index`th CPU that this process may use; nothing happens where there is none.
+void pin(unsigned index) {
+  cpu_set_t allowed, one;
+  if (sched_getaffinity(0, sizeof allowed, &allowed) != 0) return;
+  CPU_ZERO(&one);
+  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+    if (!CPU_ISSET(cpu, &allowed) || index-- != 0) continue;
+    CPU_SET(cpu, &one);
+    (void)pthread_setaffinity_np(pthread_self(), sizeof one, &one);
+    return;
+  }
+}
+
+template <typename Queue>
+void pass(benchmark::State& state) {
+  for (auto _ : state) {
+    const auto queue = std::make_unique<Queue>();
+    std::atomic<bool> ready = false;
+    std::thread sender([&] {
+      pin(1);
+      ready = true;
+      for (std::uint64_t i = 0; i < kElements;) i += queue->push({{i, 0, 0, 0, 0, 0, 0, i}}) ? 1 : 0;
+    });
+    while (!ready) std::this_thread::yield();
+    const auto start = std::chrono::steady_clock::now();
+    Element element{};
+    for (std::uint64_t i = 0; i < kElements;) {
+      if (!queue->pop(element)) continue;
+      if (element.words[0] != i || element.words[7] != i) return state.SkipWithError("an element was lost or torn");
+      ++i;
+    }
+    const auto end = std::chrono::steady_clock::now();
+    sender.join();
+    state.SetIterationTime(std::chrono::duration<double>(end - start).count() / static_cast<double>(kElements));
+  }
+}
+BENCHMARK(pass<Ours>)->Name("spsc_two_threads/capos")->UseManualTime()->Iterations(10)->Repetitions(5)->ReportAggregatesOnly();
+BENCHMARK(pass<Boost>)->Name("spsc_two_threads/boost")->UseManualTime()->Iterations(10)->Repetitions(5)->ReportAggregatesOnly();
+
+// In and out on one thread: what the code itself takes.
+template <typename Queue>
+void alone(benchmark::State& state) {
+  const auto queue = std::make_unique<Queue>();
+  Element element{};
+  std::uint64_t next = 0;
+  for (auto _ : state) {
+    if (!queue->push({{next, 0, 0, 0, 0, 0, 0, next}}) || !queue->pop(element) || element.words[0] != next++) {
+      return state.SkipWithError("an element was lost");
+    }
+    benchmark::DoNotOptimize(element);
+  }
+}
+BENCHMARK(alone<Ours>)->Name("spsc_push_pop/capos")->Repetitions(5)->ReportAggregatesOnly();
+BENCHMARK(alone<Boost>)->Name("spsc_push_pop/boost")->Repetitions(5)->ReportAggregatesOnly();
+
+}  // namespace
+}  // namespace capos
