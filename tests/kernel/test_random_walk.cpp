@@ -2,11 +2,15 @@
 // The random walk: CAPOS_WALK_STEPS steps (10^6 if not given) from CAPOS_WALK_SEED (1 if not given).
 #include <gtest/gtest.h>
 
+#include <signal.h>
+
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstdlib>
 #include <numeric>
 
+#include "crash_report.hpp"
 #include "walk.hpp"
 
 namespace capos::ktest {
@@ -23,6 +27,7 @@ using Tally = std::map<std::string, std::size_t>;
 
 std::optional<Failure> run_chapter(std::uint64_t seed, std::span<const std::size_t> steps, Tally* tally = nullptr) {
   Chapter chapter(seed);
+  const CrashReport crash(seed, chapter);
   auto failure = chapter.run(steps);
   if (tally != nullptr) {
     for (const auto& [what, count] : chapter.tally()) (*tally)[what] += count;
@@ -57,6 +62,20 @@ std::string report(std::uint64_t seed, const Failure& first) {
                      first.what + "\nmade shorter, " + std::to_string(fewer.size()) + " steps: " + last.what + "\n";
   for (const std::string& action : last.last) text += "  " + action + "\n";
   return text;
+}
+
+// Shown by a crash: where in the walk it came.
+TEST(RandomWalkDeathTest, ACrashTellsSeedAndSteps) {
+  const auto crash = [](int signal) {
+    Chapter chapter(41);
+    const CrashReport report(41, chapter);
+    const std::array<std::size_t, 4> steps = {0, 1, 2, 3};
+    (void)chapter.run(steps);
+    (void)raise(signal);
+  };
+  for (const int signal : {SIGABRT, SIGSEGV}) {
+    EXPECT_DEATH(crash(signal), "the walk has crashed: CAPOS_WALK_SEED=41\n  step 0: .*\n  step 1: ");
+  }
 }
 
 TEST(RandomWalk, KeepsStepWithTheModel) {

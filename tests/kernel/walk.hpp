@@ -31,6 +31,8 @@ class Chapter {
   std::optional<Failure> run(std::span<const std::size_t> steps);
   // What was done how often: by action's or outcome's name.
   [[nodiscard]] const std::map<std::string, std::size_t>& tally() const { return tally_; }
+  // The last steps, oldest first.
+  [[nodiscard]] const std::deque<std::string>& last() const { return last_; }
 
   // --- for actions (actions.hpp)
   World world;
