@@ -92,5 +92,23 @@ TEST(Gdb, StopsAtTheKernelsEntry) {
   EXPECT_NE(run.process.out.find("kernel_main"), std::string::npos) << run.text();
 }
 
+// At the end of a task's first job: what the printers make of contexts, queues, threads, tables and rings.
+TEST(Gdb, ShowsContextsThreadsTablesAndRings) {
+  std::vector<std::string> words{"gdb", "configs/examples/minimal.capnp", "--batch"};
+  for (const char* command : {"hbreak capos::kernel::end_job", "continue", "set language c++", "print context",
+                              "print *context.thread", "print $capos_cpu().id", "print $capos_cpu().scheduler.ready_",
+                              "print context.thread->process.capabilities_",
+                              "print *(capos::abi::RingHeader*)context.thread->ring_address_"}) {
+    words.insert(words.end(), {"--ex", command});
+  }
+  const SystemRun run = run_command(words, "gdb");
+  if (run.process.err.find("cannot run gdb") != std::string::npos) GTEST_SKIP() << "gdb is not installed";
+  for (const char* shown : {"context: 50 000 ns of each 1/100 s (100 Hz), Priority ", " refills: ",
+                            "thread 0 of process 2, CPU 1, await_release, on a context", "= CpuId 1", "= 0 ready",
+                            "capabilities in 128 slots = {slot 1 = interface 0x", "ring: 0 of 16 entries submitted and not taken"}) {
+    EXPECT_NE(run.process.out.find(shown), std::string::npos) << shown << "\n" << run.text();
+  }
+}
+
 }  // namespace
 }  // namespace capos::cli

@@ -71,6 +71,22 @@ class CapIdPrinter:
         return f"capability {self._raw & 0xffffffff}, generation {self._raw >> 32}"
 
 
+class CurrentCpu(gdb.Function):
+    """$capos_cpu(): the kernel's block of the CPU that gdb looks at, once the kernel has made it."""
+
+    kLocal = 24  # PerCpu::local of hal/x86_64/per_cpu.hpp, whose address is the kernel's GS base
+
+    def __init__(self):
+        super().__init__("capos_cpu")
+
+    def invoke(self):
+        base = int(gdb.parse_and_eval("$gs_base")) & (2**64 - 1)
+        if base < 2**63:  # a program's: the kernel's is put by
+            base = int(gdb.parse_and_eval("$k_gs_base")) & (2**64 - 1)
+        cpu = gdb.lookup_type("capos::kernel::Cpu").pointer()
+        return gdb.Value(base + self.kLocal).cast(cpu.pointer()).dereference().dereference()
+
+
 def _enumerant(value):
     """An enumeration's name without its type; the number if it has none."""
     return str(value).split("::")[-1]
@@ -99,7 +115,7 @@ class RefillListPrinter:
 
     def to_string(self):
         first, size, slots = _field(self._value, "first_"), _field(self._value, "size_"), self._value["slots_"]["_M_elems"]
-        low, high = slots.type.range()
+        low, high = slots.type.strip_typedefs().range()
         pieces = [slots[(first + i) % (high - low + 1)] for i in range(size)]
         return f"{size} refills: " + ", ".join(f"{piece['amount']} {piece['time']}" for piece in pieces)
 
@@ -127,7 +143,7 @@ class ReadyQueuePrinter:
 
     def to_string(self):
         words = self._value["bitmap_"]["_M_elems"]
-        low, high = words.type.range()
+        low, high = words.type.strip_typedefs().range()
         levels = [64 * word + bit for word in range(high - low + 1) for bit in range(64)
                   if int(words[word]) >> bit & 1]
         at = f" at priorities {', '.join(map(str, reversed(levels)))}" if levels else ""
@@ -192,4 +208,5 @@ def build():
     return printers
 
 
+CurrentCpu()
 gdb.printing.register_pretty_printer(None, build(), replace=True)
