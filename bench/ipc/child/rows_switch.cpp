@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // From one thread to the next without a call: by yielding to one of the same priority, and at the end of a budget.
+#include <new>
+
 #include "capos/runtime/system_call.hpp"
 #include "capos/runtime/thread.hpp"
 #include "rows.hpp"
@@ -27,13 +29,20 @@ void take_turns(void* context) noexcept {
 // Its only job never ends: each period it is held when its budget is spent.
 void spend(void* context) noexcept {
   begin_job(context);
-  while (!__atomic_load_n(&g_over, __ATOMIC_RELAXED)) __atomic_store_n(&g_last_stamp, stamp(), __ATOMIC_RELAXED);
+  while (!__atomic_load_n(&g_over, __ATOMIC_RELAXED)) {
+    abi::bench_mark<abi::BenchMark::start>();
+    __atomic_store_n(&g_last_stamp, stamp(), __ATOMIC_RELAXED);
+  }
 }
 
-void start(Bench& bench, std::string_view name, runtime::Thread::Function function) noexcept {
+// What the rows start, and end when they are done.
+constinit runtime::Thread* g_threads[2] = {};
+
+runtime::Thread* start(Bench& bench, std::string_view name, runtime::Thread::Function function, std::byte* room) noexcept {
   const abi::CapId context = bench.runtime.find_any(name);
-  const auto thread = runtime::Thread::start(bench.runtime, function, reinterpret_cast<void*>(context.raw), {.context = context});
+  auto thread = runtime::Thread::start(bench.runtime, function, reinterpret_cast<void*>(context.raw), {.context = context});
   if (!thread.has_value()) runtime::panic("ipc-bench: no further thread");
+  return ::new (room) runtime::Thread(*std::move(thread));
 }
 
 // The spender's last stamp to the client's next: up to a turn of both loops, 15 instructions, is in it.
@@ -43,7 +52,10 @@ void budget_exhausted(Bench& bench) noexcept {
     for (;;) {
       const std::uint64_t now = stamp();
       const std::uint64_t last = __atomic_load_n(&g_last_stamp, __ATOMIC_RELAXED);
-      if (last != before && now > last) return now - last;
+      if (last != before && now > last) {
+        abi::bench_mark<abi::BenchMark::stop>();
+        return now - last;
+      }
     }
   }, 100);
 }
@@ -51,8 +63,9 @@ void budget_exhausted(Bench& bench) noexcept {
 }  // namespace
 
 void prepare_switch_rows(Bench& bench) noexcept {
-  start(bench, "peer", take_turns);
-  start(bench, "spender", spend);
+  alignas(runtime::Thread) static constinit std::byte room[2][sizeof(runtime::Thread)] = {};
+  g_threads[0] = start(bench, "peer", take_turns, room[0]);
+  g_threads[1] = start(bench, "spender", spend, room[1]);
 }
 
 void switch_rows(Bench& bench) noexcept {
@@ -64,7 +77,9 @@ void switch_rows(Bench& bench) noexcept {
   });
   budget_exhausted(bench);
   __atomic_store_n(&g_over, true, __ATOMIC_RELAXED);
-  runtime::yield();
+  for (runtime::Thread* const each : g_threads) {
+    if (!each->join().has_value()) runtime::panic("ipc-bench: a thread does not end");
+  }
 }
 
 }  // namespace ipc_bench
