@@ -158,8 +158,7 @@ trampoline_gdt:
 trampoline_gdt_pointer:
   .short 23
   .long CAPOS_TRAMPOLINE + trampoline_gdt - hal_trampoline
-  .global hal_trampoline_end
-hal_trampoline_end:
+  .org hal_trampoline + CAPOS_TRAMPOLINE_BYTES  // refuses to go back: it is no longer than that
 
 // On the early tables still; the final ones need NX switched on first.
 ap_start64:

@@ -74,6 +74,7 @@
 
 // Application processors start here in real mode; the page is RAM below 1 MiB.
 #define CAPOS_TRAMPOLINE 0x8000
+#define CAPOS_TRAMPOLINE_BYTES 256  // what boot.S has for it
 
 #define CAPOS_PROTOCOL_PVH 1
 #define CAPOS_PROTOCOL_MULTIBOOT2 2

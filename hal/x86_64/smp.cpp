@@ -14,7 +14,7 @@ namespace capos::hal {
 namespace x86 {
 
 extern "C" {
-extern const char hal_trampoline[], hal_trampoline_end[];
+extern const char hal_trampoline[];
 constinit std::uint64_t hal_ap_root = 0, hal_ap_stack = 0;
 [[noreturn]] void hal_ap_start() noexcept;
 }
@@ -73,10 +73,21 @@ void report_clock(CpuId cpu, std::uint64_t ticks) noexcept {
   say(text.view());
 }
 
-void copy_trampoline() noexcept {
-  __builtin_memcpy(physmap(CAPOS_TRAMPOLINE), hal_trampoline,
-                   static_cast<std::size_t>(hal_trampoline_end - hal_trampoline));
-}
+// Where a CPU starts in real mode. What lies there is somebody's, a loader may have put the boot pack there: it is kept, and put
+// back once the CPU has left the place.
+class Trampoline {
+ public:
+  Trampoline() noexcept {
+    __builtin_memcpy(kept_, physmap(CAPOS_TRAMPOLINE), CAPOS_TRAMPOLINE_BYTES);
+    __builtin_memcpy(physmap(CAPOS_TRAMPOLINE), hal_trampoline, CAPOS_TRAMPOLINE_BYTES);
+  }
+  ~Trampoline() { __builtin_memcpy(physmap(CAPOS_TRAMPOLINE), kept_, CAPOS_TRAMPOLINE_BYTES); }
+  Trampoline(const Trampoline&) = delete;
+  Trampoline& operator=(const Trampoline&) = delete;
+
+ private:
+  std::byte kept_[CAPOS_TRAMPOLINE_BYTES];
+};
 
 }  // namespace
 
@@ -133,7 +144,7 @@ bool start_cpu(CpuId cpu) noexcept {
   constexpr std::uint64_t kAfterInit = 10'000, kFirst = 1'000'000, kSecond = 100'000'000;
   if (cpu.value() >= cpu_count || (running.load(std::memory_order_relaxed) >> cpu.value() & 1) != 0)
     return false;
-  copy_trampoline();
+  const Trampoline trampoline;
   hal_ap_root = kernel_root();
   hal_ap_stack = reinterpret_cast<std::uint64_t>(&block_of(cpu)) + CAPOS_STACK_TOP;
   answered.store(false, std::memory_order_relaxed);
@@ -144,7 +155,10 @@ bool start_cpu(CpuId cpu) noexcept {
   send_ipi(apic, kIpiStartup | CAPOS_TRAMPOLINE >> 12);
   if (!wait_for_answer(kFirst)) {
     send_ipi(apic, kIpiStartup | CAPOS_TRAMPOLINE >> 12);
-    if (!wait_for_answer(kSecond)) return false;
+    if (!wait_for_answer(kSecond)) {
+      send_ipi(apic, kIpiInit);  // should it come to life yet, not there
+      return false;
+    }
   }
   report_clock(cpu, compare_clocks());
   return true;

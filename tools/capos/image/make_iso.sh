@@ -17,10 +17,7 @@ trap 'rm -rf "$work"' EXIT
 tree=$work/tree
 mkdir -p "$tree/boot/grub"
 cp "$kernel" "$tree/boot/capos.elf"
-# GRUB puts a module that fits there below 640 KiB on UEFI, where the kernel writes its trampoline for other CPUs
-# (CAPOS_TRAMPOLINE in hal/x86_64/layout.h) over it. One of a MiB fits above only; a boot pack may have zeroes behind it.
 cp "$module" "$tree/boot/$(basename "$module")"
-truncate -s '>1M' "$tree/boot/$(basename "$module")"
 
 # The medium is found by its kernel; then everything is said: no file of configuration, no menu.
 cat >"$work/grub.cfg" <<END
