@@ -1,9 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <chrono>
+#include <filesystem>
+#include <fstream>
 
 #include "machine/machine.hpp"
+#include "machine/run.hpp"
 #include "support/process.hpp"
 
 namespace capos::cli {
@@ -59,6 +65,23 @@ TEST(Machine, StopsForTheDebugger) {
   const auto words = qemu_command(stopped);
   EXPECT_TRUE(has(words, "-gdb", "unix:/s,server=on,wait=off"));
   EXPECT_EQ(words.back(), "-S");
+}
+
+// QEMU ends with the status of a guest that ended in order, and says why.
+TEST(Machine, WithoutAKernelThereIsNoEndInOrder) {
+  const auto scratch = std::filesystem::temp_directory_path() / ("capos-machine-" + std::to_string(getpid()));
+  std::filesystem::create_directories(scratch);
+  MachineSpec empty = spec();
+  empty.kernel = empty.pack = scratch / "empty";
+  empty.console = scratch / "console";
+  empty.channel.clear();
+  std::ofstream(empty.kernel).close();
+  const auto end = run_machine(empty, scratch, {.wall = std::chrono::seconds(60)}, {});
+  ASSERT_TRUE(end.has_value());
+  EXPECT_EQ(end->kind, MachineEnd::Kind::died) << end->note;
+  EXPECT_FALSE(end->fine());
+  EXPECT_NE(end->note.find("could not load kernel"), std::string::npos) << end->note;
+  std::filesystem::remove_all(scratch);
 }
 
 TEST(ShellLine, QuotesWhatAShellWouldTakeApart) {

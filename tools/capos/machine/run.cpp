@@ -71,6 +71,11 @@ std::string guest_note(int code) {
   return fmt::format("the guest ended with code {}", code);
 }
 
+// QEMU's own words: "qemu-system-x86_64: ..." or, of what it loads, "qemu: ...".
+bool says_qemu(const std::string& said) {
+  return said.find("qemu-system") != std::string::npos || said.starts_with("qemu: ") || said.find("\nqemu: ") != std::string::npos;
+}
+
 // isa-debug-exit ends QEMU with (code << 1) | 1; code 0 looks like QEMU's own failure to start, but then it
 // says why.
 MachineEnd judge(const ExitState& state, const std::string& said) {
@@ -82,7 +87,7 @@ MachineEnd judge(const ExitState& state, const std::string& said) {
     end.kind = MachineEnd::Kind::reset;
     end.note = "the machine reset or switched itself off (a triple fault looks like that)";
   } else if ((state.status & 1) != 0 &&
-             !(state.status == 1 && said.find("qemu-system") != std::string::npos)) {
+             !(state.status == 1 && says_qemu(said))) {
     end.kind = MachineEnd::Kind::guest;
     end.guest_code = state.status >> 1;
     end.note = guest_note(end.guest_code);
