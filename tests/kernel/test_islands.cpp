@@ -173,6 +173,17 @@ TEST_F(Jobs, TheMoreUrgentTaskRunsFirstAndThenTheOther) {
   EXPECT_TRUE(world.is_current(world.init())) << "best effort below them";
 }
 
+TEST_F(Jobs, YieldTakesTurnsWithinAPriority) {
+  start({.tasks = {{.name = "one", .response_ns = us(900), .priority = 10}, {.name = "other", .response_ns = us(900), .priority = 10}}});
+  world.run_to(release(0));
+  for (int turn = 0; turn < 6; ++turn) {
+    const std::size_t current = world.is_current(thread(0)) ? 0 : 1;
+    ASSERT_TRUE(world.is_current(thread(current)));
+    (void)world.enter(thread(current), static_cast<std::uint64_t>(abi::SystemCall::yield), {}, 0, {});
+    EXPECT_TRUE(world.is_current(thread(1 - current))) << turn;
+  }
+}
+
 TEST_F(Jobs, WaitingIsForItsOwnContextOnly) {
   start({.tasks = {{.name = "a"}, {.name = "b", .priority = 90}}});
   EXPECT_EQ(world.call<Await>(world.init(), island.contexts[0]).error, transport(TransportError::not_bound));

@@ -53,6 +53,23 @@ TEST_F(Shares, AreAppliedOnTheProcesssOwnCpu) {
   EXPECT_EQ(entity(there.number).request(), Duration::us(500));
 }
 
+// Its words come back as they were. No time passes, so that its turns are over by yielding alone; the next may be its own, if it
+// has had less than others.
+TEST_F(Shares, YieldGivesUpTheRestOfATurn) {
+  const Child one = world.spawn({}), two = world.spawn({});
+  kernel::Thread& thread = world.thread(one);
+  world.go_to(thread);
+  int turns = 0;
+  for (; turns < 4 && world.is_current(thread); ++turns) {
+    const auto answer = world.enter(thread, static_cast<std::uint64_t>(abi::SystemCall::yield), {}, 0, {1, 2, 3});
+    ASSERT_TRUE(answer.has_value());
+    EXPECT_EQ(answer->status, 0);
+    EXPECT_EQ(answer->words[2], 3u);
+  }
+  EXPECT_FALSE(world.is_current(thread)) << "after " << turns << " turns";
+  EXPECT_TRUE(world.process(two.number).main_thread().state == kernel::ThreadState::runnable);
+}
+
 TEST_F(Shares, OfWhatHasEndedAreNobodys) {
   const Child gone = world.spawn({.cpu = 1});
   world.settle();

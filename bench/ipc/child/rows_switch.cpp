@@ -45,7 +45,7 @@ runtime::Thread* start(Bench& bench, std::string_view name, runtime::Thread::Fun
   return ::new (room) runtime::Thread(*std::move(thread));
 }
 
-// The spender's last stamp to the client's next: up to a turn of both loops, 15 instructions, is in it.
+// The spender's last stamp to the client's next: up to a turn of both loops is in it.
 void budget_exhausted(Bench& bench) noexcept {
   bench.measure_from("budget_exhausted", []() noexcept {
     const std::uint64_t before = __atomic_load_n(&g_last_stamp, __ATOMIC_RELAXED);
