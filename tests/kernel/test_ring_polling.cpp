@@ -46,6 +46,8 @@ TEST_F(PolledRings, ItsTimeoutEndsItWhileItPolls) {
 
 // The queue seems to hold four thousand million entries: each turn takes a queue's worth, and lets interrupts in.
 TEST_F(PolledRings, SpoiledIndicesKeepItBusyForItsTimeOnly) {
+  // Entries without completions: the queue of those never fills and ends it.
+  for (abi::CapSqe& entry : world.ring(thread()).sq) entry.flags = abi::kSqeQuiet;
   for (const std::uint32_t ahead : {0x8000'0000u, 0xffff'ffffu, 17u}) {
     header().sq_tail = header().sq_head + ahead;
     const Time begin = now();
