@@ -9,7 +9,9 @@
 #include "linux/cpio.hpp"
 #include "linux/initrd.hpp"
 #include "linux/kernel_image.hpp"
+#include "linux/last_comparison.hpp"
 #include "linux/linux_run.hpp"
+#include "linux/round_trips.hpp"
 #include "support/files.hpp"
 #include "support/process.hpp"
 #include "support/temporary.hpp"
@@ -88,6 +90,66 @@ TEST(Packages, AreNamedByTheMetaPackage) {
   EXPECT_EQ(image_package(""), "");
 }
 
+// As bench/linux/sampler.cpp writes it.
+constexpr const char* kTrips = R"json({"sysinfo": {"release": "6.1.0-56-rt-amd64", "version": "#1 SMP"}, "stamp_ticks": 1, "rows": [
+{"name": "getppid", "histogram": {"326": 9, "340": 1}},
+{"name": "pipe", "histogram": {"12805": 10}},
+{"name": "uring", "skipped": "io_uring_setup: Function not implemented"}
+]})json";
+
+TEST(RoundTrips, AreRead) {
+  const auto trips = parse_round_trips(kTrips);
+  ASSERT_TRUE(trips.has_value()) << trips.error().cause;
+  EXPECT_EQ(trips->release, "6.1.0-56-rt-amd64");
+  ASSERT_EQ(trips->rows.size(), 3U);
+  EXPECT_EQ(trips->rows[0].distribution.summary().p50, 326U);
+  EXPECT_EQ(trips->rows[0].distribution.summary().max, 340U);
+  EXPECT_EQ(trips->rows[2].skipped, "io_uring_setup: Function not implemented");
+}
+
+TEST(RoundTrips, AreRefusedWhenTheyAreNoResult) {
+  const std::string good = kTrips;
+  for (const auto& text : {std::string{}, std::string("{"), std::string("[]"), good.substr(0, good.size() / 2),
+                           with(good, "\"326\": 9", "\"326\": \"nine\""), with(good, "\"326\"", "\"often\""), with(good, "{\"12805\": 10}", "{}"),
+                           with(good, "\"rows\"", "\"row\""), with(good, "\"release\"", "\"name\"")}) {
+    EXPECT_FALSE(parse_round_trips(text).has_value()) << text;
+  }
+  EXPECT_FALSE(parse_round_trips(R"({"sysinfo": {"release": "", "version": ""}, "rows": []})").has_value());
+}
+
+TEST(RoundTrips, StandBesideCapos) {
+  report::BenchLine call{"call_reply_8w", "instructions", {}};
+  call.summary = {10, 363, 363, 363, 363, 400};
+  const auto table = round_trips_table({{"default", *parse_round_trips(kTrips)}}, {call});
+  ASSERT_EQ(table.rows.size(), counterparts().size());
+  for (const auto& row : table.rows) ASSERT_EQ(row.size(), table.columns.size());
+  const std::string text = report::render_table_text(table);
+  EXPECT_NE(text.find("12805  12805"), std::string::npos) << text;
+  EXPECT_NE(text.find("363  400   35.3"), std::string::npos) << text;
+  EXPECT_NE(text.find("left out: io_uring_setup"), std::string::npos) << text;
+  EXPECT_NE(text.find("not measured"), std::string::npos) << text;
+}
+
+TEST(Boot, IsToldByTheFirstProcess) {
+  EXPECT_EQ(first_user_ticks("[ 1.0] x\n\nfirst user instruction at 1651040673\nclock source tsc\n").value_or(0), 1'651'040'673U);
+  EXPECT_FALSE(first_user_ticks("clock source tsc\n").has_value());
+  EXPECT_FALSE(first_user_ticks("\nfirst user instruction at once\n").has_value());
+}
+
+TEST(LastComparison, GivesLinuxWakeups) {
+  const auto rows = linux_wakeups(R"json([
+    {"system": "capos", "options": "default", "load": "none", "unit": "instructions", "min": 1, "p50": 2, "p99": 3, "p999": 4, "max": 5, "samples": 6},
+    {"system": "linux", "options": "tuned", "load": "none", "unit": "instructions", "min": 1, "p50": 2, "p99": 3, "p999": 4, "max": 5, "samples": 6},
+    {"system": "linux", "options": "tuned", "load": "all", "unit": "ns", "min": 1, "p50": 2, "p99": 3, "p999": 4, "max": 5, "samples": 6},
+    {"system": "linux", "options": "tuned", "load": "none", "unit": "instructions", "min": 1, "p50": 2, "p99": 3, "p999": 4, "max": 5, "samples": 6, "operation": "pipe"},
+    {"system": "linux", "options": "tuned", "load": "cpu", "unit": "instructions", "min": 1}])json");
+  ASSERT_EQ(rows.size(), 1U);
+  EXPECT_EQ(rows[0].options, "tuned");
+  EXPECT_EQ(rows[0].summary.max, 5U);
+  EXPECT_TRUE(linux_wakeups("").empty());
+  EXPECT_TRUE(linux_wakeups("{}").empty());
+}
+
 // A machine without network: apt's lists are empty, and nobody answers.
 TEST(Packages, AreMissedClearlyWithoutANetwork) {
   const auto scratch = TemporaryDirectory::make();
@@ -126,6 +188,44 @@ TEST(Packages, AreTakenFromTheirDirectory) {
     ASSERT_TRUE(image.has_value()) << when << image.error().cause;
     EXPECT_EQ(image->package, "linux-image-9.9-rt-amd64 9.9-1");
     EXPECT_EQ(read_text(image->file).value_or(""), "an image");
+  }
+}
+
+// As a bzImage is made: sectors of setup, then the payload somewhere behind them.
+std::string packed_kernel(const std::string& payload) {
+  std::string image(1024 + 100, '\0');
+  image[0x1f1] = 1;
+  image.replace(0x202, 4, "HdrS");
+  image[0x248] = 100;
+  image[0x24c] = static_cast<char>(payload.size());
+  return image + payload + "what follows";
+}
+
+TEST(Packages, GiveTheirKernelUncompressed) {
+  const auto scratch = TemporaryDirectory::make();
+  ASSERT_TRUE(scratch.has_value());
+  const auto xz = capture({"sh", "-c", "printf 'an ELF file' | xz -c"});
+  ASSERT_TRUE(xz && xz->state.exited(0));
+  ASSERT_LT(xz->out.size(), 128U);
+  ASSERT_TRUE(write_text(scratch->path() / "package.txt", "linux-image-9.9-rt-amd64 9.9-1\n").has_value());
+  ASSERT_TRUE(write_text(scratch->path() / "vmlinuz", packed_kernel(xz->out)).has_value());
+  const auto image = find_kernel_image(scratch->path());
+  ASSERT_TRUE(image.has_value()) << image.error().cause;
+  EXPECT_EQ(image->file.filename(), "vmlinux");
+  EXPECT_EQ(read_text(image->file).value_or(""), "an ELF file");
+}
+
+TEST(Packages, WhoseKernelIsPackedOtherwiseGiveItAsItIs) {
+  const auto scratch = TemporaryDirectory::make();
+  ASSERT_TRUE(scratch.has_value());
+  std::string too_long = packed_kernel("\xfd" "7zXZ");
+  too_long[0x24f] = 1;  // 16 MiB of it
+  for (const auto& content : {packed_kernel("\x28\xb5\x2f\xfd zstandard"), too_long, std::string("short")}) {
+    ASSERT_TRUE(write_text(scratch->path() / "package.txt", "x 1\n").has_value());
+    ASSERT_TRUE(write_text(scratch->path() / "vmlinuz", content).has_value());
+    const auto image = find_kernel_image(scratch->path());
+    ASSERT_TRUE(image.has_value()) << image.error().cause;
+    EXPECT_EQ(image->file.filename(), "vmlinuz");
   }
 }
 

@@ -112,6 +112,27 @@ TEST(Comparison, HasAPageThatFetchesNothing) {
   EXPECT_EQ(page, render_comparison_html(example()));
 }
 
+TEST(Comparison, HasOperationsInItsJsonAndTablesForPeople) {
+  Comparison comparison = example();
+  ComparedRun pipe{"linux", "tuned", "none", "instructions", {}, "pipe"};
+  pipe.distribution.add(12'805, 3);
+  comparison.operations = {pipe};
+  comparison.tables = {{"Round <trips>", {{"Linux", true}, {"median"}, {"capOS", true}}, {{"pipe", "12805", "call"}, {"x", "7", ""}}}};
+  const auto json = nlohmann::json::parse(render_comparison_json(comparison));
+  ASSERT_EQ(json.size(), 3U);
+  EXPECT_FALSE(json[0].contains("operation"));
+  EXPECT_EQ(json[2]["operation"], "pipe");
+  EXPECT_EQ(json[2]["p50"], 12'805);
+  EXPECT_EQ(render_table_text(comparison.tables[0]),
+            "Round <trips>\n"
+            "  Linux  median  capOS\n"
+            "  pipe    12805  call\n"
+            "  x           7\n");
+  const std::string page = render_comparison_html(comparison);
+  EXPECT_NE(page.find("Round &lt;trips&gt;"), std::string::npos);
+  EXPECT_NE(page.find("<td>12805</td><td class=\"left\">call</td>"), std::string::npos);
+}
+
 TEST(Comparison, IsAPageWithoutRunsToo) { EXPECT_NE(render_comparison_html({}).find("</html>"), std::string::npos); }
 
 }  // namespace

@@ -137,9 +137,9 @@ void add_bench_ipc(CLI::App& group, Action& action) {
 }
 
 void add_bench_linux(CLI::App& group, Action& action) {
-  auto& verb = *group.add_subcommand("linux", "Wake-ups beside Debian's PREEMPT_RT and its cyclictest, in the same machine");
+  auto& verb = *group.add_subcommand("linux", "Wake-ups and round trips beside Debian's PREEMPT_RT, in the same machine");
   const auto options = bind(verb, action, &bench_linux);
-  verb.add_option("--samples", options->samples, "Wake-ups of each row, over all rounds")
+  verb.add_option("--samples", options->samples, "Wake-ups of each row, over all rounds; of the round trips at most 1000")
       ->check(CLI::Range(10, 1'000'000))
       ->capture_default_str();
   verb.add_option("--load", options->loads, "Best-effort work beside the idle runs; may be repeated")
@@ -147,6 +147,9 @@ void add_bench_linux(CLI::App& group, Action& action) {
       ->capture_default_str();
   verb.add_option("--options", options->options, "Linux's boot options; may be repeated")
       ->check(CLI::IsMember({"default", "tuned"}))
+      ->capture_default_str();
+  verb.add_option("--part", options->parts, "What is measured; may be repeated")
+      ->check(CLI::IsMember({"wakeups", "round-trips"}))
       ->capture_default_str();
   verb.add_option("--rounds", options->rounds, "How often the systems take turns, each time with another period")
       ->check(CLI::Range(1, 8))

@@ -47,20 +47,22 @@ void reap(const Queues& queues, std::uint32_t count) noexcept {
   __atomic_store_n(&header().cq_head, head, __ATOMIC_RELEASE);
 }
 
-void nops(Bench& bench) noexcept {
+template <std::uint32_t kCount>
+void nops(Bench& bench, std::string_view name) noexcept {
   const Queues queues;
-  bench.measure("ring_nop_256", [&]() noexcept {
-    submit(queues, 256, [](CapSqe& entry, std::uint32_t number) noexcept {
+  bench.measure(name, [&]() noexcept {
+    submit(queues, kCount, [](CapSqe& entry, std::uint32_t number) noexcept {
       reinterpret_cast<std::uint64_t&>(entry) = 0;  // NOP, no flags
       entry.user_data = number;
     });
-    if (runtime::cap_enter(256, kForever) != 256) runtime::panic("ipc-bench: NOPs");
-    reap(queues, 256);
-  }, 256);
+    if (runtime::cap_enter(kCount, kForever) != kCount) runtime::panic("ipc-bench: NOPs");
+    reap(queues, kCount);
+  }, kCount);
 }
 
 // Each with a message of two words both ways.
-void calls(Bench& bench) noexcept {
+template <std::uint32_t kCount>
+void calls(Bench& bench, std::string_view name) noexcept {
   const Queues queues;
   const std::uint64_t service = bench.runtime.find_any("ring.service").raw;
   constexpr std::uint32_t kArea = 128, kMessage = 24;
@@ -84,12 +86,12 @@ void calls(Bench& bench) noexcept {
              .transfers_count = 0,
              .deadline_ns = 0};
   };
-  bench.measure("ring_call_32", [&]() noexcept {
-    submit(queues, 32, fill);
-    if (runtime::cap_enter(32, kForever) != 32) runtime::panic("ipc-bench: ring calls");
-    reap(queues, 32);
-  }, 32);
-  for (std::uint32_t i = 0; i < 32; ++i) {
+  bench.measure(name, [&]() noexcept {
+    submit(queues, kCount, fill);
+    if (runtime::cap_enter(kCount, kForever) != kCount) runtime::panic("ipc-bench: ring calls");
+    reap(queues, kCount);
+  }, kCount);
+  for (std::uint32_t i = 0; i < kCount; ++i) {
     const std::uint64_t* const answer = arena(i * kArea + kMessage);
     if (answer[1] != i || answer[2] != 7) runtime::panic("ipc-bench: a message was lost");
   }
@@ -99,9 +101,13 @@ void calls(Bench& bench) noexcept {
 
 void ring_rows(Bench& bench) noexcept {
   make_ring(bench.runtime, 256);
-  nops(bench);
+  nops<1>(bench, "ring_nop_1");
+  nops<8>(bench, "ring_nop_8");
+  nops<32>(bench, "ring_nop_32");
+  nops<256>(bench, "ring_nop_256");
   make_ring(bench.runtime, 64);
-  calls(bench);
+  calls<1>(bench, "ring_call_1");
+  calls<32>(bench, "ring_call_32");
 }
 
 // A window of areas: whatever came is answered in place, all of it by one cap_enter.

@@ -50,8 +50,13 @@ Outcome<void> write_initrd(const Paths& paths, const fs::path& file) {
   const fs::path init = paths.build / "bench" / "linux" / "linux_init";
   std::error_code ignored;
   if (!fs::exists(init, ignored)) return problem("there is no " + init.string(), "build it: ninja -C " + paths.build.string() + " linux_init");
+  const fs::path round_trips = init.parent_path() / "linux_round_trips";
+  if (!fs::exists(round_trips, ignored)) {
+    return problem("there is no " + round_trips.string(), "apt-get install --no-install-recommends liburing-dev, then ./capos bench linux builds it");
+  }
   CpioArchive archive;
   if (auto done = add_file(archive, "init", init); !done) return done;
+  if (auto done = add_file(archive, "usr/bin/round_trips", round_trips); !done) return done;
   for (const char* const program : kPrograms) {
     if (auto done = add_program(archive, program); !done) return done;
   }

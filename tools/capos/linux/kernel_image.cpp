@@ -4,9 +4,12 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "../support/files.hpp"
@@ -96,6 +99,45 @@ Outcome<void> unpack(const fs::path& package, const fs::path& directory) {
                  "remove it, so that it is fetched again; check that the disk has room");
 }
 
+// The xz stream in a bzImage (Documentation/arch/x86/boot.rst of Linux: setup_sects, payload_offset, payload_length); empty if
+// there is none.
+std::span<const std::byte> payload_of(std::span<const std::byte> image) {
+  constexpr std::size_t kSectors = 0x1f1, kMagic = 0x202, kOffset = 0x248, kLength = 0x24c, kHeader = 0x250, kSector = 512;
+  constexpr unsigned char kXz[] = {0xfd, '7', 'z', 'X', 'Z', 0};
+  if (image.size() < kHeader || std::memcmp(&image[kMagic], "HdrS", 4) != 0) return {};
+  std::uint32_t offset = 0, length = 0;
+  std::memcpy(&offset, &image[kOffset], sizeof offset);
+  std::memcpy(&length, &image[kLength], sizeof length);
+  const std::size_t start = (std::to_integer<std::size_t>(image[kSectors]) + 1) * kSector + offset;
+  if (start > image.size() || length > image.size() - start || length < sizeof kXz) return {};
+  const auto payload = image.subspan(start, length);
+  return std::memcmp(payload.data(), kXz, sizeof kXz) == 0 ? payload : std::span<const std::byte>{};
+}
+
+// `image` uncompressed, where it is compressed by xz; else `image` itself.
+Outcome<fs::path> uncompressed(const fs::path& image) {
+  const fs::path elf = image.parent_path() / "vmlinux", packed = image.parent_path() / "vmlinux.xz";
+  std::error_code ignored;
+  if (fs::exists(elf, ignored)) return elf;
+  const auto bytes = read_bytes(image);
+  if (!bytes) return std::unexpected(bytes.error());
+  const auto payload = payload_of(*bytes);
+  if (payload.empty()) return image;
+  if (auto done = write_bytes(packed, {payload.begin(), payload.end()}); !done) return std::unexpected(done.error());
+  const auto run = capture({"sh", "-c", "xz -dc --single-stream \"$1\" >\"$2.new\" && mv \"$2.new\" \"$2\"; status=$?; rm \"$1\"; exit $status", "sh",
+                            packed.string(), elf.string()});
+  if (!run) return std::unexpected(run.error());
+  if (run->state.exited(0)) return elf;
+  return problem(fmt::format("cannot uncompress {}: {}", image.string(), run->err.substr(0, run->err.find('\n'))),
+                 "apt-get install --no-install-recommends xz-utils; check that the disk has room");
+}
+
+Outcome<KernelImage> unpacked(const fs::path& image, const std::string& package) {
+  const auto file = uncompressed(image);
+  if (!file) return std::unexpected(file.error());
+  return KernelImage{*file, package};
+}
+
 }  // namespace
 
 std::string image_package(const std::string& apt_text) {
@@ -112,7 +154,7 @@ Outcome<KernelImage> find_kernel_image(const fs::path& directory, const Environm
   if (auto made = make_directory(directory); !made) return std::unexpected(made.error());
   const fs::path image = directory / "vmlinuz", note = directory / "package.txt";
   std::error_code ignored;
-  if (const auto package = read_text(note); package && fs::exists(image, ignored)) return KernelImage{image, package->substr(0, package->find('\n'))};
+  if (const auto package = read_text(note); package && fs::exists(image, ignored)) return unpacked(image, package->substr(0, package->find('\n')));
   auto file = package_file(directory);
   if (!file) {
     const auto fetched = fetch(directory, environment);
@@ -123,7 +165,7 @@ Outcome<KernelImage> find_kernel_image(const fs::path& directory, const Environm
   const std::string package = package_of(*file);
   fs::remove(*file, ignored);
   if (auto done = write_text(note, package + "\n"); !done) return std::unexpected(done.error());
-  return KernelImage{image, package};
+  return unpacked(image, package);
 }
 
 }  // namespace capos::cli

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Debian's PREEMPT_RT kernel image: fetched as a package by apt-get, unpacked, never installed.
+// Debian's PREEMPT_RT kernel image: fetched as a package by apt-get, unpacked, never installed. It is also uncompressed, since
+// in the deterministic machine Linux would spend two thirds of a boot on that; QEMU starts it by its PVH entry then, as capOS.
 #pragma once
 
 #include <filesystem>
@@ -11,7 +12,7 @@
 namespace capos::cli {
 
 struct KernelImage {
-  std::filesystem::path file;  // a bzImage
+  std::filesystem::path file;  // an ELF file; a bzImage if it is compressed in another way than xz
   std::string package;         // "linux-image-6.1.0-56-rt-amd64 6.1.192-2"
 };
 

@@ -56,7 +56,8 @@ Json lines_of(Json rows) {
   if (!rows.is_array()) return Json::array();
   for (auto& row : rows) {
     if (row.is_object() && row.contains("system") && !row.contains("name")) {
-      row["name"] = fmt::format("{} {} {}", row.value("system", ""), row.value("options", ""), row.value("load", ""));
+      const std::string what = row.value("operation", row.value("load", ""));
+      row["name"] = fmt::format("{} {} {}", row.value("system", ""), row.value("options", ""), what);
     }
   }
   return rows;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// ./capos bench linux: wake-ups of capOS and of Debian's PREEMPT_RT in turns, in the same machine under like loads.
+// ./capos bench linux: wake-ups of capOS and of Debian's PREEMPT_RT in turns, in the same machine under like loads; what
+// entering the kernel and passing messages cost in both.
 #include <fmt/core.h>
 #include <fmt/ranges.h>
 
@@ -18,6 +19,7 @@
 #include "../support/lock.hpp"
 #include "../support/process.hpp"
 #include "capos/report/comparison.hpp"
+#include "linux_operations.hpp"
 #include "verbs.hpp"
 #include "wakeup_samples.hpp"
 
@@ -44,7 +46,10 @@ struct Bench {
   int host_cpu = -1;
   std::string linux_version;
   report::Comparison comparison;
+  std::vector<BootTime> boots;
 };
+
+bool wants(const Bench& bench, std::string_view part) { return std::ranges::find(bench.options.parts, part) != bench.options.parts.end(); }
 
 std::vector<Subject> subjects(const BenchLinuxOptions& options) {
   std::vector<std::string> loads{"none"};
@@ -81,6 +86,7 @@ Outcome<report::Distribution> measure_capos(Bench& bench, const Subject& subject
   const auto samples = sample_wakeups(bench.paths, request);
   if (!samples) return std::unexpected(samples.error());
   note_command(bench, name, samples->spec);
+  if (deterministic(bench)) bench.boots.push_back({"capos", "default", samples->first_user_ticks});
   CyclictestRun run{"./capos bench linux, configs/wakeup.capnp, load " + subject.load, "capOS", CAPOS_VERSION, {}};
   for (const auto value : samples->values) run.distribution.add(value);
   if (auto done = write_text(bench.directory / name / "cyclictest.json", render_cyclictest(run)); !done) return std::unexpected(done.error());
@@ -101,6 +107,7 @@ Outcome<report::Distribution> measure_linux(Bench& bench, const Subject& subject
   const auto run = run_linux(request);
   if (!run) return std::unexpected(run.error());
   note_command(bench, name, run->spec);
+  if (deterministic(bench)) bench.boots.push_back({"linux", subject.options, run->first_user_ticks});
   bench.linux_version = run->result.release + " " + run->result.version;
   return run->result.distribution;
 }
@@ -151,8 +158,31 @@ void add_host_noise(Bench& bench) {
   row_of(bench, {"host", "default", "none"}).distribution = noise->distribution;
 }
 
+// Both parts, as far as they are wanted; gives what stopped it.
+std::optional<Problem> measure_all(Bench& bench) {
+  if (wants(bench, "wakeups")) {
+    if (!deterministic(bench)) add_host_noise(bench);
+    if (auto stopped = take_turns(bench)) return stopped;
+  }
+  if (wants(bench, "round-trips")) {
+    const LinuxOperations operations{bench.kernel.file, bench.initrd, bench.directory, bench.options.options, bench.options.samples};
+    const auto version = measure_round_trips(bench.paths, operations, bench.comparison, bench.boots);
+    if (!version) return version.error();
+    bench.linux_version = *version;
+  }
+  if (!bench.boots.empty()) {
+    if (auto done = add_boot_times(bench.paths, bench.boots, bench.comparison); !done) return done.error();
+  }
+  return std::nullopt;
+}
+
 void add_statements(Bench& bench) {
   auto& list = bench.comparison.statements;
+  if (!bench.comparison.tables.empty()) {
+    list.emplace_back("Round trips, rings and boots are always of the deterministic machine. Round trips: two processes of one FIFO priority on "
+                      "one CPU in Linux; a call that lends its time in capOS. The ratio is of the medians, with the last set of Linux's options.");
+  }
+  if (!wants(bench, "wakeups")) return;
   list.emplace_back("capOS: from the scheduled release of a task to its first user instruction. Linux: cyclictest, from the instant it asked "
                     "clock_nanosleep to wake it at, to the clock it reads after that: the return through libc and one clock_gettime are in its "
                     "figure too.");
@@ -204,8 +234,11 @@ void show(const Bench& bench) {
     fmt::print("{}", render_comparison_json(bench.comparison));
     return;
   }
-  fmt::print("wake-up latency, {}, one CPU\n{}", deterministic(bench) ? "in guest instructions (QEMU TCG, icount shift=0)" : "in ns (KVM)",
-             render_comparison_table(bench.comparison));
+  if (!bench.comparison.runs.empty()) {
+    fmt::print("wake-up latency, {}, one CPU\n{}", deterministic(bench) ? "in guest instructions (QEMU TCG, icount shift=0)" : "in ns (KVM)",
+               render_comparison_table(bench.comparison));
+  }
+  for (const auto& table : bench.comparison.tables) fmt::print("{}", render_table_text(table));
   for (const auto& [name, text] : bench.comparison.facts) fmt::print("{}: {}\n", name, text);
   for (const auto& statement : bench.comparison.statements) fmt::print("{}\n", statement);
   fmt::print("{}\n", (bench.directory / "report.html").string());
@@ -230,13 +263,12 @@ Outcome<void> prepare(Bench& bench) {
 }  // namespace
 
 Outcome<int> bench_linux(const Paths& paths, const BenchLinuxOptions& options) {
-  Bench bench{paths, options, choose_accelerator(paths, options.accelerator), {}, {}, {}, -1, {}, {}};
-  bench.comparison.title = "Wake-ups: capOS beside Linux PREEMPT_RT";
+  Bench bench{paths, options, choose_accelerator(paths, options.accelerator), {}, {}, {}, -1, {}, {}, {}};
+  bench.comparison.title = "capOS beside Linux PREEMPT_RT";
   fmt::print(stderr, "capos: {}\n", bench.accelerator.reason);
   if (auto ready = prepare(bench); !ready) return std::unexpected(ready.error());
-  if (!deterministic(bench)) add_host_noise(bench);
-  const auto stopped = take_turns(bench);
-  if (bench.comparison.runs.empty()) return std::unexpected(*stopped);
+  const auto stopped = measure_all(bench);
+  if (bench.comparison.runs.empty() && bench.comparison.tables.empty()) return std::unexpected(*stopped);
   if (stopped) bench.comparison.statements.push_back("Not all of it: stopped early (" + stopped->cause + ").");
   add_statements(bench);
   add_facts(bench);

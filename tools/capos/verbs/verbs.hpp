@@ -71,6 +71,7 @@ struct BenchOptions {
 struct BenchLinuxOptions {
   std::vector<std::string> loads{"all"};  // beside the idle runs
   std::vector<std::string> options{"default", "tuned"};  // of Linux
+  std::vector<std::string> parts{"wakeups", "round-trips"};
   std::uint64_t samples = 1000;  // of each row
   unsigned rounds = 2;
   std::string accelerator = "auto";

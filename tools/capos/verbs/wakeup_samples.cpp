@@ -28,6 +28,14 @@ TrialRequest trial_request(const Paths& paths, const WakeupRequest& wanted) {
   return request;
 }
 
+// Of the time stamp counter; 0 if it was not reached.
+std::uint64_t ticks_of(const report::Recording& recording, schema::BootMilestone milestone) {
+  for (const auto& event : recording.events) {
+    if (event.kind == schema::EventKind::boot && event.values[0] == static_cast<std::uint64_t>(milestone)) return event.values[1];
+  }
+  return 0;
+}
+
 }  // namespace
 
 Outcome<WakeupSamples> sample_wakeups(const Paths& paths, const WakeupRequest& request) {
@@ -50,7 +58,8 @@ Outcome<WakeupSamples> sample_wakeups(const Paths& paths, const WakeupRequest& r
                    "read " + session->spec.console.string());
   }
   values.resize(request.samples);
-  return WakeupSamples{std::move(values), session->spec};
+  return WakeupSamples{std::move(values), session->spec, ticks_of(*recording, schema::BootMilestone::kernel_entry),
+                       ticks_of(*recording, schema::BootMilestone::init_started)};
 }
 
 }  // namespace capos::cli

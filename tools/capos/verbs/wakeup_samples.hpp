@@ -24,6 +24,8 @@ struct WakeupRequest {
 struct WakeupSamples {
   std::vector<std::uint64_t> values;  // exactly as many as were asked for; ns, on TCG instructions
   MachineSpec spec;
+  // The time stamp counter, zero at reset: at the kernel's entry, and when init starts.
+  std::uint64_t entry_ticks = 0, first_user_ticks = 0;
 };
 
 // Boots a machine. Errors: it did not end in order, a sample or an event is missing; the machine's last words are on
