@@ -30,6 +30,8 @@ Kind mark_kind(std::span<const std::uint8_t> code) noexcept {  // from ModRM on:
     case kBenchMarkBase | static_cast<std::uint32_t>(BenchMark::row): return Kind::mark_row;
     case kBenchMarkBase | static_cast<std::uint32_t>(BenchMark::start): return Kind::mark_start;
     case kBenchMarkBase | static_cast<std::uint32_t>(BenchMark::stop): return Kind::mark_stop;
+    case kBenchMarkBase | static_cast<std::uint32_t>(BenchMark::islands_started): return Kind::mark_islands_started;
+    case kBenchMarkBase | static_cast<std::uint32_t>(BenchMark::first_job): return Kind::mark_first_job;
     default: return Kind::plain;
   }
 }

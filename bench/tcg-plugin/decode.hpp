@@ -18,6 +18,8 @@ enum class Kind : std::uint8_t {
   mark_row,
   mark_start,
   mark_stop,
+  mark_islands_started,
+  mark_first_job,
 };
 
 // Any bytes are accepted; what is cut short is plain. O(1).

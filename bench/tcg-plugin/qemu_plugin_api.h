@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The part of QEMU's TCG plug-in interface, API version 1, that the counters use: as its public documentation gives it
+// The part of QEMU's TCG plug-in interface, API version 1, that the plug-ins here use: as its public documentation gives it
 // (docs/devel/tcg-plugins.rst of QEMU 7.2). QEMU exports these functions to the shared objects that -plugin loads.
 #pragma once
 
@@ -42,6 +42,7 @@ size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb* tb);
 struct qemu_plugin_insn* qemu_plugin_tb_get_insn(const struct qemu_plugin_tb* tb, size_t idx);
 const void* qemu_plugin_insn_data(const struct qemu_plugin_insn* insn);
 size_t qemu_plugin_insn_size(const struct qemu_plugin_insn* insn);
+uint64_t qemu_plugin_insn_vaddr(const struct qemu_plugin_insn* insn);
 void* qemu_plugin_insn_haddr(const struct qemu_plugin_insn* insn);  // where its first byte lies in the host's memory
 
 struct qemu_plugin_hwaddr* qemu_plugin_get_hwaddr(qemu_plugin_meminfo_t info, uint64_t vaddr);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The run: islands started together, time passed, an orderly end.
+#include "capos/abi/bench_marker.hpp"
 #include "capos/abi/exit_code.hpp"
 #include "capos/runtime/text.hpp"
 #include "system.hpp"
@@ -28,6 +29,7 @@ void start_islands(System& system, std::uint64_t start) noexcept {
       give_up(system, static_cast<std::uint8_t>(abi::RunOutcome::start_failed), island.name(), started.error().text());
     }
   }
+  abi::bench_mark<abi::BenchMark::islands_started>();
 }
 
 void retire_islands(System& system) noexcept {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // wakeup-probe: a periodic task that reads the time stamp counter as soon as it is released, and reports how
 // long the release took to reach it: `user` events of code 2, a: latency in ns, b: the scheduled release.
+#include "capos/abi/bench_marker.hpp"
 #include "capos/runtime/runtime.hpp"
 #include "capos/runtime/system_call.hpp"
 
@@ -46,6 +47,7 @@ int program_main(capos::runtime::Runtime& runtime) {
     runtime::panic("wakeup-probe: the clock does not describe itself");
   for (;;) {
     const Woken woken = wait_next_release(context.cap());
+    abi::bench_mark<abi::BenchMark::first_job>();
     if (woken.status != 0) return 0;  // retired
     const std::uint64_t now_ns = to_ns(woken.tsc - clock->start_tsc, clock->tsc_hz);
     const std::uint64_t latency = now_ns > woken.scheduled_ns ? now_ns - woken.scheduled_ns : 0;

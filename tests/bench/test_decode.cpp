@@ -33,6 +33,12 @@ TEST(Decode, SerialisingInstructions) {
   EXPECT_EQ(kind_of({0x0f, 0x31}), Kind::plain);                          // rdtsc
 }
 
+TEST(Decode, MarksOfABoot) {
+  EXPECT_EQ(kind_of({0x0f, 0x1f, 0x80, 0x04, 0x4d, 0x50, 0x43}), Kind::mark_islands_started);  // nopl 0x43504d04(%rax)
+  EXPECT_EQ(kind_of({0x0f, 0x1f, 0x80, 0x05, 0x4d, 0x50, 0x43}), Kind::mark_first_job);
+  EXPECT_EQ(kind_of({0x0f, 0x1f, 0x80, 0x06, 0x4d, 0x50, 0x43}), Kind::plain);
+}
+
 TEST(Decode, Invalidations) {
   EXPECT_EQ(kind_of({0x0f, 0x01, 0x38}), Kind::invalidation);              // invlpg (%rax)
   EXPECT_EQ(kind_of({0x66, 0x0f, 0x38, 0x82, 0x00}), Kind::invalidation);  // invpcid (%rax), %rax

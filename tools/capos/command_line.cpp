@@ -169,6 +169,13 @@ void add_bench_host(CLI::App& group, Action& action) {
   verb.add_option("--json", options->json, kJsonFile);
 }
 
+void add_bench_boot(CLI::App& group, Action& action) {
+  auto& verb = *group.add_subcommand("boot", "From reset to the first job: phases, and the five functions that cost most");
+  const auto options = bind(verb, action, &bench_boot);
+  verb.add_option("--json", options->json, kJsonFile);
+  verb.add_flag("--verbose", options->verbose, "Print the exact QEMU commands");
+}
+
 void add_bench_compare(CLI::App& group, Action& action) {
   auto& verb = *group.add_subcommand("compare", "What moved between two runs, and by how many instructions");
   const auto options = bind(verb, action, &bench_compare);
@@ -186,7 +193,7 @@ void add_bench_all(CLI::App& group, Action& action) {
       ->check(CLI::Range(10, 250'000))
       ->capture_default_str();
   group.add_option("--without", options->without, "A suite to leave out; may be repeated")
-      ->check(CLI::IsMember({"ipc", "wakeup", "linux", "host"}));
+      ->check(CLI::IsMember({"ipc", "wakeup", "boot", "linux", "host"}));
   group.add_option("--json", options->json, "Also write the history's new entry to that file");
   group.callback([&group, &action, options] {
     if (!group.get_subcommands().empty()) return;
@@ -212,6 +219,7 @@ void add_bench(CLI::App& app, Action& action) {
   verb.add_flag("--check", options->check, "Exit status 1 if a figure is over its budget (bench/budgets.json)");
   add_bench_ipc(group, action);
   add_bench_linux(group, action);
+  add_bench_boot(group, action);
   add_bench_host(group, action);
   add_bench_compare(group, action);
 }

@@ -61,6 +61,7 @@ MachineSpec spec_of(const Paths& paths, const SessionInputs& inputs, const fs::p
   spec.memory_bytes = admission::size_bytes(parameters.memory()).value_or(kDefaultMemory);
   spec.kernel = paths.kernel();
   spec.host_cpu = inputs.host_cpu;
+  spec.plugin = inputs.plugin;
   spec.pack = directory / "boot.pack";
   spec.console = directory / "console.log";
   if (!spec.microvm) {

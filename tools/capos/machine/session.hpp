@@ -24,6 +24,7 @@ struct SessionInputs {
   AcceleratorChoice accelerator;
   std::uint64_t duration_ns = 0;
   int host_cpu = -1;             // as in MachineSpec
+  std::string plugin{};          // as in MachineSpec
   std::chrono::seconds wall{0};  // 0: from the duration
   bool verbose = false;          // prints the command
   bool progress = true;

@@ -37,6 +37,12 @@ std::vector<SuiteOfBenches> suites_of(const Paths& paths, const BenchAllOptions&
              wakeup.json = json;
              return bench_wakeup(paths, wakeup);
            }},
+          {"boot",
+           [&](const std::string& json) {
+             BenchBootOptions boot;
+             boot.json = json;
+             return bench_boot(paths, boot);
+           }},
           {"linux",
            [&](const std::string& json) {
              BenchLinuxOptions linux_options;
@@ -53,6 +59,14 @@ std::vector<SuiteOfBenches> suites_of(const Paths& paths, const BenchAllOptions&
 
 // Rows as the comparison with Linux names them, under the names that the other suites use.
 Json lines_of(Json rows) {
+  if (rows.is_object() && rows.contains("phases")) {  // of a boot
+    Json lines = Json::array();
+    for (const auto& phase : rows["phases"]) {
+      const auto& count = phase.at("instructions");
+      lines.push_back({{"name", "boot " + phase.value("name", "")}, {"unit", "instructions"}, {"p50", count}, {"max", count}});
+    }
+    return lines;
+  }
   if (!rows.is_array()) return Json::array();
   for (auto& row : rows) {
     if (row.is_object() && row.contains("system") && !row.contains("name")) {

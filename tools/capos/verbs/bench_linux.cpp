@@ -86,7 +86,7 @@ Outcome<report::Distribution> measure_capos(Bench& bench, const Subject& subject
   const auto samples = sample_wakeups(bench.paths, request);
   if (!samples) return std::unexpected(samples.error());
   note_command(bench, name, samples->spec);
-  if (deterministic(bench)) bench.boots.push_back({"capos", "default", samples->first_user_ticks});
+  if (deterministic(bench)) bench.boots.push_back({"capos", "default", samples->boot.first_user_ticks});
   CyclictestRun run{"./capos bench linux, configs/wakeup.capnp, load " + subject.load, "capOS", CAPOS_VERSION, {}};
   for (const auto value : samples->values) run.distribution.add(value);
   if (auto done = write_text(bench.directory / name / "cyclictest.json", render_cyclictest(run)); !done) return std::unexpected(done.error());

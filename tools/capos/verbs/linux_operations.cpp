@@ -59,7 +59,7 @@ Outcome<void> boot_capos(const Paths& paths, std::vector<BootTime>& boots) {
   request.samples = kFew;
   const auto run = sample_wakeups(paths, request);
   if (!run) return std::unexpected(run.error());
-  boots.push_back({"capos", "default", run->first_user_ticks});
+  boots.push_back({"capos", "default", run->boot.first_user_ticks});
   return {};
 }
 

@@ -91,6 +91,12 @@ struct BenchIpcOptions {
 };
 [[nodiscard]] Outcome<int> bench_ipc(const Paths& paths, const BenchIpcOptions& options);
 
+struct BenchBootOptions {
+  std::string json;  // file; "-": standard output
+  bool verbose = false;
+};
+[[nodiscard]] Outcome<int> bench_boot(const Paths& paths, const BenchBootOptions& options);
+
 struct BenchHostOptions {
   double min_time = 0;  // seconds for each benchmark; 0: as Google Benchmark says
   std::string json;     // file; "-": standard output

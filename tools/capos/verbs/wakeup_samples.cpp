@@ -28,12 +28,25 @@ TrialRequest trial_request(const Paths& paths, const WakeupRequest& wanted) {
   return request;
 }
 
-// Of the time stamp counter; 0 if it was not reached.
-std::uint64_t ticks_of(const report::Recording& recording, schema::BootMilestone milestone) {
+// Where a tick is a nanosecond: what else is stamped in ns of the clock is as far from its start as a milestone that has both.
+BootStamps boot_stamps(const report::Recording& recording) {
+  BootStamps stamps;
+  std::uint64_t clock_start = 0;
+  const auto note = [&](std::uint64_t& stamp, std::uint64_t time_ns) {
+    if (stamp == 0) stamp = clock_start + time_ns;
+  };
   for (const auto& event : recording.events) {
-    if (event.kind == schema::EventKind::boot && event.values[0] == static_cast<std::uint64_t>(milestone)) return event.values[1];
+    if (event.kind == report::Kind::boot && event.values[0] == static_cast<std::uint64_t>(schema::BootMilestone::kernel_entry))
+      stamps.entry_ticks = event.values[1];
+    if (event.kind == report::Kind::boot && event.values[0] == static_cast<std::uint64_t>(schema::BootMilestone::init_started)) {
+      stamps.first_user_ticks = event.values[1];
+      clock_start = event.values[1] - event.time_ns;
+    }
+    constexpr std::uint64_t kActivated = 1;
+    if (event.kind == report::Kind::island && event.values[0] == kActivated) note(stamps.islands_ticks, event.time_ns);
+    if (event.kind == report::Kind::job) note(stamps.first_job_ticks, report::Job::from_event(event).start_ns);
   }
-  return 0;
+  return stamps;
 }
 
 }  // namespace
@@ -44,6 +57,7 @@ Outcome<WakeupSamples> sample_wakeups(const Paths& paths, const WakeupRequest& r
   SessionInputs inputs = trial->session_inputs();
   inputs.progress = request.progress;
   inputs.host_cpu = request.host_cpu;
+  inputs.plugin = request.plugin;
   const auto session = boot(paths, inputs);
   if (!session) return std::unexpected(session.error());
   if (interrupted()) return problem("interrupted", "run it again for all of it");
@@ -58,8 +72,7 @@ Outcome<WakeupSamples> sample_wakeups(const Paths& paths, const WakeupRequest& r
                    "read " + session->spec.console.string());
   }
   values.resize(request.samples);
-  return WakeupSamples{std::move(values), session->spec, ticks_of(*recording, schema::BootMilestone::kernel_entry),
-                       ticks_of(*recording, schema::BootMilestone::init_started)};
+  return WakeupSamples{std::move(values), session->spec, boot_stamps(*recording)};
 }
 
 }  // namespace capos::cli

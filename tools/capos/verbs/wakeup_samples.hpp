@@ -18,14 +18,19 @@ struct WakeupRequest {
   std::uint64_t samples = 0;
   std::uint64_t period_us = 1000;
   int host_cpu = -1;
+  std::string plugin{};  // as in MachineSpec
   bool verbose = false, progress = false;
+};
+
+// The time stamp counter, zero at reset; 0: not recorded. The first job: its first dispatch to user mode.
+struct BootStamps {
+  std::uint64_t entry_ticks = 0, first_user_ticks = 0, islands_ticks = 0, first_job_ticks = 0;
 };
 
 struct WakeupSamples {
   std::vector<std::uint64_t> values;  // exactly as many as were asked for; ns, on TCG instructions
   MachineSpec spec;
-  // The time stamp counter, zero at reset: at the kernel's entry, and when init starts.
-  std::uint64_t entry_ticks = 0, first_user_ticks = 0;
+  BootStamps boot;
 };
 
 // Boots a machine. Errors: it did not end in order, a sample or an event is missing; the machine's last words are on
