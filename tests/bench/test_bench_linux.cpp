@@ -88,6 +88,24 @@ TEST(BenchLinux, MeasuresBothSystemsInTurns) {
   EXPECT_NE(read_text(place.out() / "report.html").value_or("").find("PREEMPT_RT"), std::string::npos);
 }
 
+TEST(BenchLinux, CountsInterruptsOnAnIsolatedCpu) {
+  const Place place = make_place();
+  const auto run = capture({CAPOS_COMMAND, "bench", "linux", "--part", "isolated", "--seconds", "1", "--json", "-"}, std::chrono::minutes(10), place.options);
+  ASSERT_TRUE(run && run->state.exited(0)) << (run ? run->err : run.error().cause);
+  const auto rows = json::parse(run->out, nullptr, false);
+  ASSERT_EQ(rows.size(), 3U) << run->out;
+  for (const auto& row : rows) {
+    EXPECT_EQ(row["operation"], "isolated CPU");
+    EXPECT_EQ(row["unit"], "interrupts");
+  }
+  EXPECT_EQ(rows[0]["system"], "capos");
+  EXPECT_EQ(rows[0]["max"], 0);
+  EXPECT_EQ(rows[1]["options"], "default");
+  EXPECT_GT(rows[1]["max"], 10);  // its tick
+  EXPECT_EQ(rows[2]["options"], "isolated");
+  EXPECT_LT(rows[2]["max"], rows[1]["max"]);
+}
+
 TEST(BenchLinux, TellsWhatItHasWhenItIsCutShort) {
   Place place = make_place();
   place.options.stderr_file = place.scratch.path() / "stderr";

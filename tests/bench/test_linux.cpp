@@ -8,6 +8,7 @@
 #include "latency/cyclictest.hpp"
 #include "linux/cpio.hpp"
 #include "linux/initrd.hpp"
+#include "linux/interrupts.hpp"
 #include "linux/kernel_image.hpp"
 #include "linux/last_comparison.hpp"
 #include "linux/linux_run.hpp"
@@ -134,6 +135,17 @@ TEST(Boot, IsToldByTheFirstProcess) {
   EXPECT_EQ(first_user_ticks("[ 1.0] x\n\nfirst user instruction at 1651040673\nclock source tsc\n").value_or(0), 1'651'040'673U);
   EXPECT_FALSE(first_user_ticks("clock source tsc\n").has_value());
   EXPECT_FALSE(first_user_ticks("\nfirst user instruction at once\n").has_value());
+}
+
+TEST(Interrupts, AreReadByCause) {
+  const auto counts = parse_interrupts(R"({"sysinfo": {}, "interrupts": {"0": 0, "LOC": 2503, "RES": 2}})");
+  ASSERT_TRUE(counts.has_value()) << counts.error().cause;
+  EXPECT_EQ(counts->total(), 2505U);
+  EXPECT_EQ(counts->text(), "LOC 2503, RES 2");
+  EXPECT_EQ(parse_interrupts(R"({"interrupts": {"LOC": 0}})")->text(), "none");
+  for (const char* const wrong : {"", "{", "[]", "{}", R"({"interrupts": {}})", R"({"interrupts": {"LOC": "many"}})"}) {
+    EXPECT_FALSE(parse_interrupts(wrong).has_value()) << wrong;
+  }
 }
 
 TEST(LastComparison, GivesLinuxWakeups) {
@@ -296,6 +308,19 @@ TEST(LinuxMachine, IsTheMachineOfTheWakeupBench) {
             "'console=ttyS0 quiet bench_file=/tmp/cyclictest.json "
             "bench_run=/usr/bin/cyclictest,-m,-q,-N,-p95,-i1009,-l300,-h100000,--histfile=/dev/null,--json=/tmp/cyclictest.json' "
             "-serial file:/d/console.log -device isa-debug-exit,iobase=0xf4,iosize=0x04");
+}
+
+TEST(LinuxMachine, MaySetACpuApart) {
+  LinuxRequest wanted = request();
+  wanted.options = "isolated";
+  wanted.cpus = 2;
+  wanted.instruction_counting = false;
+  const auto command = shell_line(qemu_command(linux_machine(wanted)));
+  EXPECT_NE(command.find("-accel tcg,thread=multi "), std::string::npos) << command;
+  EXPECT_NE(command.find("-smp 2 "), std::string::npos);
+  EXPECT_NE(command.find(" nohz_full=1 rcu_nocbs=1 "), std::string::npos);
+  EXPECT_EQ(command.find("idle=poll"), std::string::npos);
+  EXPECT_EQ(command.find("-icount"), std::string::npos);
 }
 
 TEST(LinuxMachine, TakesOptionsLoadsAndACpu) {

@@ -149,7 +149,10 @@ void add_bench_linux(CLI::App& group, Action& action) {
       ->check(CLI::IsMember({"default", "tuned"}))
       ->capture_default_str();
   verb.add_option("--part", options->parts, "What is measured; may be repeated")
-      ->check(CLI::IsMember({"wakeups", "round-trips"}))
+      ->check(CLI::IsMember({"wakeups", "round-trips", "isolated"}))
+      ->capture_default_str();
+  verb.add_option("--seconds", options->seconds, "How long interrupts are counted in the part isolated")
+      ->check(CLI::Range(1, 3000))
       ->capture_default_str();
   verb.add_option("--rounds", options->rounds, "How often the systems take turns, each time with another period")
       ->check(CLI::Range(1, 8))

@@ -57,6 +57,7 @@ Outcome<void> write_initrd(const Paths& paths, const fs::path& file) {
   CpioArchive archive;
   if (auto done = add_file(archive, "init", init); !done) return done;
   if (auto done = add_file(archive, "usr/bin/round_trips", round_trips); !done) return done;
+  if (auto done = add_file(archive, "usr/bin/interrupts", init.parent_path() / "linux_interrupts"); !done) return done;
   for (const char* const program : kPrograms) {
     if (auto done = add_program(archive, program); !done) return done;
   }

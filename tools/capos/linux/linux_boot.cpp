@@ -24,6 +24,12 @@ constexpr const char* kTuned =
     "mitigations=off nowatchdog nosoftlockup skew_tick=1 tsc=reliable nohz=on rcu_nocbs=0 audit=0 mce=ignore_ce idle=poll "
     "sysctl.kernel.sched_rt_runtime_us=-1 sysctl.vm.stat_interval=120";
 
+// The same where CPU 1 is set apart: no tick there under one process that computes, no callbacks, no interrupts of devices, no
+// other process; CPU 0 halts when idle (Documentation/admin-guide/kernel-parameters.txt, Documentation/timers/no_hz.rst of Linux).
+constexpr const char* kIsolated =
+    "mitigations=off nowatchdog nosoftlockup skew_tick=1 tsc=reliable audit=0 mce=ignore_ce isolcpus=nohz,domain,managed_irq,1 nohz_full=1 "
+    "rcu_nocbs=1 rcu_nocb_poll irqaffinity=0 sysctl.kernel.sched_rt_runtime_us=-1 sysctl.vm.stat_interval=120";
+
 constexpr const char* kCompute = "/init,cpu";
 constexpr const char* kThrash = "/init,memory";
 // One pair, as capOS's load has one client and one server; it does not end before the machine does.
@@ -53,6 +59,8 @@ MachineSpec spec_of(const LinuxMachine& machine, const LinuxProgram& program) {
   spec.pack = machine.initrd;
   spec.console = machine.directory / "console.log";
   spec.host_cpu = machine.host_cpu;
+  spec.cpus = machine.cpus;
+  spec.instruction_counting = machine.instruction_counting;
   spec.arguments = "console=ttyS0 quiet";
   if (const auto tuned = linux_options_text(machine.options); !tuned.empty()) spec.arguments += " " + tuned;
   if (const auto load = load_words(machine.load); !load.empty()) spec.arguments += " bench_load=" + load;
@@ -95,6 +103,9 @@ std::string linux_load_text(const std::string& load) {
   return "nothing else runs";
 }
 
-std::string linux_options_text(const std::string& options) { return options == "tuned" ? kTuned : ""; }
+std::string linux_options_text(const std::string& options) {
+  if (options == "tuned") return kTuned;
+  return options == "isolated" ? kIsolated : "";
+}
 
 }  // namespace capos::cli

@@ -17,9 +17,11 @@ struct LinuxMachine {
   Accelerator accelerator = Accelerator::tcg;
   std::filesystem::path kernel, initrd;
   std::filesystem::path directory;  // console.log and command.txt are left there
-  std::string options = "default";  // or "tuned"
+  std::string options = "default";  // or "tuned", "isolated" (CPU 1 of two)
   std::string load = "none";        // cpu, memory, ipc, all: Linux's equivalents of capOS's load service
   int host_cpu = -1;
+  unsigned cpus = 1;
+  bool instruction_counting = true;  // as in MachineSpec
 };
 
 struct LinuxProgram {

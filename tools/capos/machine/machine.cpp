@@ -18,6 +18,8 @@ void add_processor(Words& words, const MachineSpec& spec) {
   if (spec.accelerator == Accelerator::kvm) {
     // Without arch-capabilities: a KVM that emulates the MSR badly aborts QEMU, and nothing here reads it.
     append(words, {"-accel", "kvm", "-cpu", "host,-arch-capabilities"});
+  } else if (!spec.instruction_counting) {
+    append(words, {"-accel", "tcg,thread=multi", "-cpu", "max,+rdtscp"});
   } else {
     append(words, {"-accel", "tcg", "-icount", "shift=0,sleep=off", "-cpu", "max,+rdtscp", "-rtc",
                    "base=2026-01-01T00:00:00,clock=vm", "-seed", "1"});
@@ -56,7 +58,7 @@ Words qemu_command(const MachineSpec& spec) {
 std::string describe(const MachineSpec& spec) {
   return fmt::format("QEMU {}, {} CPU{}, {} MiB, {}", spec.microvm ? "microvm" : "q35", spec.cpus,
                      spec.cpus == 1 ? "" : "s", spec.memory_bytes >> 20,
-                     spec.accelerator == Accelerator::kvm ? "KVM" : "TCG with instruction counting");
+                     spec.accelerator == Accelerator::kvm ? "KVM" : spec.instruction_counting ? "TCG with instruction counting" : "TCG");
 }
 
 std::string qemu_version() {

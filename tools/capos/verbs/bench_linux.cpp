@@ -19,6 +19,7 @@
 #include "../support/lock.hpp"
 #include "../support/process.hpp"
 #include "capos/report/comparison.hpp"
+#include "isolated_cpu.hpp"
 #include "linux_operations.hpp"
 #include "verbs.hpp"
 #include "wakeup_samples.hpp"
@@ -173,12 +174,21 @@ std::optional<Problem> measure_all(Bench& bench) {
   if (!bench.boots.empty()) {
     if (auto done = add_boot_times(bench.paths, bench.boots, bench.comparison); !done) return done.error();
   }
+  if (wants(bench, "isolated")) {
+    const IsolatedCpuRequest request{bench.kernel.file, bench.initrd, bench.directory, bench.options.seconds};
+    if (auto done = measure_isolated_cpu(bench.paths, request, bench.comparison); !done) return done.error();
+  }
   return std::nullopt;
 }
 
 void add_statements(Bench& bench) {
   auto& list = bench.comparison.statements;
-  if (!bench.comparison.tables.empty()) {
+  if (wants(bench, "isolated")) {
+    list.emplace_back("The isolated CPU: QEMU without instruction counting, two CPUs at a time on the host's clock, since with it QEMU 7.2 does not "
+                      "boot Linux with two. Counts only; how often a tick comes in it is Linux's own (250 a second here). Linux, isolated: " +
+                      linux_options_text("isolated"));
+  }
+  if (wants(bench, "round-trips")) {
     list.emplace_back("Round trips, rings and boots are always of the deterministic machine. Round trips: two processes of one FIFO priority on "
                       "one CPU in Linux; a call that lends its time in capOS. The ratio is of the medians, with the last set of Linux's options.");
   }
@@ -207,7 +217,7 @@ void add_facts(Bench& bench) {
   facts.emplace_back("QEMU", qemu_version());
   facts.emplace_back("Host", describe_host());
   facts.emplace_back("capOS", std::string(CAPOS_VERSION) + ", configs/wakeup.capnp");
-  facts.emplace_back("Linux", fmt::format("{} (Debian's {})", bench.linux_version, bench.kernel.package));
+  facts.emplace_back("Linux", fmt::format("{}{}Debian's {}", bench.linux_version, bench.linux_version.empty() ? "" : ", ", bench.kernel.package));
   facts.emplace_back("Linux, tuned", linux_options_text("tuned"));
   std::vector<std::string> seen;
   for (const auto& run : bench.comparison.runs) {

@@ -71,7 +71,8 @@ struct BenchOptions {
 struct BenchLinuxOptions {
   std::vector<std::string> loads{"all"};  // beside the idle runs
   std::vector<std::string> options{"default", "tuned"};  // of Linux
-  std::vector<std::string> parts{"wakeups", "round-trips"};
+  std::vector<std::string> parts{"wakeups", "round-trips"};  // and "isolated"
+  unsigned seconds = 10;  // of the isolated CPU
   std::uint64_t samples = 1000;  // of each row
   unsigned rounds = 2;
   std::string accelerator = "auto";
