@@ -45,6 +45,41 @@ TEST(Run, BootsTheExamples) {
   }
 }
 
+// A look from another process while the machine runs; when it has ended, nothing runs.
+TEST(Top, ShowsARunWhileItRuns) {
+  const auto scratch = TemporaryDirectory::make();
+  ASSERT_TRUE(scratch.has_value());
+  SpawnOptions options;
+  options.directory = CAPOS_SOURCE_DIR;
+  options.environment = {{"CAPOS_ROOT", CAPOS_SOURCE_DIR}, {"CAPOS_OUT", scratch->path().string()}};
+  const auto look = [&] { return capture({CAPOS_COMMAND, "top", "--interval", "0.3", "--json"}, std::chrono::minutes(1), options); };
+  SpawnOptions silent = options;
+  silent.stdout_file = silent.stderr_file = "/dev/null";
+  auto machine = Process::start({CAPOS_COMMAND, "run", "configs/examples/two-rate.capnp", "--accel", "tcg", "--seconds", "600"}, silent);
+  ASSERT_TRUE(machine.has_value());
+  json seen;
+  for (int tries = 0; tries < 100 && (!seen.contains("tasks") || seen["tasks"].empty() || seen["tasks"][0]["new_jobs"] == 0); ++tries) {
+    if (machine->wait_for(std::chrono::milliseconds(200))) break;
+    const auto run = look();
+    if (run && run->state.exited(0)) seen = json::parse(run->out, nullptr, false);
+  }
+  EXPECT_FALSE(machine->wait_for(std::chrono::milliseconds(0)).has_value());  // it went on
+  EXPECT_EQ(seen["state"], "running") << seen;
+  for (const auto& task : seen["tasks"]) {
+    EXPECT_GT(task["jobs"], 0) << task;
+    EXPECT_GE(task["jobs"], task["new_jobs"]) << task;
+    EXPECT_GT(task["response_max_ns"], 0) << task;
+    EXPECT_NE(task["name"], "") << task;
+  }
+  EXPECT_GT(seen["window_ns"], 0);
+  EXPECT_EQ(seen["channel"]["dropped"], 0);
+  machine->end();
+  const auto after = look();
+  ASSERT_TRUE(after.has_value());
+  EXPECT_TRUE(after->state.exited(1)) << after->out;
+  EXPECT_NE(after->err.find("nothing runs"), std::string::npos) << after->err;
+}
+
 TEST(Trace, WritesATimelineOfTheRun) {
   const auto scratch = TemporaryDirectory::make();
   ASSERT_TRUE(scratch.has_value());

@@ -243,6 +243,16 @@ void add_trace(CLI::App& app, Action& action) {
   verb.add_flag("--json", options->json, kJsonFlag);
 }
 
+void add_top(CLI::App& app, Action& action) {
+  auto& verb = *app.add_subcommand("top", "A running guest's islands, tasks, CPUs and trace rings, live");
+  const auto options = bind(verb, action, &top);
+  verb.add_option("RUN", options->run, "Its directory below out/ (default: what runs now)");
+  verb.add_option("--interval", options->interval, "Real seconds between looks")->check(CLI::Range(0.1, 60.0))->capture_default_str();
+  verb.add_flag("--once", options->once, "Two looks, one view");
+  verb.add_flag("--json", options->json, "The same as JSON on standard output, and nothing else there");
+  verb.footer("Reads the memory that the guest shares with the host; the guest makes no exit for it. Ctrl-C leaves it.");
+}
+
 void add_graph(CLI::App& app, Action& action) {
   auto& verb = *app.add_subcommand("graph", "Draw what a manifest describes, as DOT and SVG");
   const auto options = bind(verb, action, &graph);
@@ -310,6 +320,7 @@ std::expected<Action, int> parse_command_line(int count, const char* const* word
   add_bench(app, action);
   add_image(app, action);
   add_trace(app, action);
+  add_top(app, action);
   add_graph(app, action);
   add_gdb(app, action);
   add_probe(app, action);

@@ -129,6 +129,14 @@ struct TraceOptions {
 };
 [[nodiscard]] Outcome<int> trace(const Paths& paths, const TraceOptions& options);
 
+struct TopOptions {
+  std::string run;        // directory below out/; "": the run that is under way
+  double interval = 0.5;  // real seconds between looks
+  bool once = false;
+  bool json = false;      // once, as JSON
+};
+[[nodiscard]] Outcome<int> top(const Paths& paths, const TopOptions& options);
+
 struct GraphOptions {
   std::string file;
   std::string machine = "deterministic";
