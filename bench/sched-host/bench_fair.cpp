@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "capos/sched/fair_queue.hpp"
+#include "median.hpp"
 
 namespace capos::sched {
 namespace {
@@ -125,17 +126,17 @@ void fair_turn(benchmark::State& state) {
   Ours ours(count);
   Rival<Sets> sets(count);
   Rival<Heaps> heaps(count);
-  double our_time = 0, set_time = 0, heap_time = 0;
+  Passes our_time, set_time, heap_time;
   for (auto _ : state) {
     const double mine = time_of(ours);
-    our_time += mine;
-    set_time += time_of(sets);
-    heap_time += time_of(heaps);
+    our_time.add(mine);
+    set_time.add(time_of(sets));
+    heap_time.add(time_of(heaps));
     state.SetIterationTime(mine);
   }
   state.SetItemsProcessed(state.iterations() * kTurns);
-  state.counters["set/fair"] = set_time / our_time;
-  state.counters["heap/fair"] = heap_time / our_time;
+  state.counters["set/fair"] = set_time.by(our_time);
+  state.counters["heap/fair"] = heap_time.by(our_time);
 }
 BENCHMARK(fair_turn)->RangeMultiplier(10)->Range(10, 100'000)->UseManualTime();
 

@@ -17,7 +17,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 // Below build/bench; each knows its peers.
-constexpr std::array kPrograms = {"codec/bench_codec", "sched-host/bench_sched_host", "host/bench_shared_buffer"};
+constexpr std::array kPrograms = {"codec/bench_codec", "sched-host/bench_sched_host", "host/bench_shared_buffer", "host/bench_capabilities"};
 
 Outcome<std::vector<HostRatio>> run_program(const Paths& paths, const BenchHostOptions& options, const std::string& name) {
   const auto program = paths.build / "bench" / name;
