@@ -71,6 +71,7 @@ Kind classify(std::span<const std::uint8_t> code) noexcept {
   }
   if (at == code.size()) return Kind::plain;
   if (code[at] == 0xcf) return Kind::serialising;  // IRET
+  if (code[at] == 0xfb || code[at] == 0xf4) return Kind::interrupts_on;
   return code[at] == 0x0f ? two_byte(code.subspan(at + 1), rex_r) : Kind::plain;
 }
 

@@ -15,6 +15,7 @@ enum class Kind : std::uint8_t {
   load_cr3,       // an address-space switch; serialising, and drops translations
   serialising,    // the processor drains before it goes on
   invalidation,   // INVLPG, INVPCID: serialising, drops translations
+  interrupts_on,  // STI; HLT, which the kernel executes with interrupts on
   mark_row,
   mark_start,
   mark_stop,

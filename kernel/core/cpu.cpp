@@ -67,11 +67,11 @@ bool still_waits(const Thread& thread, const sched::Context& context) noexcept {
 
 sched::Dispatch choose(Cpu& cpu, Time now) noexcept {
   for (;;) {
-    const sched::Dispatch next = cpu.scheduler.pick(now);
-    if (next.overrun != nullptr) [[unlikely]] {
-      note_overrun(cpu, static_cast<SchedulingContext&>(*next.overrun), now);
-      continue;  // its consequence may have made another ready
+    if (sched::Context* const spent = cpu.scheduler.take_spent(now)) [[unlikely]] {
+      note_overrun(cpu, static_cast<SchedulingContext&>(*spent), now);
+      if (cpu.remains) clear_remains(cpu);
     }
+    const sched::Dispatch next = cpu.scheduler.pick(now);
     if (next.context == nullptr || !still_waits(*owner_of(next), *next.context)) return next;
     cpu.scheduler.block(*next.context, now);
   }
@@ -146,6 +146,20 @@ void Cpu::start(Time now) noexcept {
   cpu.thread = &thread;
   cpu.trace.count_switch();
   hal::switch_user_between(live, thread.user, thread.process.memory().space());
+  resume();
+}
+
+[[gnu::flatten]] void begin_over(Cpu& cpu, Thread& thread, Time now) noexcept {
+  arm(cpu, Time::never(), now);
+  Thread* const before = cpu.thread;
+  cpu.thread = &thread;
+  cpu.trace.count_switch();
+  if (before != nullptr) {
+    hal::switch_user_between(before->user, thread.user, thread.process.memory().space());
+  } else {
+    hal::switch_user(thread.user, thread.process.memory().space());
+  }
+  begin_job(thread);
   resume();
 }
 

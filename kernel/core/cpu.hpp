@@ -51,7 +51,8 @@ class Cpu {
   TraceRing trace;
   Time armed = Time::never();
   Time quantum_end = Time::never();
-  bool remains = false;  // of what ended, or is to, since the last leave(): in these three
+  bool remains = false;  // of what ended, or is to, since the last leave(): in these four
+  SchedulingContext* stopping = nullptr;  // their islands are to be stopped
   Thread* doomed = nullptr;
   Thread* ended_threads = nullptr;
   Process* ended_processes = nullptr;
@@ -76,6 +77,8 @@ struct KernelParameters {
 void check_invariants(Cpu& cpu) noexcept;
 // To `thread`, whose context the scheduler has made current over that of cpu.thread (wake_over()): arms the timer, goes there.
 [[noreturn]] void go_on_over(Cpu& cpu, Thread& thread, Time now) noexcept;
+// The same for a thread that waits for the job which has just been released (release_over()); from idle, too.
+[[noreturn]] void begin_over(Cpu& cpu, Thread& thread, Time now) noexcept;
 // Back to the thread that entered: nothing that matters to the scheduler has changed.
 [[noreturn]] inline void resume() noexcept {
   if constexpr (kDebugChecks) check_invariants(Cpu::current());

@@ -163,12 +163,21 @@ FaultRecord record_of(const hal::FaultInfo& fault) noexcept {
 }
 
 // The time it runs on, its own or a caller's, lets others of its kind go first.
-[[noreturn]] void yield(Cpu& cpu, Thread& thread, Time now) noexcept {
+[[noreturn, gnu::noinline]] void yield(Thread& thread) noexcept {
+  Cpu& cpu = Cpu::current();
+  const Time now = hal::now();
   thread.user.set_status(0);
-  if (thread.account.context != nullptr) {
-    cpu.scheduler.yield(*thread.account.context, now);
-  } else {
+  SchedulingContext* const context = thread.account.context;
+  if (context == nullptr) [[unlikely]] {
     cpu.scheduler.yield(*thread.account.entity, now);
+    leave(cpu, now);
+  }
+  sched::Context* const over = cpu.scheduler.yield_over(*context, now);
+  if (over == nullptr) leave(cpu, now);
+  Thread& next = *static_cast<Thread*>(over->owner);
+  if (next.account.context == over && !cpu.remains) [[likely]] {
+    if (next.state == ThreadState::runnable) go_on_over(cpu, next, now);
+    if (next.state == ThreadState::await_release) begin_over(cpu, next, now);
   }
   leave(cpu, now);
 }
@@ -190,7 +199,6 @@ FaultRecord record_of(const hal::FaultInfo& fault) noexcept {
       leave(cpu, now);
     }
     case abi::SystemCall::send: send(cpu, thread, now);
-    case abi::SystemCall::yield: yield(cpu, thread, now);
     default: answer(thread, TransportError::invalid_operation);
   }
 }
@@ -212,6 +220,27 @@ InterruptCause timer_cause(const Cpu& cpu, bool released, bool slept, bool budge
   return InterruptCause::timer_early;
 }
 
+// A job begins, of the context that release_over() has made current.
+[[noreturn, gnu::always_inline]] inline void begin_released(Cpu& cpu, const sched::Context& context, Time now) noexcept {
+  cpu.trace.count_interrupt(InterruptCause::timer_release);
+  Thread& thread = *static_cast<Thread*>(context.owner);
+  // Else the job before was abandoned in the middle.
+  if (thread.state == ThreadState::await_release && thread.account.context == &context) [[likely]] begin_over(cpu, thread, now);
+  leave(cpu, now);
+}
+
+// Whatever else a timer is for.
+[[noreturn, gnu::noinline]] void on_other_timer(Cpu& cpu, bool released, Time now) noexcept {
+  const bool slept = cpu.timeouts.earliest_time() <= now;
+  cpu.scheduler.release_due(now, [&](sched::Context&, sched::ReleaseKind) { released = true; });
+  const sched::Context* const running = cpu.scheduler.current_context();
+  const bool budget = running != nullptr && !running->head_ready(now);
+  expire_deadlines(cpu, now);
+  if (slept) expire_timeouts(cpu, now);
+  cpu.trace.count_interrupt(timer_cause(cpu, released, slept, budget, now));
+  leave(cpu, now);
+}
+
 }  // namespace
 }  // namespace capos::kernel
 
@@ -229,6 +258,7 @@ using namespace kernel;
     state.set_status(0);
     resume();
   }
+  if (operation == abi::SystemCall::yield) yield(Thread::of(state));
   other_system_call(operation);
 }
 
@@ -244,7 +274,7 @@ void on_user_fault(UserState&, const FaultInfo& fault) noexcept {
   leave(cpu, now);
 }
 
-void on_timer() noexcept {
+[[gnu::flatten]] void on_timer() noexcept {
   Cpu& cpu = Cpu::current();
   Time now = hal::now();
   cpu.armed = Time::never();
@@ -253,15 +283,11 @@ void on_timer() noexcept {
     hal::end_turn();
     now = hal::now();
   }
-  const sched::Context* const running = cpu.scheduler.current_context();
-  const bool budget = running != nullptr && running->budget_end(cpu.scheduler.charged_until()) <= now;
-  const bool slept = cpu.timeouts.earliest_time() <= now;
   bool released = false;
-  cpu.scheduler.release_due(now, [&](sched::Context&, sched::ReleaseKind) { released = true; });
-  expire_deadlines(cpu, now);
-  if (slept) expire_timeouts(cpu, now);
-  cpu.trace.count_interrupt(timer_cause(cpu, released, slept, budget, now));
-  leave(cpu, now);
+  if (cpu.timeouts.earliest_time() > now && !cpu.remains) [[likely]] {
+    if (const sched::Context* const over = cpu.scheduler.release_over(now, released)) begin_released(cpu, *over, now);
+  }
+  on_other_timer(cpu, released, now);
 }
 
 void on_mailbox() noexcept {

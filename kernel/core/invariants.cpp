@@ -116,11 +116,11 @@ const char* check_account(const Thread& thread) noexcept {
   }
 }
 
-// Runnable: queued, but for a thread whose context was stopped for good.
+// Runnable: queued, but for a thread whose context was stopped for good, or suspended while its fallback runs.
 const char* check_ready(const Thread& thread) noexcept {
   if (thread.state != ThreadState::runnable || queued(thread.account)) return nullptr;
   const SchedulingContext* const context = thread.account.context;
-  if (context != nullptr && context->stopped.load(std::memory_order_relaxed)) return nullptr;
+  if (context != nullptr && (context->stopped.load(std::memory_order_relaxed) || context->awaits_start())) return nullptr;
   return "a thread is runnable and its account is in no queue";
 }
 

@@ -3,14 +3,11 @@
 
 #include <algorithm>
 
-#include "core/account.hpp"
-#include "ipc/endpoint.hpp"
-#include "ipc/fault_call.hpp"
+#include "core/consequences.hpp"
 
 namespace capos::kernel {
 namespace {
 
-using sched::Consequence;
 using schema::EventKind;
 
 // How late a timer may be before that counts as the cause of a miss.
@@ -25,29 +22,7 @@ void report_miss(Cpu& cpu, SchedulingContext& context, const sched::Job& job, Ti
   cpu.trace.emit(now, EventKind::miss, context.source, job.deadline.ns(), job.index, cause_of(job), job.delayed_by);
 }
 
-void draw(Cpu& cpu, SchedulingContext& context, Consequence what, schema::ThreadFault why, Time now) noexcept {
-  cpu.trace.emit(now, EventKind::consequence, context.source, static_cast<std::uint64_t>(what),
-                 context.jobs().current().index);
-  if (what == Consequence::hold && cpu.scheduler.abandon_job(context, now)) end_job(cpu, context, now);
-  if (what == Consequence::stop_task) stop_context(cpu, context, why, now);
-}
-
 }  // namespace
-
-void stop_context(Cpu& cpu, SchedulingContext& context, schema::ThreadFault why, Time now) noexcept {
-  context.stopped.store(true, std::memory_order_relaxed);
-  Thread* const thread = context.thread;
-  if (thread != nullptr && thread->account.context == &context) {
-    if (thread->serving == nullptr) {
-      withdraw_calls(cpu, *thread, now);
-    } else {
-      hand_on(cpu, finishing_account(*thread), *thread, now);  // others count on it
-      context.owner = thread;
-    }
-  }
-  cpu.scheduler.remove(context, now);
-  if (context.thread != nullptr) raise_lost_time(cpu, *context.thread, why, now);
-}
 
 void begin_job(Thread& thread) noexcept {
   SchedulingContext& context = *thread.bound;
@@ -65,7 +40,7 @@ void begin_job(Thread& thread) noexcept {
   thread.user.set_result(0, 0, 0);
 }
 
-void end_job(Cpu& cpu, SchedulingContext& context, Time now) noexcept {
+void record_job(Cpu& cpu, SchedulingContext& context, Time now) noexcept {
   const sched::Job& job = context.jobs().last_finished();
   const bool overran = (job.flags & sched::kJobBudgetSpent) != 0;
   const bool abandoned = (job.flags & sched::kJobAbandoned) != 0;
@@ -83,12 +58,17 @@ void end_job(Cpu& cpu, SchedulingContext& context, Time now) noexcept {
   if (seen_here || (abandoned && (job.flags & sched::kJobDeadlineMissed) == 0)) report_miss(cpu, context, job, now);
 }
 
+void end_job(Cpu& cpu, SchedulingContext& context, Time now) noexcept {
+  record_job(cpu, context, now);
+  judge_job(cpu, context, context.jobs().last_finished(), now);
+}
+
 void note_overrun(Cpu& cpu, SchedulingContext& context, Time now) noexcept {
   if (!context.jobs().in_progress()) return;  // before its island starts a task may spend what it is given
   const sched::Job& job = context.jobs().current();
   ++context.overruns;
   cpu.trace.emit(now, EventKind::overrun, context.source, job.index, static_cast<std::uint64_t>(job.consumed.ns()));
-  draw(cpu, context, context.sched::Context::parameters().on_overrun, schema::ThreadFault::budget_spent, now);
+  carry_out(cpu, context, context.policy.overrun(), schema::ThreadFault::budget_spent, now);
 }
 
 void expire_deadlines(Cpu& cpu, Time now) noexcept {
@@ -100,7 +80,7 @@ void expire_deadlines(Cpu& cpu, Time now) noexcept {
   });
   for (; missed != nullptr; missed = missed->next_missed) {
     report_miss(cpu, *missed, missed->jobs().current(), now);
-    draw(cpu, *missed, missed->sched::Context::parameters().on_miss, schema::ThreadFault::deadline_missed, now);
+    carry_out(cpu, *missed, missed->policy.missed(), schema::ThreadFault::deadline_missed, now);
   }
 }
 

@@ -21,6 +21,7 @@ namespace capos::kernel {
 
 // Whoever holds a lock may take those below it in this list.
 enum class LockRank : std::uint8_t {
+  islands = 0,
   dma_buffers = 1,  // makes and drops objects
   device_claims = 2,
   parked_threads = 3,
@@ -43,6 +44,10 @@ class CAPOS_CAPABILITY("spin lock") SpinLock {
     serving_.store(serving_.load(std::memory_order_relaxed) + 1, std::memory_order_release);
     note_released();
   }
+#ifdef CAPOS_DEBUG_CHECKS
+  // For a test that gives a lock back as another CPU than took it.
+  static void forget_holders() noexcept { held_ = {}; }
+#endif
 
  private:
 #ifdef CAPOS_DEBUG_CHECKS

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/account.hpp"
+#include "core/consequences.hpp"
 #include "core/text.hpp"
 #include "ipc/endpoint.hpp"
 #include "ipc/fault_call.hpp"
@@ -151,6 +152,7 @@ void kill_thread(Thread& thread) noexcept {
 void clear_remains(Cpu& cpu) noexcept {
   end_doomed(cpu);
   cpu.remains = false;
+  stop_islands(cpu);
   while (Thread* const thread = cpu.ended_threads) {
     cpu.ended_threads = thread->next_to_bury;
     thread->process.bury(*thread);

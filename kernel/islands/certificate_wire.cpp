@@ -13,7 +13,7 @@ ResultOf<Duration, CertificateError> duration(std::uint64_t ns) noexcept {
 }
 
 ResultOf<sched::Consequence, CertificateError> consequence(std::uint16_t value) noexcept {
-  if (value > static_cast<std::uint16_t>(sched::Consequence::stop_task)) {
+  if (value > static_cast<std::uint16_t>(sched::Consequence::stop_island)) {
     return fail(CertificateError::unknown_consequence);
   }
   return static_cast<sched::Consequence>(value);
@@ -41,6 +41,16 @@ ResultOf<std::uint32_t, CertificateError> read_cpus(schema::IslandCertificate::R
   return mask;
 }
 
+ResultOf<sched::Repetition, CertificateError> repetition(schema::TaskClaim::Reader message) noexcept {
+  if (message.repeated_then() > static_cast<std::uint16_t>(sched::Repeated::stop_island)) {
+    return fail(CertificateError::unknown_consequence);
+  }
+  return sched::Repetition{.misses = message.repeated_misses(),
+                           .of = message.repeated_of(),
+                           .then = static_cast<sched::Repeated>(message.repeated_then()),
+                           .recover = message.repeated_recover()};
+}
+
 ResultOf<sched::TaskClaim, CertificateError> read_task(schema::TaskClaim::Reader message) noexcept {
   sched::TaskClaim task;
   task.name = message.name();
@@ -58,6 +68,8 @@ ResultOf<sched::TaskClaim, CertificateError> read_task(schema::TaskClaim::Reader
   task.response = TRY(duration(message.response_ns()));
   task.on_miss = TRY(consequence(message.on_miss()));
   task.on_overrun = TRY(consequence(message.on_overrun()));
+  task.repeated = TRY(repetition(message));
+  task.fallback = message.fallback();
   return task;
 }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "islands/island.hpp"
 
-#include "core/account.hpp"
-#include "core/job_trace.hpp"
+#include "core/consequences.hpp"
+#include "core/spin_lock.hpp"
 #include "core/text.hpp"
 #include "ipc/call_context.hpp"
 #include "islands/lease.hpp"
@@ -14,6 +14,9 @@ namespace {
 using schema::KernelError;
 
 constexpr std::uint64_t kActivated = 1, kRetired = 2, kRefused = 3;
+
+// Whoever goes from a context to its island holds it, and so does the island that cuts these links as it goes.
+constinit SpinLock g_links(LockRank::islands);
 
 constinit sched::Overheads g_overheads{};
 constinit CertificateStorage g_storage{};  // used by one admission at a time: on the boot CPU only
@@ -27,6 +30,10 @@ sched::ContextParameters parameters_of(const sched::TaskClaim& claim, std::uint3
           .island = IslandId(island + 1),
           .on_miss = claim.on_miss,
           .on_overrun = claim.on_overrun};
+}
+
+sched::MissRules rules_of(const sched::TaskClaim& claim) noexcept {
+  return {.on_miss = claim.on_miss, .on_overrun = claim.on_overrun, .repeated = claim.repeated};
 }
 
 // One line: which inequality of which task does not hold.
@@ -55,7 +62,9 @@ void arm_here(void* subject) noexcept {
   auto& context = *static_cast<SchedulingContext*>(subject);
   Cpu& cpu = Cpu::current();
   if (!context.stopped.load(std::memory_order_relaxed)) {
-    cpu.scheduler.arm_jobs(context, context.first_release, hal::now());
+    const Time now = hal::now();
+    cpu.scheduler.arm_jobs(context, context.first_release, now);
+    if (context.primary) (void)cpu.scheduler.suspend_jobs(context, now);  // it stands by
   }
   context.release();
 }
@@ -139,39 +148,67 @@ ResultOf<Ref<Island>, KernelError> Island::create(Ledger& payer, const sched::Ce
     context->source = index << 16 | island->count_;
     island->contexts_[island->count_++] = context;
     if (!context->configure(parameters_of(claim, index), now).has_value()) return fail(KernelError::bad_certificate);
+    context->policy.configure(rules_of(claim));
+    context->island = island.get();
   }
+  island->pair_fallbacks(certificate);
   lease_cpus(certificate.cpus, slack);
   island->leased_ = true;
   return island;
 }
 
-void Island::end() noexcept {
-  state_ = State::retired;
+// References both ways; stop_context(), which comes to each of them in the end, drops them.
+void Island::pair_fallbacks(const sched::Certificate& certificate) noexcept {
+  for (unsigned task = 0; task < count_; ++task) {
+    const std::uint16_t fallback = certificate.tasks[task].fallback;
+    if (fallback == sched::kNoTask) continue;
+    contexts_[task]->fallback = contexts_[fallback];
+    contexts_[fallback]->primary = contexts_[task];
+  }
+}
+
+bool Island::end() noexcept {
+  if (state_.exchange(State::retired) == State::retired) return false;
   for (unsigned task = 0; task < count_; ++task) {
     contexts_[task]->stopped.store(true, std::memory_order_relaxed);
     mail_to(*contexts_[task], contexts_[task]->remove_mail, remove_here);
   }
   if (leased_) release_cpus(cpus_);
   payer()->give_back(Resource::cpu_ppm, bandwidth_);
+  return true;
 }
 
 void Island::destroy() noexcept {
-  if (state_ != State::retired) end();
+  (void)end();
+  g_links.acquire();
+  for (unsigned task = 0; task < count_; ++task) contexts_[task]->island = nullptr;
+  g_links.release();
   delete_object(this);
+}
+
+void end_island(SchedulingContext& context, Time now) noexcept {
+  g_links.acquire();
+  Island* const island = context.island;
+  const bool lives = island != nullptr && island->acquire_if_alive();
+  g_links.release();
+  if (!lives) return;
+  if (island->end()) Cpu::current().trace.emit(now, schema::EventKind::island, island->index_, kRetired);
+  island->release();
 }
 
 Outcome Island::activate(CallContext& call, const Interface::Activate::Params::Value& params,
                          Interface::Activate::Results::Value&) noexcept {
   const Time start = Time::from_ns(params.start_ns);
   // Compared as times: a difference of more than 2^63 ns would look like one into the past.
-  if (state_ != State::admitted || start < call.now || start > call.now + Duration::s(3600)) {
+  if (state_.load() != State::admitted || start < call.now || start > call.now + Duration::s(3600)) {
     return Outcome::failed(KernelError::bad_state);
   }
   for (unsigned task = 0; task < count_; ++task) {
     const Thread* const thread = contexts_[task]->thread;
     if (thread == nullptr || thread->has_ended() || !thread->has_waited) return Outcome::failed(KernelError::bad_state);
   }
-  state_ = State::active;
+  State admitted = State::admitted;
+  if (!state_.compare_exchange_strong(admitted, State::active)) return Outcome::failed(KernelError::bad_state);
   for (unsigned task = 0; task < count_; ++task) {
     contexts_[task]->first_release = start;
     mail_to(*contexts_[task], contexts_[task]->arm_mail, arm_here);
@@ -183,8 +220,7 @@ Outcome Island::activate(CallContext& call, const Interface::Activate::Params::V
 
 Outcome Island::retire(CallContext& call, const Interface::Retire::Params::Value&,
                        Interface::Retire::Results::Value&) noexcept {
-  if (state_ == State::retired) return Outcome::failed(KernelError::bad_state);
-  end();
+  if (!end()) return Outcome::failed(KernelError::bad_state);
   call.cpu.trace.emit(call.now, schema::EventKind::island, index_, kRetired);
   call.reschedule = true;
   return Outcome::done();
@@ -192,7 +228,7 @@ Outcome Island::retire(CallContext& call, const Interface::Retire::Params::Value
 
 Outcome Island::status(CallContext&, const Interface::Status::Params::Value&,
                        Interface::Status::Results::Value& results) noexcept {
-  results.active = state_ == State::active;
+  results.active = state_.load() == State::active;
   for (unsigned task = 0; task < count_; ++task) {
     results.jobs += contexts_[task]->jobs_done;
     results.misses += contexts_[task]->misses;

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // An admitted island: its certificate has passed the checker, its CPUs are leased, its contexts exist.
 //
-// Life: admitted -> active (releases run) -> retired (for good; the CPUs are free again), by retire() or when nobody
-// holds the island any more. Changed by calls on a housekeeping CPU; what concerns a context reaches its own CPU by mail.
+// Life: admitted -> active (releases run) -> retired (for good; the CPUs are free again), by retire(), by a task's
+// consequence, or when nobody holds the island any more. Changed by calls on a housekeeping CPU, or CPU 0 for a consequence;
+// what concerns a context reaches its own CPU by mail.
 #pragma once
 
 #include <array>
@@ -40,17 +41,22 @@ class Island final : public TypedObject<Island, schema::RealtimeIsland> {
   Island(std::uint32_t index, std::uint32_t cpus) noexcept : TypedObject(kType), index_(index), cpus_(cpus) {}
   ~Island() = default;
   void destroy() noexcept override;
-  // Stops the contexts and gives the CPUs back.
-  void end() noexcept;
+  friend void end_island(SchedulingContext& context, Time now) noexcept;
+  void pair_fallbacks(const sched::Certificate& certificate) noexcept;
+  // Stops the contexts and gives the CPUs back. False if that has been done.
+  bool end() noexcept;
 
   std::uint32_t index_;
   std::uint32_t cpus_;
-  State state_ = State::admitted;
+  std::atomic<State> state_{State::admitted};
   unsigned count_ = 0;
   bool leased_ = false;
   std::uint64_t bandwidth_ = 0;  // charged, until the end, in ppm
   std::array<Ref<SchedulingContext>, kMaxCertificateTasks> contexts_;
 };
+
+// Retires the context's island, if that is there still. On CPU 0, not while contexts are walked through.
+void end_island(SchedulingContext& context, Time now) noexcept;
 
 // IslandAuthority: admission of certificates.
 [[nodiscard]] Object& island_authority_service() noexcept;

@@ -6,11 +6,14 @@
 #pragma once
 
 #include "capos/sched/context.hpp"
+#include "capos/sched/miss_policy.hpp"
 #include "core/mailbox.hpp"
 #include "objects/object.hpp"
 #include "process/thread.hpp"
 
 namespace capos::kernel {
+
+class Island;
 
 class SchedulingContext final : public TypedObject<SchedulingContext, schema::SchedulingContext>, public sched::Context {
  public:
@@ -33,6 +36,12 @@ class SchedulingContext final : public TypedObject<SchedulingContext, schema::Sc
   Time previous_start = Time::never();
   SchedulingContext* next_missed = nullptr;    // while the timer's misses are judged
   std::uint64_t jobs_done = 0, misses = 0, overruns = 0;
+  // What misses entail. `fallback` stands in for this one, `primary` is whom this one stands in for; both until it is stopped.
+  sched::MissPolicy policy;
+  Ref<SchedulingContext> fallback, primary;
+  Island* island = nullptr;                    // until that is gone; by Island alone
+  SchedulingContext* next_stopping = nullptr;  // whose island its CPU is to stop; holds a reference
+  Mail stop_island_mail;                       // to CPU 0
   Time first_release{};                        // set by its island before the mail that arms it
   Mail arm_mail;                               // from its island; one each, for both may be under way
   Mail remove_mail;

@@ -62,6 +62,13 @@ class Object {
   // Nobody else holds it; it stays so, since only a holder can make another.
   [[nodiscard]] bool is_sole_reference() const noexcept { return references_.load(std::memory_order_acquire) == 1; }
   void acquire(std::uint32_t references = 1) noexcept { references_.fetch_add(references, std::memory_order_relaxed); }
+  // False, and no reference, if the last one is gone: then it is being destroyed.
+  [[nodiscard]] bool acquire_if_alive() noexcept {
+    std::uint32_t held = references_.load(std::memory_order_relaxed);
+    while (held != 0 && !references_.compare_exchange_weak(held, held + 1, std::memory_order_acquire, std::memory_order_relaxed)) {
+    }
+    return held != 0;
+  }
   void release(std::uint32_t references = 1) noexcept {
     if (references_.fetch_sub(references, std::memory_order_acq_rel) == references) destroy();
   }

@@ -43,7 +43,9 @@ Certificate certify(const IslandModel& model, std::span<TaskClaim> tasks,
                 .blocking = t.blocking,
                 .response = t.response,
                 .on_miss = t.on_miss,
-                .on_overrun = t.on_overrun};
+                .on_overrun = t.on_overrun,
+                .repeated = t.repeated,
+                .fallback = t.fallback};
   }
   for (std::size_t i = 0; i < model.chains.size(); ++i) {
     const ChainModel& c = model.chains[i];

@@ -279,6 +279,7 @@ Verdict check_chain(const Certificate& c, std::size_t index) noexcept {
 Verdict check_certificate(const Certificate& certificate, const MachineFacts& machine) noexcept {
   TRY_VOID(check_frame(certificate, machine));
   TRY_VOID(check_inputs(certificate, machine.runs));
+  TRY_VOID(check_consequences(certificate.tasks));
   TRY_VOID(check_servers(certificate));
   TRY_VOID(check_utilisation(certificate));
   const bool edf = certificate.policy == Policy::edf;

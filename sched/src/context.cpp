@@ -18,7 +18,7 @@ ResultOf<void, ContextError> check(const ContextParameters& p) noexcept {
 ResultOf<void, ContextError> Context::configure(const ContextParameters& parameters, Time now) noexcept {
   TRY_VOID(check(parameters));
   parameters_ = parameters;
-  priority_ = parameters.priority;
+  priority_ = base_priority_ = parameters.priority;
   refill_period_ = parameters.period.floor();
   refills_.reset(now, parameters.budget);
   jobs_.configure(parameters.period, parameters.deadline, parameters.on_miss);
@@ -30,18 +30,10 @@ Duration Context::remaining(Time now) const noexcept {
   return full_budget() ? parameters_.budget : refills_.usable_amount(now);
 }
 
-Time Context::budget_end(Time now) const noexcept {
-  return full_budget() ? Time::never() : now + refills_.run_length(now);
-}
-
 void Context::charge(Duration consumed) noexcept {
   total_consumed_ += consumed;
   jobs_.charged(consumed);
   if (!full_budget()) refills_.charge(consumed, refill_period_);
-}
-
-bool Context::activate(Time at) noexcept {
-  return full_budget() || refills_.activate(at);
 }
 
 }  // namespace capos::sched

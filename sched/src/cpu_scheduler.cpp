@@ -94,9 +94,35 @@ bool CpuScheduler::abandon_job(Context& context, Time now) noexcept {
   return context.jobs_.in_progress() && end_job(context, now, kJobAbandoned);
 }
 
+bool CpuScheduler::suspend_jobs(Context& context, Time now) noexcept {
+  charge(now);
+  if (!context.jobs_.armed()) return false;
+  stop_running(context);
+  leave_queues(context);
+  unwatch_deadline(context);
+  const bool ended = context.jobs_.finish(now, kJobAbandoned);
+  context.jobs_.disarm();
+  context.awaits_start_ = true;
+  return ended;
+}
+
+void CpuScheduler::resume_jobs(Context& context, Time now) noexcept {
+  charge(now);
+  context.awaits_start_ = false;
+  leave_queues(context);
+  context.jobs_.rearm(now);
+  await(context, ContextState::awaiting_release, context.jobs_.next_release());
+}
+
+void CpuScheduler::set_base_priority(Context& context, Priority priority, Time now) noexcept {
+  context.base_priority_ = priority;
+  if ((context.jobs_.last_finished().flags & kJobAbandoned) == 0) set_priority(context, priority, now);
+}
+
 bool CpuScheduler::end_job(Context& context, Time now, std::uint32_t flags) noexcept {
   stop_running(context);
   leave_queues(context);
+  if ((flags & kJobAbandoned) == 0) context.priority_ = context.base_priority_;  // a job that ends itself is in no call
   unwatch_deadline(context);
   const bool ended = context.jobs_.finish(now, flags);
   context.jobs_.settle_backlog(now, (flags & kJobAbandoned) != 0);
@@ -114,10 +140,15 @@ bool CpuScheduler::end_job(Context& context, Time now, std::uint32_t flags) noex
 // never moves the refills.
 void CpuScheduler::release_job(Context& context, Time now, bool late) noexcept {
   context.jobs_.release(now, late);
-  (void)context.activate(context.jobs_.current().release);
+  const bool funded = context.activate(context.jobs_.current().release);
   watch_deadline(context, now);
-  enqueue(context, now);
-  if (context.state_ == ContextState::awaiting_refill) context.jobs_.awaits_refill();
+  if (funded) [[likely]] {
+    context.state_ = ContextState::ready;
+    ready_.push_back(context);
+  } else {
+    enqueue(context, now);
+    if (context.state_ == ContextState::awaiting_refill) context.jobs_.awaits_refill();
+  }
   const Context* const current = running_;
   if (current != nullptr && current->priority_ >= context.priority_) context.jobs_.delayed(current->source);
 }
@@ -153,6 +184,16 @@ void CpuScheduler::yield(Context& context, Time now) noexcept {
   if (context.state_ != ContextState::ready) return;
   ready_.erase(context);
   ready_.push_back(context);
+}
+
+Context* CpuScheduler::yield_over(Context& context, Time now) noexcept {
+  charge(now);
+  if (running_ != &context || !context.head_ready(now)) return nullptr;
+  Context* const next = ready_.next(context);
+  if (next == nullptr) return nullptr;
+  ready_.to_back(context);
+  switch_to(next, nullptr, now);
+  return next;
 }
 
 void CpuScheduler::set_priority(Context& context, Priority priority, Time now) noexcept {
@@ -233,13 +274,17 @@ void CpuScheduler::put_off_spent(Context& context) noexcept {
   context.jobs_.budget_spent();
 }
 
-Dispatch CpuScheduler::pick(Time now) noexcept {
+Context* CpuScheduler::take_spent(Time now) noexcept {
   charge(now);
+  Context* const spent = running_;
+  if (spent == nullptr || spent->head_ready(now)) [[likely]] return nullptr;
+  put_off_spent(*spent);
+  return spent;
+}
+
+Dispatch CpuScheduler::pick(Time now) noexcept {
   Dispatch next;
-  if (running_ != nullptr && !running_->head_ready(now)) [[unlikely]] {
-    next.overrun = running_;
-    put_off_spent(*running_);
-  }
+  next.overrun = take_spent(now);
   next.context = ready_.highest();
   if (next.context != nullptr) {
     next.kind = DispatchKind::context;
@@ -261,6 +306,24 @@ bool CpuScheduler::wake_over(Context& context, Time now) noexcept {
   }
   switch_to(&context, nullptr, now);
   return true;
+}
+
+Context* CpuScheduler::release_over(Time now, bool& released) noexcept {
+  charge(now);
+  if (release_.earliest_time() > now || deadlines_.earliest_time() < now) return nullptr;
+  Context& context = *release_.earliest();
+  if (context.state_ != ContextState::awaiting_release) return nullptr;
+  release_.remove(context);
+  release_job(context, now, false);
+  released = true;
+  if (context.state_ != ContextState::ready || release_.earliest_time() <= now) return nullptr;
+  if (running_ == nullptr) {
+    if (ready_.size() != 1) return nullptr;
+  } else if (context.priority_ <= running_->priority_ || !running_->head_ready(now)) {
+    return nullptr;
+  }
+  switch_to(&context, nullptr, now);
+  return &context;
 }
 
 void CpuScheduler::switch_to(Context* context, FairEntity* entity, Time now) noexcept {

@@ -50,6 +50,12 @@ void JobTracker::disarm() noexcept {
   state_ = JobState::unarmed;
 }
 
+void JobTracker::rearm(Time now) noexcept {
+  armed_ = true;
+  state_ = JobState::waiting;
+  settle_backlog(now, true);
+}
+
 void JobTracker::release(Time now, bool late) noexcept {
   job_ = Job{};
   job_.index = next_index_++;

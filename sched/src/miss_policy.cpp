@@ -1,33 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "capos/sched/miss_policy.hpp"
 
-#include <bit>
-
 namespace capos::sched {
-namespace {
 
-constexpr bool for_one_job(Remedy remedy) noexcept {
-  switch (remedy) {
-    case Remedy::run_late:
-    case Remedy::skip:
-    case Remedy::hold:
-    case Remedy::stop_task:
-    case Remedy::stop_island:
-      return true;
-    default:
-      return false;
-  }
+bool well_formed(const Repetition& rule) noexcept {
+  if (rule.misses == 0) return rule == Repetition{};
+  if (rule.of > kLongestHistory || rule.misses > rule.of) return false;
+  if (rule.then == Repeated::nothing || rule.then > Repeated::stop_island) return false;
+  const bool has_way_back = rule.then == Repeated::demote || rule.then == Repeated::fall_back;
+  return has_way_back || rule.recover == 0;
 }
 
-}  // namespace
-
 bool well_formed(const MissRules& rules) noexcept {
-  if (!for_one_job(rules.on_miss) || !for_one_job(rules.on_overrun)) return false;
-  if (rules.then > Repeated::stop_island) return false;
-  if (rules.misses == 0) return rules.of == 0 && rules.then == Repeated::nothing && rules.recover == 0;
-  if (rules.of > kLongestHistory || rules.misses > rules.of || rules.then == Repeated::nothing) return false;
-  const bool has_way_back = rules.then == Repeated::demote || rules.then == Repeated::fall_back;
-  return has_way_back || rules.recover == 0;
+  return rules.on_miss <= Consequence::stop_island && rules.on_overrun <= Consequence::stop_island && well_formed(rules.repeated);
 }
 
 void MissPolicy::configure(const MissRules& rules) noexcept {
@@ -38,43 +23,43 @@ void MissPolicy::configure(const MissRules& rules) noexcept {
 void MissPolicy::enter(TaskMode mode) noexcept {
   mode_ = mode;
   history_ = 0;
+  wrong_in_history_ = 0;
   in_time_ = 0;
   wrong_ = false;
 }
 
-unsigned MissPolicy::recent_misses() const noexcept {
-  const std::uint64_t window = rules_.of == 0 ? 0 : ~std::uint64_t{0} >> (64 - rules_.of);
-  return static_cast<unsigned>(std::popcount(history_ & window));
-}
-
-Remedy MissPolicy::went_wrong(Remedy remedy) noexcept {
+Remedy MissPolicy::went_wrong(Consequence consequence) noexcept {
   if (mode_ == TaskMode::stopped) return Remedy::none;
   wrong_ = true;
-  if (remedy == Remedy::stop_task || remedy == Remedy::stop_island) enter(TaskMode::stopped);
-  return remedy;
+  if (consequence >= Consequence::stop_task) enter(TaskMode::stopped);
+  return static_cast<Remedy>(consequence);
 }
 
-Remedy MissPolicy::ended(bool late) noexcept {
+Remedy MissPolicy::judge(bool late) noexcept {
   if (mode_ == TaskMode::stopped) return Remedy::none;
+  const Repetition& rule = rules_.repeated;
   const bool wrong = wrong_ || late;
   wrong_ = false;
+  const bool leaves = (history_ >> (rule.of - 1) & 1u) != 0;
   history_ = history_ << 1 | (wrong ? 1u : 0u);
+  wrong_in_history_ += (wrong ? 1u : 0u) - (leaves ? 1u : 0u);
   in_time_ = wrong ? 0 : in_time_ + 1;
-  if (wrong) return rules_.misses != 0 && recent_misses() >= rules_.misses ? repeated() : Remedy::none;
-  return mode_ != TaskMode::normal && rules_.recover != 0 && in_time_ >= rules_.recover ? recovered() : Remedy::none;
+  if (wrong) return wrong_in_history_ >= rule.misses ? repeated() : Remedy::none;
+  return mode_ != TaskMode::normal && rule.recover != 0 && in_time_ >= rule.recover ? recovered() : Remedy::none;
 }
 
 Remedy MissPolicy::repeated() noexcept {
   const bool nothing_below = mode_ != TaskMode::normal;
-  if (rules_.then == Repeated::stop_island) {
+  const Repeated then = rules_.repeated.then;
+  if (then == Repeated::stop_island) {
     enter(TaskMode::stopped);
     return Remedy::stop_island;
   }
-  if (nothing_below || rules_.then == Repeated::stop_task) {
+  if (nothing_below || then == Repeated::stop_task) {
     enter(TaskMode::stopped);
     return Remedy::stop_task;
   }
-  const bool demotes = rules_.then == Repeated::demote;
+  const bool demotes = then == Repeated::demote;
   enter(demotes ? TaskMode::demoted : TaskMode::fallen_back);
   return demotes ? Remedy::demote : Remedy::fall_back;
 }

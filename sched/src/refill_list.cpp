@@ -11,21 +11,6 @@ void RefillList::reset(Time first, Duration budget) noexcept {
   slots_[0] = {first, budget};
 }
 
-void RefillList::pop_head() noexcept {
-  first_ = (first_ + 1) % kMaxRefills;
-  --size_;
-}
-
-bool RefillList::activate(Time at_time) noexcept {
-  if (size_ == 1 || at(1).time > at_time) {  // the usual cases: nothing to merge
-    Refill& only = first();
-    if (only.time > at_time) return false;
-    only.time = at_time;
-    return true;
-  }
-  return merge_due(at_time);
-}
-
 bool RefillList::merge_due(Time at_time) noexcept {
   Duration merged{};
   while (size_ != 0 && head().time <= at_time) {
@@ -98,8 +83,7 @@ void RefillList::gather() noexcept {
   }
 }
 
-Duration RefillList::run_length(Time now) const noexcept {
-  if (!usable(now)) return {};
+Duration RefillList::run_length_of_several(Time now) const noexcept {
   Duration run = head().amount;
   for (std::size_t i = 1; i < size_ && (*this)[i].time <= now + run; ++i) run += (*this)[i].amount;
   return run;

@@ -53,6 +53,8 @@ std::string_view describe(Rejection reason) noexcept {
       return "more is due within a window than fits into it";
     case Rejection::demand_points:
       return "the demand has too many steps to check";
+    case Rejection::consequence:
+      return "a task's consequences of misses are malformed, or nothing can stand in for it";
   }
   return "unknown reason";
 }

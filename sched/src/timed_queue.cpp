@@ -47,7 +47,7 @@ void TimedHeap::insert(TimedNode& node, Time when) noexcept {
   ++size_;
 }
 
-void TimedHeap::remove(TimedNode& node) noexcept {
+void TimedHeap::remove_inner(TimedNode& node) noexcept {
   TimedNode* const parent = node.parent_;
   if (node.left_ != nullptr) node.left_->parent_ = nullptr;
   if (node.right_ != nullptr) node.right_->parent_ = nullptr;
@@ -61,7 +61,6 @@ void TimedHeap::remove(TimedNode& node) noexcept {
   // Each step up that goes on has a rank one higher, so there are at most log2(n + 1) of them.
   for (TimedNode* above = parent; above != nullptr && settle(*above); above = above->parent_) {
   }
-  node.left_ = node.right_ = node.parent_ = nullptr;
   node.rank_ = 0;
   --size_;
 }

@@ -74,6 +74,14 @@ struct TaskClaim {
   onMiss @10 :UInt16;
   onOverrun @11 :UInt16;
   # Consequence of manifest.capnp.
+  repeatedMisses @12 :UInt8;
+  repeatedOf @13 :UInt8;
+  repeatedThen @14 :UInt16;
+  # RepeatedConsequence of manifest.capnp.
+  repeatedRecover @15 :UInt16;
+  # The four of RepeatedMisses; all 0: no such rule.
+  fallback @16 :UInt16 = 0xffff;
+  # Index of the task that stands in after fallBack; all ones: none.
 }
 
 struct ChainClaim {

@@ -194,6 +194,36 @@ struct Task {
   # Release jitter beyond the machine's own.
   onMiss @9 :Consequence = runLate;
   onOverrun @10 :Consequence = hold;
+  onRepeated @11 :RepeatedMisses;
+  # What follows when misses or overruns repeat; nothing unless given.
+}
+
+struct RepeatedMisses {
+  # When `misses` of the task's last `of` jobs missed their deadline or spent their budget, `then` follows as well. The
+  # count starts anew after it. Example: (misses = 3, of = 10, then = fallBack, fallback = "coast", recover = 100).
+  misses @0 :UInt8;
+  # 1 to `of`. Required.
+  of @1 :UInt8;
+  # 1 to 64. Required.
+  then @2 :RepeatedConsequence;
+  # Required.
+  recover @3 :UInt16;
+  # So many jobs in a row without a miss end a demotion or a fallback; 0: nothing does.
+  fallback @4 :Text;
+  # With fallBack, and required then: another task of the island on the same CPU. It is released only while it stands in,
+  # and may have no onRepeated of its own. Admission counts both as if both ran all the time.
+}
+
+enum RepeatedConsequence {
+  nothing @0;
+  demote @1;
+  # The task runs below all others of its island. If its misses repeat again, it is stopped.
+  fallBack @2;
+  # The task is held, and `fallback` is released instead of it, from its next release on; a call that the task was in ends
+  # with status timeout. If the fallback's misses repeat, both are stopped.
+  stopTask @3;
+  stopIsland @4;
+  # All tasks of the island are stopped for good, and its CPUs are given back.
 }
 
 struct ServerCall {
@@ -213,6 +243,8 @@ enum Consequence {
   # Gets no more time until its next release; what it drives keeps its last value until that expires.
   stopTask @3;
   # The task is stopped for good; the island goes on.
+  stopIsland @4;
+  # All tasks of the island are stopped for good, and its CPUs are given back.
 }
 
 struct Chain {

@@ -16,7 +16,7 @@ enum EventKind {
   overrun @4;
   # A budget was spent before the job ended. source: task. a: index, b: consumed
   consequence @5;
-  # source: task. a: Consequence, b: index
+  # source: task. a: Remedy, b: index
   dispatch @6;
   # source: who runs now. a: context source or 2^32-1
   fault @7;
@@ -29,6 +29,22 @@ enum EventKind {
   # source: island index. a: 1 activated, 2 retired, 3 refused
   boot @11;
   # a: milestone (BootMilestone), b: time stamp counter
+}
+
+enum Remedy {
+  # What was done about a miss, an overrun, or their repetition (manifest.capnp's Consequence and RepeatedConsequence), and
+  # the way back.
+  runLate @0;
+  skip @1;
+  hold @2;
+  stopTask @3;
+  stopIsland @4;
+  demote @5;
+  promote @6;
+  # The task runs at its own priority again.
+  fallBack @7;
+  returnBack @8;
+  # The task is released again instead of its fallback.
 }
 
 struct TraceEvent {

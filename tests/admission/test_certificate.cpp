@@ -48,6 +48,24 @@ TEST(Certificate, OfTheDemoIsAccepted) {
   EXPECT_EQ(verdict(message.words()), "");
 }
 
+TEST(Certificate, SaysWhatFollowsFromRepeatedMisses) {
+  Admitted island = test::admit_small(
+      {{"(us = 80)", "(us = 80), onMiss = stopIsland, onRepeated = (misses = 3, of = 10, then = fallBack, recover = 100, "
+                     "fallback = \"control\")"}});
+  Message message(island);
+  ASSERT_TRUE(message.good());
+  wire::MessageReader reader(message.words());
+  const auto tasks = reader.root<Certificate>().tasks();
+  EXPECT_EQ(tasks[0].on_miss(), 4u);
+  EXPECT_EQ(tasks[0].repeated_misses(), 3u);
+  EXPECT_EQ(tasks[0].repeated_of(), 10u);
+  EXPECT_EQ(tasks[0].repeated_then(), 2u);
+  EXPECT_EQ(tasks[0].repeated_recover(), 100u);
+  EXPECT_EQ(tasks[0].fallback(), 1u);
+  EXPECT_EQ(tasks[1].fallback(), 0xffffu);
+  EXPECT_EQ(verdict(message.words()), "");
+}
+
 TEST(Certificate, SaysWhatTheManifestSays) {
   Admitted island =
       test::admit_small({{"(us = 80)", "(us = 80), onMiss = skip, onOverrun = stopTask, jitter = (us = 3)"}});
@@ -178,7 +196,7 @@ const Forgery kForgeries[] = {
     {"swapped_priority", [](auto c) { c.tasks()[1].set_priority(255); }, "checker: "},
     {"huge_time", [](auto c) { c.tasks()[0].set_response_ns(~std::uint64_t{0}); },
      "reader: a time out of range"},
-    {"unknown_consequence", [](auto c) { c.tasks()[0].set_on_miss(4); }, "reader: unknown consequence"},
+    {"unknown_consequence", [](auto c) { c.tasks()[0].set_on_miss(5); }, "reader: unknown consequence"},
     {"goes_on_after_overrun", [](auto c) { c.tasks()[0].set_on_overrun(0); }, "checker: "},
     {"chain_of_strangers", [](auto c) { c.chains()[0].tasks().set(1, std::uint16_t{7}); }, "checker: "},
     {"chain_too_young",

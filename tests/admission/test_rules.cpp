@@ -224,6 +224,17 @@ const Case kCases[] = {
     {"task_cpu_range", {{"(us = 80)", "(us = 80), cpu = 2"}}, {kSimulate + ".cpu", "cpu-range"}},
     {"task_cpu_negative", {{"(us = 80)", "(us = 80), cpu = -2"}}, {kSimulate + ".cpu", "cpu-range"}},
     {"task_cpu_not_leased", {{"(us = 80)", "(us = 80), cpu = 0"}}, {kSimulate + ".cpu", "cpu-not-leased"}},
+    {"repeated_misses", {{"(us = 80)", "(us = 80), onRepeated = (misses = 4, of = 3, then = demote)"}}, {kSimulate + ".onRepeated.misses", "repeated-range"}},
+    {"repeated_no_misses", {{"(us = 80)", "(us = 80), onRepeated = (of = 3, then = demote)"}}, {kSimulate + ".onRepeated.misses", "repeated-range"}},
+    {"repeated_of", {{"(us = 80)", "(us = 80), onRepeated = (misses = 3, of = 65, then = demote)"}}, {kSimulate + ".onRepeated.misses", "repeated-range"}},
+    {"repeated_then", {{"(us = 80)", "(us = 80), onRepeated = (misses = 3, of = 10)"}}, {kSimulate + ".onRepeated.then", "repeated-consequence"}},
+    {"repeated_recover", {{"(us = 80)", "(us = 80), onRepeated = (misses = 3, of = 10, then = stopTask, recover = 5)"}}, {kSimulate + ".onRepeated.recover", "repeated-recovery"}},
+    {"fallback_missing", {{"(us = 80)", "(us = 80), onRepeated = (misses = 3, of = 10, then = fallBack)"}}, {kSimulate + ".onRepeated.fallback", "unknown-fallback"}},
+    {"fallback_unknown", {{"(us = 80)", "(us = 80), onRepeated = (misses = 3, of = 10, then = fallBack, fallback = \"contol\")"}}, {kSimulate + ".onRepeated.fallback", "unknown-fallback"}},
+    {"fallback_unused", {{"(us = 80)", "(us = 80), onRepeated = (misses = 3, of = 10, then = demote, fallback = \"control\")"}}, {kSimulate + ".onRepeated.fallback", "fallback-unused"}},
+    {"fallback_itself", {{"(us = 80)", "(us = 80), onRepeated = (misses = 3, of = 10, then = fallBack, fallback = \"simulate\")"}}, {kSimulate + ".onRepeated.fallback", "fallback-itself"}},
+    {"fallback_chain", {{"(us = 80)", "(us = 80), onRepeated = (misses = 3, of = 10, then = fallBack, fallback = \"control\")"}, {"(us = 120)", "(us = 120), onRepeated = (misses = 1, of = 1, then = stopTask)"}}, {kSimulate + ".onRepeated.fallback", "fallback-chain"}},
+    {"fallback_elsewhere", {{"(us = 80)", "(us = 80), onRepeated = (misses = 3, of = 10, then = fallBack, fallback = \"control\")"}, {"cpus = 2", "cpus = 3"}, {"cpus = [1]", "cpus = [1, 2]"}, {"(us = 120)", "(us = 120), cpu = 2"}}, {kSimulate + ".onRepeated.fallback", "fallback-elsewhere"}},
     {"call_without_grant",
      {{", (name = \"actuator\", from = \"actuator.drive\")", ""}},
      {kControl + ".calls[0].server", "call-not-granted"}},
@@ -263,6 +274,19 @@ TEST(Rules, AnEmptyManifestSaysOnlyThatItsVersionIsMissing) {
 
 TEST(Rules, AManifestWithNothingButAVersionLacksInit) {
   EXPECT_EQ(findings("(schemaVersion = 1)"), (std::vector<Finding>{{"initConfig.init", "missing-init"}}));
+}
+
+TEST(Rules, AFallbackStandsInForOneTaskOnly) {
+  const auto falls_back = [](const std::string& budget) {
+    return budget + ", onRepeated = (misses = 1, of = 2, then = fallBack, fallback = \"rest\", recover = 9)";
+  };
+  const std::string first = falls_back("(us = 80)"), second = falls_back("(us = 120)");
+  const std::vector<Edit> one = {{"(us = 80)", first},
+                                 {"tasks = [", "tasks = [(name = \"rest\", service = \"noise\", period = (ms = 1), budget = (us = 9)), "}};
+  EXPECT_TRUE(findings(edited(one)).empty());
+  std::vector<Edit> both = one;
+  both.push_back({"(us = 120)", second});
+  EXPECT_EQ(findings(edited(both)), (std::vector<Finding>{{kIsland + ".tasks[2].onRepeated.fallback", "fallback-shared"}}));
 }
 
 TEST(Rules, AServiceRunsOneTask) {

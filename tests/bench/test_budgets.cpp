@@ -42,6 +42,9 @@ TEST(Budgets, MedianAndMaximumOverBudgetAreToldWithTheFigure) {
 TEST(Budgets, AFigureThatIsHeldMayBeOverItsBudgetButNotGetWorse) {
   const std::vector<Budget> held{{.bench = "ipc", .name = "call", .operation = "", .median = 400, .max = 400, .held = 410}};
   EXPECT_THAT(over_budget(held, "ipc", {line("call", 410, 410)}), IsEmpty());
+  const std::vector<Budget> apart{{.bench = "ipc", .name = "call", .operation = "", .median = 400, .max = 400, .held_max = 900}};
+  EXPECT_THAT(over_budget(apart, "ipc", {line("call", 400, 900)}), IsEmpty());
+  EXPECT_EQ(over_budget(apart, "ipc", {line("call", 401, 901)}).size(), 2u);
   EXPECT_THAT(over_budget(held, "ipc", {line("call", 411, 411)}),
               ElementsAre(HasSubstr("median 411"), HasSubstr("maximum 411")));
 }

@@ -24,6 +24,8 @@ TEST(Decode, SerialisingInstructions) {
   EXPECT_EQ(kind_of({0x0f, 0x30}), Kind::serialising);                    // wrmsr
   EXPECT_EQ(kind_of({0x0f, 0xa2}), Kind::serialising);                    // cpuid
   EXPECT_EQ(kind_of({0x48, 0xcf}), Kind::serialising);                    // iretq
+  EXPECT_EQ(kind_of({0xfb}), Kind::interrupts_on);                        // sti
+  EXPECT_EQ(kind_of({0xf4}), Kind::interrupts_on);                        // hlt
   EXPECT_EQ(kind_of({0x0f, 0x01, 0x18}), Kind::serialising);              // lidt (%rax)
   EXPECT_EQ(kind_of({0x0f, 0x01, 0xe8}), Kind::serialising);              // serialize
   EXPECT_EQ(kind_of({0x0f, 0x00, 0xd8}), Kind::serialising);              // ltr %ax

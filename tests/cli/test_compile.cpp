@@ -77,7 +77,7 @@ TEST(Compile, SuggestsTheEnumerantThatWasMeant) {
   EXPECT_EQ(complaints(file.path()),
             file.path() +
                 ":2:29-33: error: Not defined: holt\n"
-                "  hint: did you mean 'hold'? valid here: runLate, skip, hold, stopTask\n");
+                "  hint: did you mean 'hold'? valid here: runLate, skip, hold, stopTask, stopIsland\n");
 }
 
 TEST(Compile, NamesTheConstantsWhenThereAreSeveral) {

@@ -19,6 +19,8 @@ void write_task(schema::TaskClaim::Builder out, const Task& task, std::uint16_t 
   out.set_response_ns(task.response_ns != 0 ? task.response_ns : deadline);
   out.set_on_miss(task.on_miss);
   out.set_on_overrun(task.on_overrun);
+  set_repeated(out, task.repeated);
+  out.set_fallback(task.fallback);
 }
 
 void write_overheads(schema::Overheads::Builder out) {
@@ -52,6 +54,13 @@ void write(Certificate certificate, const Claim& claim) {
 }
 
 }  // namespace
+
+void set_repeated(schema::TaskClaim::Builder task, const sched::Repetition& rule) {
+  task.set_repeated_misses(rule.misses);
+  task.set_repeated_of(rule.of);
+  task.set_repeated_then(static_cast<std::uint16_t>(rule.then));
+  task.set_repeated_recover(rule.recover);
+}
 
 Admitted admit(World& world, const Claim& claim, const Forge& forge) {
   const auto answer = world.message<schema::IslandAuthority::Admit>(world.init(), world.service("islands"), [&](auto params) {

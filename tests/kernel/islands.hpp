@@ -6,12 +6,14 @@
 #include <string>
 #include <vector>
 
+#include "capos/sched/miss_policy.hpp"
 #include "world.hpp"
 
 namespace capos::ktest {
 
 // Of manifest.capnp.
-inline constexpr std::uint16_t kRunLate = 0, kSkip = 1, kHold = 2, kStopTask = 3;
+inline constexpr std::uint16_t kRunLate = 0, kSkip = 1, kHold = 2, kStopTask = 3, kStopIsland = 4;
+using sched::Repeated;
 
 struct Task {
   std::string name = "task";
@@ -22,6 +24,8 @@ struct Task {
   std::uint64_t blocking_ns = 0;
   std::uint8_t priority = 100;
   std::uint16_t on_miss = kRunLate, on_overrun = kHold;
+  sched::Repetition repeated{};
+  std::uint16_t fallback = 0xffff;
 };
 
 struct TaskCall {
@@ -47,6 +51,7 @@ struct Admitted {
   std::vector<abi::CapId> contexts{};
 };
 
+void set_repeated(schema::TaskClaim::Builder task, const sched::Repetition& rule);
 // Presents a certificate on init's behalf.
 Admitted admit(World& world, const Claim& claim, const Forge& forge = {});
 // Expects that it is admitted. Exception: logic_error.

@@ -2,19 +2,15 @@
 // Islands: honest certificates and forged ones, jobs and their consequences, donation, the end of an island.
 #include <gtest/gtest.h>
 
-#include "islands.hpp"
-#include "islands/island.hpp"
 #include "islands/lease.hpp"
+#include "jobs.hpp"
 
 namespace capos::ktest {
 namespace {
 
-using kernel::SchedulingContext;
-using kernel::Thread;
 using kernel::ThreadState;
 using schema::KernelError;
 using schema::TransportError;
-using Await = schema::SchedulingContext::WaitNextRelease;
 
 constexpr auto us = [](std::uint64_t value) { return value * 1'000; };
 
@@ -67,7 +63,18 @@ INSTANTIATE_TEST_SUITE_P(
         Forgery{"a jitter out of range", [](Certificate c) { c.tasks()[0].set_jitter_ns(kMost); }},
         Forgery{"a task on another CPU", [](Certificate c) { c.tasks()[0].set_cpu(1); }},
         Forgery{"a task on no CPU", [](Certificate c) { c.tasks()[0].set_cpu(16); }},
-        Forgery{"an unknown consequence", [](Certificate c) { c.tasks()[0].set_on_miss(4); }},
+        Forgery{"an unknown consequence", [](Certificate c) { c.tasks()[0].set_on_miss(5); }},
+        Forgery{"an unknown consequence of repetition", [](Certificate c) { c.tasks()[0].set_repeated_then(5); }},
+        Forgery{"more misses than jobs", [](Certificate c) { set_repeated(c.tasks()[0], {3, 2, Repeated::demote, 0}); }},
+        Forgery{"a longer history than there is", [](Certificate c) { set_repeated(c.tasks()[0], {3, 65, Repeated::demote, 0}); }},
+        Forgery{"recovery from being stopped", [](Certificate c) { set_repeated(c.tasks()[0], {1, 2, Repeated::stop_task, 1}); }},
+        Forgery{"a fallback without a rule", [](Certificate c) { c.tasks()[0].set_fallback(0); }},
+        Forgery{"a rule without a fallback", [](Certificate c) { set_repeated(c.tasks()[0], {1, 2, Repeated::fall_back, 0}); }},
+        Forgery{"its own fallback",
+                [](Certificate c) {
+                  set_repeated(c.tasks()[0], {1, 2, Repeated::fall_back, 0});
+                  c.tasks()[0].set_fallback(0);
+                }},
         Forgery{"a call of no task", [](Certificate c) { c.init_calls(1)[0].set_task(1); }},
         Forgery{"a call longer than the budget", [](Certificate c) { c.init_calls(1)[0].set_wcet_ns(us(101)); }},
         Forgery{"a chain through no task", [](Certificate c) { c.init_chains(1)[0].init_tasks(1).set(0, std::uint16_t{7}); }},
@@ -101,33 +108,6 @@ TEST(Admission, BestEffortIsRefusedOnACpuThatIsLeasedAlone) {
 }
 
 // --- jobs -------------------------------------------------------------------------------------------------------
-
-class Jobs : public ::testing::Test {
- protected:
-  void start(const Claim& claim, std::vector<std::pair<std::string, abi::CapId>> grants = {}) {
-    island = admit_honest(world, claim);
-    for (const abi::CapId context : island.contexts) {
-      tasks.push_back(world.spawn({.context = context, .grants = grants}));
-      EXPECT_TRUE(await(tasks.size() - 1).blocked);
-    }
-    begin = world.machine().now() + Duration::ms(1);
-    ASSERT_EQ(world.call<schema::RealtimeIsland::Activate>(world.init(), island.island, {.start_ns = begin.ns()}).error, kNoError);
-  }
-  Thread& thread(std::size_t task) { return world.thread(tasks[task]); }
-  abi::CapId cap(std::size_t task, std::string_view name) { return world.granted(thread(task).process, name); }
-  Called<Await> await(std::size_t task) { return world.call<Await>(thread(task), cap(task, "self.context")); }
-  Await::Results::Value job(std::size_t task) { return World::called<Await>(world.answer(thread(task))).value; }
-  SchedulingContext& context(std::size_t task) { return *thread(task).bound; }
-  auto status() { return world.call<schema::RealtimeIsland::Status>(world.init(), island.island).value; }
-  Time release(std::uint64_t k, std::uint64_t period_us = 1'000) {
-    return begin + Duration::us(static_cast<std::int64_t>(k * period_us));
-  }
-
-  World world{};
-  Admitted island{};
-  std::vector<Child> tasks{};
-  Time begin{};
-};
 
 TEST_F(Jobs, EachReleaseIsAJobStampedToTheNanosecond) {
   start({.tasks = {{}}});
@@ -208,19 +188,6 @@ TEST_F(Jobs, ActivationNeedsEveryTaskWaitingAndComesOnce) {
 }
 
 // --- donation ---------------------------------------------------------------------------------------------------
-
-class Donation : public Jobs {
- protected:
-  Child serve(abi::CapId of) {
-    const Child made = world.spawn({.passive = true, .grants = {{"serve", of}}});
-    EXPECT_EQ(world.reply_receive(world.thread(made), world.granted(world.process(made.number), "serve")), std::nullopt);
-    return made;
-  }
-  std::optional<Answer> call(std::size_t task) { return world.call(thread(task), cap(task, "service"), 5, 0); }
-  std::optional<Answer> reply(const Child& server) {
-    return world.reply_receive(world.thread(server), world.granted(world.process(server.number), "serve"));
-  }
-};
 
 TEST_F(Donation, AServerRunsOnItsCallersContextAtItsCeiling) {
   const abi::CapId endpoint = world.make_endpoint(5, 0, 150);

@@ -19,7 +19,7 @@ MissPolicy with(const MissRules& rules) {
 }
 
 MissRules two_in_three(Repeated then, std::uint16_t recover = 0) {
-  return {Remedy::run_late, Remedy::hold, 2, 3, then, recover};
+  return {Consequence::run_late, Consequence::hold, {2, 3, then, recover}};
 }
 
 Remedy job(MissPolicy& policy, bool missed) {
@@ -30,9 +30,9 @@ Remedy job(MissPolicy& policy, bool missed) {
 }
 
 TEST(MissPolicy, EachRemedyForOneJobIsTheDeclaredOne) {
-  for (const Remedy remedy : {Remedy::run_late, Remedy::skip, Remedy::hold}) {
-    MissPolicy policy = with({.on_miss = remedy, .on_overrun = Remedy::hold});
-    EXPECT_EQ(policy.missed(), remedy);
+  for (const Consequence declared : {Consequence::run_late, Consequence::skip, Consequence::hold}) {
+    MissPolicy policy = with({.on_miss = declared, .on_overrun = Consequence::hold});
+    EXPECT_EQ(policy.missed(), static_cast<Remedy>(declared));
     EXPECT_EQ(policy.overrun(), Remedy::hold) << "a second event of the same job";
     EXPECT_EQ(policy.ended(), Remedy::none);
     EXPECT_EQ(policy.mode(), TaskMode::normal);
@@ -40,10 +40,10 @@ TEST(MissPolicy, EachRemedyForOneJobIsTheDeclaredOne) {
 }
 
 TEST(MissPolicy, AStoppedTaskSaysNothingMore) {
-  for (const Remedy remedy : {Remedy::stop_task, Remedy::stop_island}) {
-    MissPolicy policy = with({.on_miss = Remedy::skip, .on_overrun = remedy});
+  for (const Consequence declared : {Consequence::stop_task, Consequence::stop_island}) {
+    MissPolicy policy = with({.on_miss = Consequence::skip, .on_overrun = declared});
     EXPECT_EQ(policy.missed(), Remedy::skip);
-    EXPECT_EQ(policy.overrun(), remedy);
+    EXPECT_EQ(policy.overrun(), static_cast<Remedy>(declared));
     EXPECT_EQ(policy.mode(), TaskMode::stopped);
     EXPECT_EQ(policy.missed(), Remedy::none);
     EXPECT_EQ(policy.ended(true), Remedy::none);
@@ -116,18 +116,19 @@ TEST(MissPolicy, WithoutARuleAMillionMissesChangeNothing) {
 }
 
 TEST(MissPolicy, RulesOutOfRangeAreNamed) {
-  EXPECT_FALSE(well_formed({.on_miss = Remedy::none}));
-  EXPECT_FALSE(well_formed({.on_miss = Remedy::demote}));
-  EXPECT_FALSE(well_formed({.on_overrun = Remedy::promote}));
-  EXPECT_FALSE(well_formed({.misses = 2, .of = 1, .then = Repeated::stop_task}));
-  EXPECT_FALSE(well_formed({.misses = 2, .of = 65, .then = Repeated::stop_task}));
-  EXPECT_FALSE(well_formed({.misses = 2, .of = 3}));
-  EXPECT_FALSE(well_formed({.misses = 0, .of = 3}));
-  EXPECT_FALSE(well_formed({.then = Repeated::demote}));
-  EXPECT_FALSE(well_formed({.recover = 3}));
-  EXPECT_FALSE(well_formed({.misses = 1, .of = 1, .then = Repeated::stop_task, .recover = 3}));
-  EXPECT_FALSE(well_formed({.misses = 1, .of = 1, .then = static_cast<Repeated>(5)}));
-  EXPECT_TRUE(well_formed({.misses = 64, .of = 64, .then = Repeated::fall_back, .recover = 3}));
+  const auto unknown = static_cast<Consequence>(5);
+  EXPECT_FALSE(well_formed(MissRules{.on_miss = unknown}));
+  EXPECT_FALSE(well_formed(MissRules{.on_overrun = unknown}));
+  EXPECT_FALSE(well_formed(MissRules{.repeated = {.misses = 2, .of = 1, .then = Repeated::stop_task}}));
+  const auto repeated = [](const Repetition& rule) { return well_formed(rule); };
+  EXPECT_FALSE(repeated({.misses = 2, .of = 65, .then = Repeated::stop_task}));
+  EXPECT_FALSE(repeated({.misses = 2, .of = 3}));
+  EXPECT_FALSE(repeated({.misses = 0, .of = 3}));
+  EXPECT_FALSE(repeated({.then = Repeated::demote}));
+  EXPECT_FALSE(repeated({.recover = 3}));
+  EXPECT_FALSE(repeated({.misses = 1, .of = 1, .then = Repeated::stop_task, .recover = 3}));
+  EXPECT_FALSE(repeated({.misses = 1, .of = 1, .then = static_cast<Repeated>(5)}));
+  EXPECT_TRUE(repeated({.misses = 64, .of = 64, .then = Repeated::fall_back, .recover = 3}));
 }
 
 // Against a list of the last m jobs.
@@ -135,8 +136,9 @@ TEST(MissPolicy, AnyRuleAgreesWithAPlainList) {
   for (std::uint64_t seed = 0; seed < 200; ++seed) {
     test::Random random(seed);
     MissRules rules = two_in_three(Repeated::demote, static_cast<std::uint16_t>(random.between(1, 6)));
-    rules.of = static_cast<std::uint8_t>(random.between(1, 64));
-    rules.misses = static_cast<std::uint8_t>(random.between(1, rules.of));
+    Repetition& rule = rules.repeated;
+    rule.of = static_cast<std::uint8_t>(random.between(1, 64));
+    rule.misses = static_cast<std::uint8_t>(random.between(1, rule.of));
     MissPolicy policy = with(rules);
     std::deque<bool> last;
     unsigned in_row = 0;
@@ -145,10 +147,10 @@ TEST(MissPolicy, AnyRuleAgreesWithAPlainList) {
       const bool miss = random.chance(40);
       const Remedy found = job(policy, miss);
       last.push_back(miss);
-      if (last.size() > rules.of) last.pop_front();
+      if (last.size() > rule.of) last.pop_front();
       in_row = miss ? 0 : in_row + 1;
-      const bool repeats = miss && std::count(last.begin(), last.end(), true) >= rules.misses;
-      const bool recovers = demoted && in_row >= rules.recover;
+      const bool repeats = miss && std::count(last.begin(), last.end(), true) >= rule.misses;
+      const bool recovers = demoted && in_row >= rule.recover;
       Remedy expected = Remedy::none;
       if (repeats) expected = demoted ? Remedy::stop_task : Remedy::demote;
       if (recovers) expected = Remedy::promote;

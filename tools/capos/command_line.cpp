@@ -172,6 +172,20 @@ void add_bench_host(CLI::App& group, Action& action) {
   verb.add_option("--json", options->json, kJsonFile);
 }
 
+void add_bench_sched(CLI::App& group, Action& action) {
+  auto& verb = *group.add_subcommand("sched", "Releases, switches, and how long the kernel keeps interrupts off");
+  const auto options = bind(verb, action, &bench_sched);
+  verb.add_option("--samples", options->samples, "Releases measured in each run; of the switches at most 1000")
+      ->check(CLI::Range(10, 250'000))
+      ->capture_default_str();
+  verb.add_option("--part", options->parts, "What is measured; may be repeated")
+      ->check(CLI::IsMember({"releases", "switches", "interrupts-off"}))
+      ->capture_default_str();
+  verb.add_option("--json", options->json, kJsonFile);
+  verb.add_flag("--verbose", options->verbose, "Print the exact QEMU commands");
+  verb.add_flag("--check", options->check, "Exit status 1 if a figure is over its budget (bench/budgets.json)");
+}
+
 void add_bench_boot(CLI::App& group, Action& action) {
   auto& verb = *group.add_subcommand("boot", "From reset to the first job: phases, and the five functions that cost most");
   const auto options = bind(verb, action, &bench_boot);
@@ -222,6 +236,7 @@ void add_bench(CLI::App& app, Action& action) {
   verb.add_flag("--check", options->check, "Exit status 1 if a figure is over its budget (bench/budgets.json)");
   add_bench_ipc(group, action);
   add_bench_linux(group, action);
+  add_bench_sched(group, action);
   add_bench_boot(group, action);
   add_bench_host(group, action);
   add_bench_compare(group, action);

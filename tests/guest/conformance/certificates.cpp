@@ -87,7 +87,7 @@ void cpus_out_of_range(Guest& guest) noexcept {
   expect_refusal(guest, claim, "CPU out of range");
 }
 void consequences_unknown(Guest& guest) noexcept {
-  forge_task(guest, "consequence", [](Task& t) { t.on_miss = 4; });
+  forge_task(guest, "consequence", [](Task& t) { t.on_miss = 5; });
   forge_task(guest, "consequence", [](Task& t) { t.on_overrun = 0xffff; });
 }
 

@@ -35,6 +35,11 @@ void write_tasks(schema::IslandCertificate::Builder certificate, const Claim& cl
     out.set_response_ns(task.response_ns != 0 ? task.response_ns : deadline);
     out.set_on_miss(task.on_miss);
     out.set_on_overrun(task.on_overrun);
+    out.set_repeated_misses(task.misses);
+    out.set_repeated_of(task.of);
+    out.set_repeated_then(task.then);
+    out.set_repeated_recover(task.recover);
+    out.set_fallback(task.fallback);
   }
 }
 

@@ -9,7 +9,8 @@
 namespace conformance {
 
 // Of manifest.capnp.
-inline constexpr std::uint16_t kRunLate = 0, kSkip = 1, kHold = 2, kStopTask = 3;
+inline constexpr std::uint16_t kRunLate = 0, kSkip = 1, kHold = 2, kStopTask = 3, kStopIsland = 4;
+inline constexpr std::uint16_t kDemote = 1, kFallBack = 2;  // RepeatedConsequence
 
 struct Task {
   std::string_view name = "task";
@@ -23,6 +24,8 @@ struct Task {
   std::uint16_t on_overrun = kHold;
   std::uint16_t cpu = 0xffff;                    // the island's
   std::uint32_t numerator = 0, denominator = 0;  // of the period in seconds; 0: period_us
+  std::uint8_t misses = 0, of = 0;               // when they repeat
+  std::uint16_t then = 0, recover = 0, fallback = 0xffff;
 };
 
 struct CallOf {

@@ -50,6 +50,17 @@ report::TaskInput task_input(schema::Task::Reader wanted, const admission::TaskR
   return task;
 }
 
+// Whose fallback each task is.
+void note_fallbacks(schema::Island::Reader wanted, report::IslandInput& island) {
+  for (const auto task : wanted.tasks()) {
+    for (report::TaskInput& other : island.tasks) {
+      if (!task.on_repeated().fallback().empty() && other.name == task.on_repeated().fallback()) {
+        other.stands_in_for = task.name();
+      }
+    }
+  }
+}
+
 report::ChainInput chain_input(schema::Chain::Reader wanted, const admission::ChainResult& result) {
   report::ChainInput chain;
   chain.name = result.name;
@@ -70,6 +81,7 @@ report::IslandInput island_input(schema::Island::Reader wanted, const IslandVerd
   for (std::uint32_t i = 0; i < results.task_count; ++i) {
     island.tasks.push_back(task_input(wanted.tasks()[i], results.tasks[i], report::task_source(index, i)));
   }
+  note_fallbacks(wanted, island);
   for (std::uint32_t i = 0; i < results.chain_count; ++i) {
     island.chains.push_back(chain_input(wanted.chains()[i], results.chains[i]));
   }

@@ -46,6 +46,7 @@ Words qemu_command(const MachineSpec& spec) {
   append(words, {"-kernel", spec.kernel.string(), "-initrd", spec.pack.string()});
   if (!spec.arguments.empty()) append(words, {"-append", spec.arguments});
   append(words, {"-serial", "file:" + spec.console.string()});
+  if (spec.second_serial) append(words, {"-serial", "null"});
   append(words, {"-device", "isa-debug-exit,iobase=0xf4,iosize=0x04"});
   add_channel(words, spec);
   if (spec.educational_device && !spec.microvm) append(words, {"-device", "edu"});

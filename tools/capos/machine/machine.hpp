@@ -24,6 +24,7 @@ struct MachineSpec {
   std::uint64_t channel_bytes = 0;  // a power of two
   std::string channel_head;         // bytes it begins with; the rest is zero
   bool educational_device = false;  // QEMU's "edu": a PCI function that interrupts when it is told to
+  bool second_serial = false;       // a second serial port that nobody reads
   std::string gdb;                  // QEMU's -gdb argument; empty: none
   std::string arguments;            // the kernel's command line; empty: none
   int host_cpu = -1;                // the only CPU of the host that QEMU may use; -1: any

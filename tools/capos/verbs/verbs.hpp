@@ -92,6 +92,15 @@ struct BenchIpcOptions {
 };
 [[nodiscard]] Outcome<int> bench_ipc(const Paths& paths, const BenchIpcOptions& options);
 
+struct BenchSchedOptions {
+  std::uint64_t samples = 5000;  // of the releases; of the switches at most 1000
+  std::vector<std::string> parts{"releases", "switches", "interrupts-off"};
+  std::string json;  // file; "-": standard output
+  bool verbose = false;
+  bool check = false;  // over budget: exit status 1
+};
+[[nodiscard]] Outcome<int> bench_sched(const Paths& paths, const BenchSchedOptions& options);
+
 struct BenchBootOptions {
   std::string json;  // file; "-": standard output
   bool verbose = false;

@@ -91,8 +91,10 @@ std::string_view describe(schema::InterruptCause cause) noexcept {
 }
 
 std::string_view consequence_name(std::uint64_t value) noexcept {
-  static constexpr std::string_view kNames[] = {"runs late", "skips releases", "held until its next release",
-                                                "stopped for good"};
+  static constexpr std::string_view kNames[] = {"runs late", "skips releases", "held until its next release", "stopped for good",
+                                                "stopped with its island", "demoted below its island's others",
+                                                "runs at its own priority again", "its fallback runs instead",
+                                                "runs again instead of its fallback"};
   return name_at(kNames, value);
 }
 

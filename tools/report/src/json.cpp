@@ -58,6 +58,7 @@ Json to_json(const TaskResult& task) {
           {"response_bound_ns", input.response_bound_ns},
           {"on_miss", input.on_miss},
           {"on_overrun", input.on_overrun},
+          {"stands_in_for", input.stands_in_for},
           {"jobs", task.jobs},
           {"expected_jobs", task.expected_jobs},
           {"missing_jobs", task.missing_jobs},

@@ -7,7 +7,7 @@
 namespace capos::report {
 namespace {
 
-constexpr std::uint64_t kStopTask = 3;  // Consequence.stopTask
+constexpr std::uint64_t kStopTask = 3, kStopIsland = 4;  // Remedy
 
 // Releases k >= 0 at start + k * period whose deadline lies at or before `end`.
 std::uint64_t expected_jobs(const TaskInput& task, std::uint64_t start, std::uint64_t end) {
@@ -76,7 +76,7 @@ void TaskCollector::on_overrun(const Event& event) {
 }
 
 void TaskCollector::on_consequence(const Event& event) {
-  if (event.values[0] == kStopTask) result_.stopped = true;
+  if (event.values[0] == kStopTask || event.values[0] == kStopIsland) result_.stopped = true;
 }
 
 TaskResult TaskCollector::finish(std::uint64_t start_ns, std::uint64_t end_ns) const {

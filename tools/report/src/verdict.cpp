@@ -44,6 +44,10 @@ void judge_duration(Judge& judge, const Result& result) {
 }
 
 void judge_records(Judge& judge, const std::string& name, const TaskResult& task) {
+  if (!task.input.stands_in_for.empty()) {
+    judge.require(task.jobs == 0, name + ": stood by", fmt::format("{} stood in for {}", name, task.input.stands_in_for));
+    return;
+  }
   if (task.jobs == 0) return judge.refuse(name + ": no job was recorded");
   // The job whose deadline coincides with the end may still be on its way.
   if (task.jobs + 1 < task.expected_jobs) {

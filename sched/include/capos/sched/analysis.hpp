@@ -36,6 +36,8 @@ struct TaskModel {
   std::optional<Priority> stated;  // none: from the deadlines
   Consequence on_miss = Consequence::run_late;
   Consequence on_overrun = Consequence::hold;
+  Repetition repeated{};
+  std::uint16_t fallback = kNoTask;  // index of the task that stands in; counted as if it ran all the time
   // What analyse() finds.
   Priority priority{};
   Duration release_jitter{};  // jitter, and what a triggered chain adds

@@ -27,11 +27,13 @@
 #include "capos/base/strong.hpp"
 #include "capos/base/time.hpp"
 #include "capos/sched/job.hpp"
+#include "capos/sched/miss_policy.hpp"
 
 namespace capos::sched {
 
 inline constexpr std::uint32_t kCertificateFormat = 1;
 inline constexpr std::size_t kMaxClaimedTasks = 256;
+inline constexpr std::uint16_t kNoTask = 0xffff;
 // Evaluations for one CPU under EDF, or for one task with a response beyond its period; more are refused.
 inline constexpr std::uint32_t kMaxDemandPoints = 20'000;
 
@@ -103,6 +105,8 @@ struct TaskClaim {
   Duration response;  // claimed bound: scheduled release to finish
   Consequence on_miss = Consequence::run_late;
   Consequence on_overrun = Consequence::hold;
+  Repetition repeated{};
+  std::uint16_t fallback = kNoTask;  // index of the task that runs instead after Repeated::fall_back
 };
 
 struct ChainClaim {
@@ -159,6 +163,7 @@ enum class Rejection : std::uint8_t {
   busy_window,    // EDF: the claimed busy window does not hold its own work; index = CPU
   demand,         // EDF: within `claimed` more is due than fits; index = CPU
   demand_points,  // EDF: the walk takes more than kMaxDemandPoints steps; index = CPU
+  consequence,    // see check_consequences()
 };
 
 struct Refusal {
@@ -169,6 +174,12 @@ struct Refusal {
 };
 
 [[nodiscard]] std::string_view describe(Rejection reason) noexcept;
+
+// What follows from misses is within its ranges, and who falls back has a task to fall back to: another of its CPU, which
+// has no such rule itself and stands in for one task only. No inequality depends on it: a fallback is counted as if it ran
+// all the time, and a demoted task takes less from those that it was above than they were promised with it (what its
+// calls may block them for is a part of its budget). O(tasks^2).
+[[nodiscard]] ResultOf<void, Refusal> check_consequences(std::span<const TaskClaim> tasks) noexcept;
 
 // Verifies every inequality by one evaluation. O(tasks^2 + calls * (calls + tasks)), plus
 // O(kMaxDemandPoints * tasks) for each task with a response beyond its period; EDF: the same for each CPU. No

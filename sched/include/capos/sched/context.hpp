@@ -76,9 +76,11 @@ class Context : public ListHook<ReadyTag>, public TimedNode {
 
   [[nodiscard]] const ContextParameters& parameters() const noexcept { return parameters_; }
   [[nodiscard]] Priority priority() const noexcept { return priority_; }  // effective: a ceiling may raise it
-  [[nodiscard]] Priority base_priority() const noexcept { return parameters_.priority; }
+  [[nodiscard]] Priority base_priority() const noexcept { return base_priority_; }  // lower than declared while demoted
   [[nodiscard]] CpuId cpu() const noexcept { return parameters_.cpu; }
   [[nodiscard]] ContextState state() const noexcept { return state_; }
+  // In wait_next_release(), or suspended, with no release scheduled.
+  [[nodiscard]] bool awaits_start() const noexcept { return awaits_start_; }
   [[nodiscard]] const JobTracker& jobs() const noexcept { return jobs_; }
   [[nodiscard]] const RefillList& refills() const noexcept { return refills_; }
 
@@ -88,7 +90,9 @@ class Context : public ListHook<ReadyTag>, public TimedNode {
   // What may be consumed at `now`; endpoints compare it with the least budget that a call must bring.
   [[nodiscard]] Duration remaining(Time now) const noexcept;
   // When an uninterrupted run from `now` on spends the budget; Time::never() for a full budget.
-  [[nodiscard]] Time budget_end(Time now) const noexcept;
+  [[nodiscard]] Time budget_end(Time now) const noexcept {
+    return full_budget() ? Time::never() : now + refills_.run_length(now);
+  }
   [[nodiscard]] Duration total_consumed() const noexcept { return total_consumed_; }
 
   // The kernel's thread or object; never touched here.
@@ -100,7 +104,7 @@ class Context : public ListHook<ReadyTag>, public TimedNode {
   friend class CpuScheduler;
   friend class ReadyQueue;
   void charge(Duration consumed) noexcept;
-  bool activate(Time at) noexcept;  // true if its head refill is usable then
+  bool activate(Time at) noexcept { return full_budget() || refills_.activate(at); }  // true if its head refill is usable then
 
   ContextParameters parameters_{};
   Duration refill_period_{};  // the period in whole ns, rounded down: a refill is never after its release
@@ -109,8 +113,9 @@ class Context : public ListHook<ReadyTag>, public TimedNode {
   DeadlineNode deadline_;
   Duration total_consumed_{};
   Priority priority_{};
+  Priority base_priority_{};
   ContextState state_ = ContextState::blocked;
-  bool awaits_start_ = false;  // in wait_next_release before arm_jobs
+  bool awaits_start_ = false;  // in wait_next_release, but no release is scheduled: see arm_jobs, resume_jobs
 };
 
 }  // namespace capos::sched

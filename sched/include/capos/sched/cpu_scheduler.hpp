@@ -76,8 +76,21 @@ class CpuScheduler {
   // At the next release the context is ready whatever its thread was doing: if that waits for something that
   // is not time, block() the context then.
   bool abandon_job(Context& context, Time now) noexcept;
+  // No releases until resume_jobs(): the job in progress, if any, is ended and marked as abandoned, and the context blocks,
+  // whatever its thread was doing. Its releases keep their grid. True if a job ended. Without effect, and false, if no
+  // release is scheduled. O(log r).
+  bool suspend_jobs(Context& context, Time now) noexcept;
+  // Released again, at the first release of its grid after `now`; those in between count as skipped. Only after
+  // suspend_jobs(). O(log r).
+  void resume_jobs(Context& context, Time now) noexcept;
+  // What it runs at when no ceiling raises it. Right after its job has ended: at once if the program ended it; else, as the
+  // thread may be in a call, from its next wait_next_release() on. O(1).
+  void set_base_priority(Context& context, Priority priority, Time now) noexcept;
   // To the back of its priority level. O(1).
   void yield(Context& context, Time now) noexcept;
+  // The same for what runs, and makes the next of its level current, as pick() would. nullptr if pick() has to choose: what
+  // runs has spent its budget, or is alone in its level, and has not moved. O(1).
+  [[nodiscard]] Context* yield_over(Context& context, Time now) noexcept;
   // The effective priority: a server's ceiling on a call, base_priority() on the reply. What runs stays first
   // of its new level, others go to its back. O(1).
   void set_priority(Context& context, Priority priority, Time now) noexcept;
@@ -110,6 +123,11 @@ class CpuScheduler {
     release_due(now, [](Context&, ReleaseKind) {});
   }
 
+  // The usual timer event: one job's release, of a context above what runs, and nothing else that is due. Makes it ready and
+  // current, as release_due() and pick() would, and returns it. Otherwise nullptr, and those two do what is to be done;
+  // `released` is set if this has released a job. O(log r).
+  [[nodiscard]] Context* release_over(Time now, bool& released) noexcept;
+
   // Calls visit(Context&) once for every job in progress whose deadline is before `now`. O(d log r). The
   // visitor must not call the scheduler; what the miss entails is done afterwards.
   template <typename Visitor>
@@ -120,6 +138,9 @@ class CpuScheduler {
     }
   }
 
+  // If what runs has spent its budget: puts it off to its next refill and returns it, so that the caller can do what its island
+  // declared before it picks. nullptr otherwise. O(kMaxRefills), plus O(log r) if it was.
+  [[nodiscard]] Context* take_spent(Time now) noexcept;
   // Chooses what runs from `now` on and makes it current. A current context whose budget is spent is put off
   // to its next refill first and reported. O(1) if a context is ready, else O(log b); plus O(log r) with an overrun.
   Dispatch pick(Time now) noexcept;

@@ -15,8 +15,8 @@ namespace capos::sched {
 
 // What a missed deadline or a spent budget entails (manifest.capnp's Consequence, the same numbers). Here it
 // only decides about releases that have passed when a job ends: kept under run_late, else skipped. The caller
-// carries out the rest.
-enum class Consequence : std::uint8_t { run_late = 0, skip = 1, hold = 2, stop_task = 3 };
+// carries out the rest (miss_policy.hpp).
+enum class Consequence : std::uint8_t { run_late = 0, skip = 1, hold = 2, stop_task = 3, stop_island = 4 };
 
 enum class JobState : std::uint8_t {
   unarmed,   // no release is scheduled: not a periodic context, or its island has not started
@@ -73,6 +73,9 @@ class JobTracker {
   // Schedules job 0 at `first` and forgets any job in progress.
   void arm(Time first) noexcept;
   void disarm() noexcept;
+  // Armed again after disarm(), at the first of the releases it had then that is after `now`; those before count as skipped.
+  // No job may be in progress. O(1) however many.
+  void rearm(Time now) noexcept;
 
   [[nodiscard]] JobState state() const noexcept { return state_; }
   [[nodiscard]] bool armed() const noexcept { return armed_; }

@@ -20,36 +20,44 @@
 
 namespace capos::sched {
 
-// What is done about a job, the milder first.
+// What is done about a job; the same numbers as telemetry.capnp's Remedy. The first five are those of Consequence.
 enum class Remedy : std::uint8_t {
-  none,
-  run_late,     // it goes on; later jobs start as soon as they can
-  skip,         // it goes on; releases that have passed are skipped
-  hold,         // it is ended now; what it drives keeps its last value
-  demote,       // its task runs below all of its island's others from now on
-  promote,      // its task runs at its own priority again
-  fall_back,    // the declared task runs instead of it, from that one's next release
-  return_back,  // it runs again instead of its fallback, from its next release
-  stop_task,
-  stop_island,
+  run_late = 0,     // it goes on; later jobs start as soon as they can
+  skip = 1,         // it goes on; releases that have passed are skipped
+  hold = 2,         // it is ended now; what it drives keeps its last value
+  stop_task = 3,
+  stop_island = 4,
+  demote = 5,       // its task runs below all of its island's others from now on
+  promote = 6,      // its task runs at its own priority again
+  fall_back = 7,    // the declared task runs instead of it, from that one's next release
+  return_back = 8,  // it runs again instead of its fallback, from its next release
+  none = 255,
 };
 
 enum class TaskMode : std::uint8_t { normal, demoted, fallen_back, stopped };
 
-enum class Repeated : std::uint8_t { nothing, demote, fall_back, stop_task, stop_island };
+// manifest.capnp's RepeatedConsequence, the same numbers.
+enum class Repeated : std::uint8_t { nothing = 0, demote = 1, fall_back = 2, stop_task = 3, stop_island = 4 };
 
 inline constexpr unsigned kLongestHistory = 64;
 
-struct MissRules {
-  Remedy on_miss = Remedy::run_late;  // run_late, skip, hold, stop_task or stop_island
-  Remedy on_overrun = Remedy::hold;   // the same
-  std::uint8_t misses = 0;            // n, 1 to `of`; 0: no rule about repetition
+// When n of the last m jobs went wrong.
+struct Repetition {
+  std::uint8_t misses = 0;            // n, 1 to `of`; 0: no such rule, and all else is 0 too
   std::uint8_t of = 0;                // m, 1 to kLongestHistory
-  Repeated then = Repeated::nothing;
+  Repeated then = Repeated::nothing;  // something
   std::uint16_t recover = 0;          // jobs in a row in time that end a demotion or a fallback; 0: never
+  constexpr bool operator==(const Repetition&) const noexcept = default;
+};
+
+struct MissRules {
+  Consequence on_miss = Consequence::run_late;
+  Consequence on_overrun = Consequence::hold;
+  Repetition repeated{};
 };
 
 // True if the rules are within the ranges that stand beside them.
+[[nodiscard]] bool well_formed(const Repetition& rule) noexcept;
 [[nodiscard]] bool well_formed(const MissRules& rules) noexcept;
 
 class MissPolicy {
@@ -59,7 +67,7 @@ class MissPolicy {
 
   [[nodiscard]] TaskMode mode() const noexcept { return mode_; }
   // Of the last m jobs that ended, how many went wrong.
-  [[nodiscard]] unsigned recent_misses() const noexcept;
+  [[nodiscard]] unsigned recent_misses() const noexcept { return wrong_in_history_; }
 
   // The job in progress has spent its budget, or its deadline has passed: at once, before it ends. What to do now; the
   // second of the two events in one job gives its own remedy and is not counted again.
@@ -67,16 +75,20 @@ class MissPolicy {
   [[nodiscard]] Remedy missed() noexcept { return went_wrong(rules_.on_miss); }
   // The job has ended, in whatever way; in fallen_back mode a job of the fallback. `late`: after its deadline, with
   // nothing said before. Returns what repetition entails, or recovery; none otherwise.
-  [[nodiscard]] Remedy ended(bool late = false) noexcept;
+  [[nodiscard]] Remedy ended(bool late = false) noexcept {
+    return rules_.repeated.misses == 0 ? Remedy::none : judge(late);
+  }
 
  private:
-  [[nodiscard]] Remedy went_wrong(Remedy remedy) noexcept;
+  [[nodiscard]] Remedy went_wrong(Consequence consequence) noexcept;
+  [[nodiscard]] Remedy judge(bool late) noexcept;
   [[nodiscard]] Remedy repeated() noexcept;
   [[nodiscard]] Remedy recovered() noexcept;
   void enter(TaskMode mode) noexcept;
 
   MissRules rules_{};
   std::uint64_t history_ = 0;  // bit k: the job k before the last one went wrong
+  std::uint32_t wrong_in_history_ = 0;  // of its last rules_.repeated.of bits
   std::uint32_t in_time_ = 0;  // jobs in a row
   bool wrong_ = false;         // the job in progress
   TaskMode mode_ = TaskMode::normal;

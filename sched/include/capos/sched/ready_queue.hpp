@@ -23,10 +23,16 @@ class ReadyQueue {
   void push_back(Context& context) noexcept;
   void push_front(Context& context) noexcept;
   void erase(Context& context) noexcept;
+  // Of its level, in which it is queued.
+  void to_back(Context& context) noexcept {
+    List<Context, ReadyTag>::erase(context);
+    lists_[context.priority().value()].push_back(context);
+  }
 
-  // For invariant checks: the first context of a level and the one after.
-  [[nodiscard]] Context* first(std::size_t priority) noexcept { return lists_[priority].front(); }
+  // The one after it in its level.
   [[nodiscard]] Context* next(Context& context) noexcept;
+  // For invariant checks: the first context of a level.
+  [[nodiscard]] Context* first(std::size_t priority) noexcept { return lists_[priority].front(); }
   [[nodiscard]] bool marked(std::size_t priority) const noexcept {
     return (bitmap_[priority / 64] >> (priority % 64) & 1u) != 0;
   }

@@ -45,7 +45,23 @@ class RefillList {
   // An activation: what was usable before `at` and is unspent is from now on usable from `at`, in one piece.
   // `at` is the scheduled release for a periodic job, the time of waking otherwise.
   // True if the head is usable at `at` then.
-  bool activate(Time at) noexcept;
+  bool activate(Time at) noexcept {
+    Refill& head = first();
+    if (head.time > at) return false;
+    if (size_ == 1) {
+      head.time = at;
+      return true;
+    }
+    Refill& second = this->at(1);
+    if (second.time > at) {
+      head.time = at;
+      return true;
+    }
+    if (size_ != 2) return merge_due(at);
+    second = {at, head.amount + second.amount};  // as after most jobs: what was left of the budget, and what was taken
+    pop_head();
+    return true;
+  }
 
   // Takes `consumed` from the head on and returns it one `period` after the head became usable. More than is
   // usable (a late timer) is taken from the refills to come. Range: consumed >= 0, period > 0.
@@ -58,7 +74,11 @@ class RefillList {
 
   // How long the owner may run from `now` on without a break: refills that become usable meanwhile count.
   // Zero if the head is not usable.
-  [[nodiscard]] Duration run_length(Time now) const noexcept;
+  [[nodiscard]] Duration run_length(Time now) const noexcept {
+    if (!usable(now)) return {};
+    if (size_ == 1 || (*this)[1].time > now + head().amount) return head().amount;
+    return run_length_of_several(now);
+  }
 
   // The sum of what is usable at `now`.
   [[nodiscard]] Duration usable_amount(Time now) const noexcept;
@@ -67,8 +87,12 @@ class RefillList {
  private:
   [[nodiscard]] Refill& first() noexcept { return slots_[first_]; }
   [[nodiscard]] Refill& at(std::size_t index) noexcept { return slots_[(first_ + index) % kMaxRefills]; }
-  void pop_head() noexcept;
-  // What is not the usual case of activate() and charge().
+  void pop_head() noexcept {
+    first_ = (first_ + 1) % kMaxRefills;
+    --size_;
+  }
+  // What is not the usual case of activate(), run_length() and charge().
+  [[nodiscard]] Duration run_length_of_several(Time now) const noexcept;
   [[gnu::noinline]] bool merge_due(Time at) noexcept;
   [[gnu::noinline]] void charge_pieces(Duration consumed, Duration period) noexcept;
   void return_later(Refill piece, bool keep_head) noexcept;

@@ -42,7 +42,14 @@ class TimedHeap {
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
   [[nodiscard]] TimedNode* earliest() const noexcept { return root_; }
   void insert(TimedNode& node, Time when) noexcept;  // the node must not be queued
-  void remove(TimedNode& node) noexcept;             // the node must be queued here
+  // The node must be queued here. Most often it is the earliest, and has no two children to merge.
+  void remove(TimedNode& node) noexcept {
+    if (root_ != &node || node.right_ != nullptr) return remove_inner(node);
+    root_ = node.left_;
+    if (root_ != nullptr) root_->parent_ = nullptr;
+    node.rank_ = 0;
+    --size_;
+  }
 
   // Every invariant of the structure, in O(n); for debug kernels and tests.
   [[nodiscard]] bool well_formed() const noexcept;
@@ -50,6 +57,7 @@ class TimedHeap {
   [[nodiscard]] TimedNode* walk_next(const TimedNode* node) const noexcept;
 
  private:
+  void remove_inner(TimedNode& node) noexcept;
   static bool before(const TimedNode& a, const TimedNode& b) noexcept;
   static std::uint32_t rank(const TimedNode* node) noexcept { return node == nullptr ? 0 : node->rank_; }
   static bool settle(TimedNode& node) noexcept;

@@ -46,6 +46,11 @@ void write_task(const sched::TaskClaim& task, schema::TaskClaim::Builder out) no
   out.set_response_ns(to_ns(task.response));
   out.set_on_miss(static_cast<std::uint16_t>(task.on_miss));
   out.set_on_overrun(static_cast<std::uint16_t>(task.on_overrun));
+  out.set_repeated_misses(task.repeated.misses);
+  out.set_repeated_of(task.repeated.of);
+  out.set_repeated_then(static_cast<std::uint16_t>(task.repeated.then));
+  out.set_repeated_recover(task.repeated.recover);
+  out.set_fallback(task.fallback);
 }
 
 void write_chain(const sched::ChainClaim& chain, schema::ChainClaim::Builder out) noexcept {

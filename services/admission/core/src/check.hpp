@@ -190,6 +190,7 @@ void check_call_cycles(Check& check) noexcept;
 void check_passive_servers(Check& check) noexcept;
 void check_islands(Check& check) noexcept;
 void check_task(Check& check, schema::Island::Reader island, std::uint32_t index) noexcept;
+void check_misses(Check& check, schema::Island::Reader island, std::uint32_t index) noexcept;
 void check_chains(Check& check, schema::Island::Reader island) noexcept;
 
 // The island that leases `cpu`, or kNotFound.

@@ -168,16 +168,6 @@ void check_place(Check& check, schema::Island::Reader island, schema::Task::Read
   }
 }
 
-void check_consequences(Check& check, schema::Task::Reader task) noexcept {
-  const auto known = [](schema::Consequence value) { return value <= schema::Consequence::stop_task; };
-  if (known(task.on_miss()) && known(task.on_overrun())) return;
-  const std::string_view field =
-      known(task.on_miss()) ? std::string_view("onOverrun") : std::string_view("onMiss");
-  check.report(field, "unknown-consequence",
-               text("task '", task.name(), "' asks for a consequence that this version does not know"),
-               text("runLate, skip, hold or stopTask"));
-}
-
 bool has_grant(schema::Service::Reader service, std::string_view server) noexcept {
   const auto grants = service.grants();
   for (std::uint32_t i = 0; i < grants.size() && i < kMaxGrantsPerService; ++i) {
@@ -282,7 +272,7 @@ void check_task(Check& check, schema::Island::Reader island, std::uint32_t index
   check_place(check, island, task);
   check_calls(check, task, times);
   check_jitter(check, task, times);
-  check_consequences(check, task);
+  check_misses(check, island, index);
 }
 
 }  // namespace capos::admission

@@ -82,10 +82,23 @@ class Elaboration {
     if (task.priority() >= 0) out.stated = Priority(static_cast<std::uint8_t>(task.priority()));
     out.on_miss = static_cast<sched::Consequence>(task.on_miss());
     out.on_overrun = static_cast<sched::Consequence>(task.on_overrun());
+    TRY_VOID(add_repetition(task.on_repeated(), out));
     const std::uint32_t service = index_of(manifest_.init_config().services(), kMaxServices, task.service());
     if (service == kNotFound) return fail(UnitError::unset);
     model_.services[index] = static_cast<std::uint16_t>(service);
     return add_calls(task, index);
+  }
+
+  ResultOf<void, UnitError> add_repetition(schema::RepeatedMisses::Reader rule, sched::TaskModel& out) noexcept {
+    out.repeated = {.misses = rule.misses(),
+                    .of = rule.of(),
+                    .then = static_cast<sched::Repeated>(rule.then()),
+                    .recover = rule.recover()};
+    if (out.repeated.then != sched::Repeated::fall_back) return {};
+    const std::uint32_t fallback = index_of(island_.tasks(), kMaxTasks, rule.fallback());
+    if (fallback == kNotFound) return fail(UnitError::unset);
+    out.fallback = static_cast<std::uint16_t>(fallback);
+    return {};
   }
 
   ResultOf<void, UnitError> add_calls(schema::Task::Reader task, std::uint32_t index) noexcept {

@@ -37,6 +37,7 @@ struct TaskInput {
   std::uint64_t deadline_ns = 0, budget_ns = 0;
   std::uint64_t response_bound_ns = 0;  // admitted: from the scheduled release to the finish
   std::string on_miss, on_overrun;      // Consequence, as in manifest.capnp
+  std::string stands_in_for;            // the task whose fallback it is; empty: none's. It may have no jobs then
   [[nodiscard]] std::uint64_t period_ns() const noexcept {  // rounded down
     return period_denominator == 0 ? 0
                                    : std::uint64_t{period_numerator} * 1'000'000'000u / period_denominator;
