@@ -6,7 +6,9 @@
 namespace capos::sched {
 
 bool TimedHeap::before(const TimedNode& a, const TimedNode& b) noexcept {
-  return a.when_ != b.when_ ? a.when_ < b.when_ : a.order_ < b.order_;
+  // One comparison of both, without a branch.
+  using Key = unsigned __int128;
+  return (Key{a.when_.ns()} << 64 | a.order_) < (Key{b.when_.ns()} << 64 | b.order_);
 }
 
 // Restores rank order at one node. True if its rank changed, so that its parent must be looked at.
@@ -24,17 +26,30 @@ TimedNode* TimedHeap::merge(TimedNode* a, TimedNode* b) noexcept {
   TimedNode* root = nullptr;
   TimedNode* last = nullptr;
   while (a != nullptr && b != nullptr) {
-    if (before(*b, *a)) std::swap(a, b);
-    a->parent_ = last;
-    (last == nullptr ? root : last->right_) = a;
-    last = a;
-    a = a->right_;
+    const bool swap = before(*b, *a);
+    TimedNode* const first = swap ? b : a;
+    b = swap ? a : b;
+    first->parent_ = last;
+    (last == nullptr ? root : last->right_) = first;
+    last = first;
+    a = first->right_;
   }
   TimedNode* const rest = a != nullptr ? a : b;
   if (last == nullptr) return rest;
   last->right_ = rest;
   if (rest != nullptr) rest->parent_ = last;
-  for (TimedNode* node = last; node != nullptr; node = node->parent_) settle(*node);
+  // What hangs to the right of each node on the way up is the node below, whose rank is known. No branch: which side is
+  // the longer one cannot be foretold.
+  std::uint32_t below = rank(rest);
+  for (TimedNode* node = last; node != nullptr; node = node->parent_) {
+    TimedNode *const left = node->left_, *const right = node->right_;
+    const std::uint32_t beside = rank(left);
+    const bool swap = beside < below;
+    node->left_ = swap ? right : left;
+    node->right_ = swap ? left : right;
+    below = (swap ? beside : below) + 1;
+    node->rank_ = below;
+  }
   return root;
 }
 
