@@ -17,6 +17,12 @@ enum class DeviceKind : std::uint8_t { interrupt, ports, memory, pci_function };
 
 inline constexpr unsigned kMaxClaims = 256;
 
+// A claim as others know it, without keeping it. No two claims have the same; that of an empty one is never held.
+struct ClaimIdentity {
+  std::uint16_t place = 0xffff;
+  std::uint64_t serial = 0;
+};
+
 // The token of a claim; may be empty. Any CPU.
 class Claim {
  public:
@@ -34,6 +40,12 @@ class Claim {
   }
   ~Claim() { give_back(); }
   void give_back() noexcept;
+  // The same, `last(subject)` first, under the lock.
+  void give_back(void (*last)(void*), void* subject) noexcept;
+  [[nodiscard]] ClaimIdentity identity() const noexcept;
+  // Runs `what(subject)` under the lock, unless that claim has been given back: then false. What it does is a few device
+  // accesses.
+  [[nodiscard]] static bool while_held(const ClaimIdentity& claim, void (*what)(void*), void* subject) noexcept;
   // Of a claim that is not empty.
   [[nodiscard]] std::uint64_t first() const noexcept;
 

@@ -23,6 +23,11 @@ struct Owner {
 };
 constinit std::array<Owner, hal::kInterruptNumbers> g_owners;
 
+void unmask_message(void* subject) noexcept {
+  const auto& source = *static_cast<const InterruptSource*>(subject);
+  set_message_masked(source.function, source.message_at, false);
+}
+
 }  // namespace
 
 Interrupt::Interrupt(Claim number, Claim function, const InterruptSource& source, CpuId cpu) noexcept
@@ -66,8 +71,10 @@ Thread* Interrupt::arrive() noexcept {
 
 void Interrupt::set_masked(bool masked) noexcept {
   masked_ = masked;
-  if (source_.is_message) return set_message_masked(source_.function, source_.message_at, masked);
-  masked ? hal::mask_line(source_.number) : hal::unmask_line(source_.number);
+  if (!source_.is_message) return masked ? hal::mask_line(source_.number) : hal::unmask_line(source_.number);
+  if (masked) return set_message_masked(source_.function, source_.message_at, true);
+  // Not once its function is nobody's, or another's.
+  masked_ = !Claim::while_held(source_.handed_out, unmask_message, const_cast<InterruptSource*>(&source_));
 }
 
 void Interrupt::forget_binding() noexcept {

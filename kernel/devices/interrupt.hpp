@@ -3,7 +3,8 @@
 //
 // Invariants: an Interrupt belongs to one CPU, where its source is sent, where its methods are called and where it dies;
 // so its state needs no lock. Between an interrupt and its acknowledgement a level line is masked, and of an edge line
-// or a message one more interrupt is remembered and masks it: no edge is lost, and no device is faster than its driver.
+// or a message one more interrupt is remembered and masks it: no edge is lost, and no device is faster than its driver. A
+// message is never unmasked after its function has been given back: to unmask it takes the lock of the claims.
 // Bounds: an arrival is O(1): a lookup, a signal, at most one masking.
 #pragma once
 
@@ -26,6 +27,7 @@ struct InterruptSource {
   bool is_message = false;
   hal::PciAddress function;   // of a message
   std::uint16_t message_at = 0;  // its MSI capability in configuration space
+  ClaimIdentity handed_out;      // the function's claim: unmasked only while that is held
 };
 
 class Interrupt final : public TypedObject<Interrupt, schema::Interrupt> {

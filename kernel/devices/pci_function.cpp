@@ -43,7 +43,8 @@ ResultOf<Ref<IoPorts>, KernelError> open_ports(Ledger& payer, hal::PciAddress ad
   return ports;
 }
 
-ResultOf<Ref<Interrupt>, KernelError> open_message(Ledger& payer, hal::PciAddress address, std::uint16_t at, CpuId cpu) noexcept {
+ResultOf<Ref<Interrupt>, KernelError> open_message(Ledger& payer, const Claim& function, hal::PciAddress address,
+                                                   std::uint16_t at, CpuId cpu) noexcept {
   if (at == 0) return fail(KernelError::not_found);
   if (Cpu::find(cpu) == nullptr) return fail(KernelError::bad_cpu);
   Claim once = TRY(Claim::take(DeviceKind::interrupt, message_place(address), 1));
@@ -52,7 +53,8 @@ ResultOf<Ref<Interrupt>, KernelError> open_message(Ledger& payer, hal::PciAddres
                                .level = false,
                                .is_message = true,
                                .function = address,
-                               .message_at = at};
+                               .message_at = at,
+                               .handed_out = function.identity()};
   const hal::InterruptMessage message = hal::message_for(source.number, cpu);
   if (message.address == 0) return fail(KernelError::bad_cpu);
   set_message(address, at, message);
@@ -70,10 +72,16 @@ ResultOf<Ref<PciFunction>, KernelError> PciFunction::create(Ledger& payer, hal::
   return new_object<PciFunction>(payer, std::move(claim), address);
 }
 
+// Silent before anybody else can have it.
 void PciFunction::destroy() noexcept {
-  kernel::set_bus_master(address_, false);
-  if (message_at_ != 0) set_message_masked(address_, message_at_, true);
+  claim_.give_back(silence, this);
   delete_object(this);
+}
+
+void PciFunction::silence(void* subject) noexcept {
+  const auto& function = *static_cast<const PciFunction*>(subject);
+  kernel::set_bus_master(function.address_, false);
+  if (function.message_at_ != 0) set_message_masked(function.address_, function.message_at_, true);
 }
 
 void PciFunction::drop_unused(Buffers& buffers) noexcept {
@@ -115,7 +123,7 @@ Outcome PciFunction::message(CallContext& call, Interface::Message::Params::Read
                              Interface::Message::Results::Builder results) noexcept {
   constexpr std::uint16_t kOwnCpu = 0xffff;
   const CpuId cpu = params.cpu() == kOwnCpu ? call.cpu.id : CpuId(params.cpu());
-  auto opened = open_message(call.process().ledger(), address_, message_at_, cpu);
+  auto opened = open_message(call.process().ledger(), claim_, address_, message_at_, cpu);
   if (!opened.has_value() && opened.error() == KernelError::overlap) return Outcome::overloaded(KernelError::busy);
   return give_device(call, std::move(opened), [&](std::uint32_t index) { results.set_interrupt(index); });
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // One PCI function in somebody's hands: its registers, its message, its reach into memory.
 //
-// Invariants: claimed while it lives; when it dies it is no bus master any more. Memory of DMA buffers made for it is
+// Invariants: claimed while it lives; when it dies it is no bus master any more, and sends no message, whoever holds that still. Memory of DMA buffers made for it is
 // kept here until it is no bus master, whatever becomes of the buffers: it is never reused while the function may still
 // write to it. There is no IOMMU: this guards against accidents of life times, not against a driver that means harm.
 // Bounds: kMaxDmaBuffers buffers; each method O(kMaxDmaBuffers), a few configuration accesses. Any CPU, under a lock.
@@ -48,6 +48,7 @@ class PciFunction final : public TypedObject<PciFunction, schema::PciFunction> {
   PciFunction(Claim claim, hal::PciAddress address) noexcept;
   ~PciFunction() = default;
   void destroy() noexcept override;
+  static void silence(void* function) noexcept;
   // Drops memory that nobody but this holds; the function must be no bus master.
   static void drop_unused(Buffers& buffers) noexcept;
 

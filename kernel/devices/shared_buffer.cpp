@@ -31,14 +31,12 @@ void SharedBuffer::set_state(Side side, State state) noexcept {
   sides_[side].state.store(state, std::memory_order_release);
   // Attached is the program's to say in the memory, once it has laid out the ring.
   if (state != State::attached) tell_memory(side, state);
+  // Revoked before or meanwhile: that stays the last word.
+  if (revoked()) tell_memory(side, State::revoked);
   (void)sides_[1 - side].notification->set(abi::kBufferPeerBit);
 }
 
-bool SharedBuffer::claim(Side side) noexcept {
-  if (sides_[side].has_end.exchange(true, std::memory_order_acq_rel)) return false;
-  set_state(side, State::attached);
-  return true;
-}
+bool SharedBuffer::reserve(Side side) noexcept { return !sides_[side].has_end.exchange(true, std::memory_order_acq_rel); }
 
 void SharedBuffer::leave(Side side) noexcept {
   if (sides_[side].state.load(std::memory_order_relaxed) == State::attached) set_state(side, State::dead);
@@ -71,14 +69,16 @@ template <typename Interface, SharedBuffer::Side kSide>
 Outcome BufferFacet<Interface, kSide>::claim(CallContext& call, typename Interface::Claim::Params::Reader,
                                              typename Interface::Claim::Results::Builder results) noexcept {
   if (buffer_->revoked()) return Outcome::failed(KernelError::revoked);
-  if (!buffer_->claim(kSide)) return Outcome::overloaded(KernelError::busy);
+  if (!buffer_->reserve(kSide)) return Outcome::overloaded(KernelError::busy);
   auto end = new_object<BufferEnd>(call.process().ledger(), *buffer_, kSide, call.process());
   if (!end.has_value()) {
     buffer_->leave(kSide);
     return Outcome::overloaded(end.error());
   }
-  return give_device(call, std::move(end),
-                     [&](std::uint32_t index) { results.set_end(index); });
+  return give_device(call, std::move(end), [&](std::uint32_t index) {
+    results.set_end(index);
+    buffer_->attach(kSide);
+  });
 }
 
 BufferEnd::BufferEnd(SharedBuffer& buffer, SharedBuffer::Side side, Process& claimer) noexcept

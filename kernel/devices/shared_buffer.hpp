@@ -41,8 +41,10 @@ class SharedBuffer final : public TypedObject<SharedBuffer, schema::SharedBuffer
   [[nodiscard]] MemoryObject& memory() const noexcept { return *memory_; }
   [[nodiscard]] Notification& notification(Side side) const noexcept { return *sides_[side].notification; }
 
-  // False if the side has an end already.
-  [[nodiscard]] bool claim(Side side) noexcept;
+  // For an end that is about to be made: false if the side has one already. attach() says that it is there; until then
+  // leave() undoes this, and nobody has seen anything.
+  [[nodiscard]] bool reserve(Side side) noexcept;
+  void attach(Side side) noexcept { set_state(side, State::attached); }
   // The side's end is gone: dead, unless it closed in order.
   void leave(Side side) noexcept;
   void close(Side side) noexcept { set_state(side, State::closed); }
@@ -92,7 +94,7 @@ class BufferEnd final : public TypedObject<BufferEnd, schema::BufferEnd> {
  public:
   static constexpr ObjectType kType = ObjectType::shared_buffer_end;
   using Interface = schema::BufferEnd;
-  // The side has been claimed.
+  // The side has been reserved.
   BufferEnd(SharedBuffer& buffer, SharedBuffer::Side side, Process& claimer) noexcept;
 
   Outcome map(CallContext&, const Interface::Map::Params::Value&, Interface::Map::Results::Value&) noexcept;
