@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // devices.hpp of the contract on the simulated machine: 24 lines, ports that keep what is written, registers above
-// memory, no PCI and no entropy. A driver raises a line by Machine::raise_line (machine.cpp).
+// memory, and the entropy that the driver has put there. PCI is pci.cpp's; raise_line() is machine.cpp's.
 #include "capos/hal/devices.hpp"
 
 #include "simulation.hpp"
@@ -28,8 +28,6 @@ bool route_line(std::uint8_t line, CpuId cpu, Trigger trigger) noexcept {
 void mask_line(std::uint8_t line) noexcept { simulation().lines[line].masked = true; }
 void unmask_line(std::uint8_t line) noexcept { simulation().lines[line].masked = false; }
 
-InterruptMessage message_for(std::uint8_t number, CpuId cpu) noexcept { return {0xfee0'0000u + cpu.value(), number}; }
-
 std::uint32_t read_port(std::uint16_t port, unsigned width) noexcept {
   std::uint32_t value = 0;
   for (unsigned i = width; i-- > 0;) value = value << 8 | simulation().ports[port + i];
@@ -48,11 +46,13 @@ bool is_device_memory(MemoryRange range) noexcept {
   return range.size != 0 && base >= end && base < kFourGib && range.size <= kFourGib - base;
 }
 
-std::uint32_t pci_read(PciAddress, std::uint16_t) noexcept { return ~0u; }
-void pci_write(PciAddress, std::uint16_t, std::uint32_t) noexcept {}
-std::uint16_t pci_config_size() noexcept { return 256; }
-
-EntropyKind entropy_kind() noexcept { return EntropyKind::none; }
-bool entropy_word(std::uint64_t&) noexcept { return false; }
+EntropyKind entropy_kind() noexcept { return simulation().entropy_kind; }
+bool entropy_word(std::uint64_t& word) noexcept {
+  auto& words = simulation().entropy;
+  if (words.empty()) return false;
+  word = words.front();
+  words.pop_front();
+  return true;
+}
 
 }  // namespace capos::hal

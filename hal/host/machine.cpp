@@ -54,6 +54,10 @@ const hal::Mapping* translate(SimulatedCpu& cpu, std::uint64_t address) {
 }
 
 std::byte* place_of(const hal::Mapping& mapping, std::uint64_t address) {
+  const std::uint64_t frame = mapping.frame.value();
+  if (frame < kMemoryBase || frame - kMemoryBase >= simulation().memory.size) {
+    return simulation().registers[frame].data() + address % hal::kPageSize;
+  }
   return static_cast<std::byte*>(hal::to_kernel(mapping.frame)) + address % hal::kPageSize;
 }
 
@@ -62,7 +66,8 @@ std::byte* place_of(const hal::Mapping& mapping, std::uint64_t address) {
 Simulation& simulation() noexcept { return *g_simulation; }
 Simulation* simulation_if_any() noexcept { return g_simulation.get(); }
 
-Simulation::Simulation(const MachineOptions& options) : cpus(options.cpus), clock_step(options.clock_step) {
+Simulation::Simulation(const MachineOptions& options)
+    : cpus(options.cpus), entropy_kind(options.entropy), clock_step(options.clock_step) {
   need(cpus >= 1 && cpus <= kMaxCpus, "cpus: 1 to kMaxCpus");
   need(options.ram_bytes % hal::kPageSize == 0 && options.ram_bytes > 0, "ram_bytes: whole pages");
   const std::uint64_t ram = options.ram_bytes, module = options.module.size_bytes(), channel = options.channel_bytes;
@@ -200,6 +205,7 @@ bool Machine::is_off() const noexcept { return simulation().off; }
 std::uint8_t Machine::exit_code() const noexcept { return simulation().exit_code; }
 const std::string& Machine::console() const noexcept { return simulation().console; }
 const std::string& Machine::violation() const noexcept { return simulation().violation; }
+std::deque<std::uint64_t>& Machine::entropy() noexcept { return simulation().entropy; }
 std::uint64_t& Machine::vectors(CpuId cpu) noexcept { return simulation().cpu[cpu.value()].vectors; }
 
 bool Machine::load(CpuId id, hal::UserAddress address, std::uint64_t& value) {

@@ -5,11 +5,13 @@
 #include <array>
 #include <csetjmp>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <string>
 
 #include "capos/hal/address_space.hpp"
+#include "capos/hal/devices.hpp"
 #include "capos/host/machine.hpp"
 
 namespace capos::host {
@@ -49,6 +51,15 @@ struct Line {
   bool masked = true;
 };
 
+// A PCI function: its configuration space, and which bits of it can be written (pci.cpp).
+inline constexpr unsigned kPciFunctions = 3;
+struct PciState {
+  hal::PciAddress address;
+  std::array<std::uint32_t, 64> words{}, writable{};
+};
+[[nodiscard]] std::array<PciState, kPciFunctions> make_pci_functions();
+inline constexpr std::uint32_t kMessageBase = 0xfee0'0000;  // a message to CPU n is written at n above this
+
 inline constexpr std::uint64_t kMemoryBase = 1u << 20;  // as on a PC: nothing of the kernel's lies below
 
 struct Simulation {
@@ -62,6 +73,10 @@ struct Simulation {
   Memory memory;
   std::array<Line, kLines> lines{};
   std::array<std::uint8_t, 0x10000> ports{};
+  std::map<std::uint64_t, std::array<std::byte, hal::kPageSize>> registers;  // device memory that a program has touched
+  std::array<PciState, kPciFunctions> pci = make_pci_functions();
+  hal::EntropyKind entropy_kind;
+  std::deque<std::uint64_t> entropy;
   Time now = Time::from_ns(1'000);
   Duration clock_step;
   std::function<void()> at_each_relax;

@@ -16,8 +16,14 @@ namespace capos::ktest {
 [[nodiscard]] std::span<const Action> thread_actions();      // threads, parking, supervisors
 [[nodiscard]] std::span<const Action> capability_actions();  // what is done with capabilities themselves
 [[nodiscard]] std::span<const Action> authority_actions();   // sessions, leases, narrowing, ledgers
+[[nodiscard]] std::span<const Action> device_actions();      // interrupts, ports, registers, PCI functions, DMA buffers
+[[nodiscard]] std::span<const Action> buffer_actions();      // shared buffers
+[[nodiscard]] std::span<const Action> system_actions();      // console, trace, entropy, shares, what is known of the machine
 [[nodiscard]] std::span<const Action> submission_actions();  // batches of the ring, and garbage
 [[nodiscard]] std::span<const Action> ring_actions();        // rings whose entries wait; the second only enters
+
+// A device of those that were handed out interrupts, or tries to. False: there is none.
+bool device_acts(Chapter& c);
 
 inline constexpr std::size_t kMostCaps = 60;
 inline constexpr std::uint64_t kWalkPage = 4096;
@@ -36,6 +42,10 @@ inline constexpr std::uint64_t kWalkPage = 4096;
   const auto found = caps.find(cap);
   return found == caps.end() ? 0 : found->second.lease;
 }
+
+// An action may go on with a second call: the first has not made way for another thread. Else time would pass that the
+// model knows nothing of.
+[[nodiscard]] inline bool still_runs(Chapter& c, Who w) { return c.world.is_current(c.thread(w)); }
 
 // What the thread finds: nothing, if what it did has ended it.
 [[nodiscard]] inline Finds seen_by(Chapter& c, Who w, Finds finds) {

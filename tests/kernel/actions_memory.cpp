@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "actions.hpp"
+#include "memory/memory_object.hpp"
 
 namespace capos::ktest {
 namespace {
@@ -22,7 +23,12 @@ bool allocate(Chapter& c, Who w) {
   if (!made.has_value()) return true;
   const Id id = c.model.add({.kind = Kind::memory, .interface_id = schema::MemoryObject::kInterfaceId,
                              .bytes = std::vector<std::uint8_t>(pages * kWalkPage)});
-  c.model.brings(w.process, made->cap([](auto results) { return results.object(); }).raw, allocator, id);
+  const abi::CapId cap = made->cap([](auto results) { return results.object(); });
+  c.model.brings(w.process, cap.raw, allocator, id);
+  const auto* const memory = c.world.process(w.process).capabilities().find_object<kernel::MemoryObject>(cap);
+  for (std::uint64_t i = 0; memory != nullptr && i < pages; ++i) {
+    c.require(c.model.is_out_of_reach(memory->frame_at(i).value(), 1), "memory is handed out where a device may write");
+  }
   return true;
 }
 

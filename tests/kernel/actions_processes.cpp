@@ -99,6 +99,8 @@ void model_child(Chapter& c, Who w, const SpawnPlan& plan, Id session) {
   c.model.add_process(plan.number, plan.cpu);
   ModelProcess& child = c.model.process(plan.number);
   child.session = session;
+  child.weight = maker.weight;
+  child.latency = maker.latency;
   child.ledger = ledger;
   if (plan.supervisor != 0) child.supervisor = c.model.object(maker.caps.at(plan.supervisor).id).of;
   child.threads.at(0).supervisor = child.supervisor;

@@ -180,7 +180,8 @@ bool park(Chapter& c, Who w) {
   call_object<schema::ParkSpace::Park>(c, w, cap, {.address = address, .expected = expected, .timeout_ns = timeout}, [&] {
     if (address % 4 != 0) return finds_error(invalid(KernelError::bad_address));
     if (!timeout_fits(timeout)) return finds_error(invalid(KernelError::bad_range));
-    if (region == pages.end()) return finds_error(invalid(KernelError::bad_address));
+    const bool is_word = region != pages.end() && (region->second.object == 0 || c.model.object(region->second.object).kind != Kind::registers);
+    if (!is_word) return finds_error(invalid(KernelError::bad_address));
     return parks(c, w, 0, address, word, expected, timeout);
   });
   return true;

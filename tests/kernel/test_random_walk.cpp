@@ -59,7 +59,7 @@ std::string report(std::uint64_t seed, const Failure& first) {
   const std::vector<std::size_t> fewer = shortened(seed, steps);
   const Failure last = run_chapter(seed, fewer).value_or(first);
   std::string text = "CAPOS_WALK_SEED=" + std::to_string(seed) + ", step " + std::to_string(first.step) + ": " +
-                     first.what + "\nmade shorter, " + std::to_string(fewer.size()) + " steps: " + last.what + "\n";
+                     first.what + "\n  " + (first.last.empty() ? "" : first.last.back()) + "\nmade shorter, " + std::to_string(fewer.size()) + " steps: " + last.what + "\n";
   for (const std::string& action : last.last) text += "  " + action + "\n";
   return text;
 }

@@ -20,6 +20,8 @@ WorldOptions options_for(std::uint64_t seed) {
   options.pack.cpus = static_cast<std::uint16_t>(1 + seed % 4);
   options.pack.slice_us = 100 + seed / 4 % 3 * 400;
   options.ram_bytes = 40u << 20;
+  options.entropy = static_cast<hal::EntropyKind>(seed % 3);
+  options.channel_bytes = seed % 2 == 0 ? 0 : 16'384;
   return options;
 }
 
@@ -49,7 +51,7 @@ std::string text_of(const Words& words) {
 
 }  // namespace
 
-Chapter::Chapter(std::uint64_t seed) : world(options_for(seed)), seed_(seed) {
+Chapter::Chapter(std::uint64_t seed) : options_(options_for(seed)), world(options_), seed_(seed) {
   start_model();
   // Page tables stay while their space does: init's for the places where the walk maps are counted from the start.
   const abi::CapId memory = world.service("self.memory");
@@ -132,6 +134,7 @@ Id Chapter::pick_unheld() {
   if (!known) return 0;
   for (const auto& [id, object] : kept_) {
     const ModelObject& one = model.object(id);
+    // A DMA buffer or registers may go while a program has them mapped, and stay then.
     if (one.held == 0 && !one.pinned && !remaining.contains(id) && random.one_in(2)) return id;
   }
   return 0;
@@ -271,18 +274,24 @@ void Chapter::machine_acts(std::uint16_t cpu) {
   if (machine.mail_pending(id) && !random.one_in(3)) {
     tell("cpu " + std::to_string(cpu) + " takes its mail");
     ++tally_["mail"];
+    ++mails[cpu];
     model.mail(cpu);
     (void)machine.deliver_mail(id);
     see_leases(cpu);
   } else if (machine.timer_due(id)) {
     tell("cpu " + std::to_string(cpu) + "'s timer");
     ++tally_["timer"];
+    ++timers[cpu];
     model.timer(cpu);
     (void)machine.fire(id);
+  } else if (random.one_in(10) && device_acts(*this)) {
   } else if (random.one_in(20)) {
     tell("cpu " + std::to_string(cpu) + ": an interrupt of no use");
-    (void)(random.one_in(2) ? machine.device_interrupt(id, static_cast<std::uint8_t>(random.below(32)))
-                            : machine.spurious_interrupt(id));
+    // Its own lines come by device_acts().
+    const std::uint64_t line = random.below(24);
+    const bool stray = random.one_in(2) && model.interrupt_at(cpu, line) == 0;
+    ++spurious[cpu];
+    (void)(stray ? machine.device_interrupt(id, static_cast<std::uint8_t>(line)) : machine.spurious_interrupt(id));
   } else {
     std::uint64_t by = random.below(random.one_in(4) ? 1'000'000 : 100'000);
     const Time next = machine.next_timer();

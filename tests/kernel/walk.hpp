@@ -6,6 +6,7 @@
 // steps out leaves the others as they are: a failing chapter is made shorter that way.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <deque>
 #include <span>
@@ -35,6 +36,10 @@ class Chapter {
   [[nodiscard]] const std::deque<std::string>& last() const { return last_; }
 
   // --- for actions (actions.hpp)
+ private:
+  const WorldOptions options_;
+
+ public:
   World world;
   Model model;
   Random random{0};  // of the step
@@ -57,6 +62,11 @@ class Chapter {
   [[nodiscard]] bool nothing_is_reaped();
   [[nodiscard]] std::uint64_t next_user_data() { return next_data_++; }
   [[nodiscard]] std::uint64_t peek_user_data() const { return next_data_; }
+  // Interrupts that the walk has let come, by CPU; of timers and mail those that no action took by itself.
+  std::array<std::uint64_t, 4> devices{}, spurious{}, timers{}, mails{};
+  // What the machine was made with.
+  [[nodiscard]] std::uint64_t channel_bytes() const { return options_.channel_bytes; }
+  [[nodiscard]] hal::EntropyKind entropy_kind() const { return options_.entropy; }
   [[nodiscard]] Who init() const { return {World::kInit, 0}; }
   // Nothing stands in its submission queue.
   [[nodiscard]] bool ring_is_clear(Who who);

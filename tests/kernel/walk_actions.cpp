@@ -27,8 +27,8 @@ std::span<const Action> actions() {
   static const std::vector<Action> kAll = [] {
     std::vector<Action> all;
     for (const auto kind : {event_actions(), call_actions(), memory_actions(), process_actions(), thread_actions(),
-                            capability_actions(), authority_actions(), submission_actions(),
-                            ring_actions()}) {
+                            capability_actions(), authority_actions(), device_actions(), buffer_actions(),
+                            system_actions(), submission_actions(), ring_actions()}) {
       all.insert(all.end(), kind.begin(), kind.end());
     }
     return all;

@@ -103,6 +103,7 @@ std::uint64_t Model::disclosed(const Held& held, Number number) {
 }
 
 Id Model::add(ModelObject made) {
+  if (made.kind == Kind::interrupt) interrupts_.push_back(next_);
   objects_.emplace(next_, std::move(made));
   return next_++;
 }
@@ -163,11 +164,12 @@ bool Model::gives_up(Number number, std::uint64_t cap) {
 
 std::uint64_t Model::pages_of(Id memory) const {
   const ModelObject& one = objects_.at(memory);
-  return one.of != 0 ? one.pages : one.bytes.size() / kPage;
+  return one.bytes.empty() ? one.pages : one.bytes.size() / kPage;
 }
 
 std::uint8_t* Model::bytes_of(Id memory) {
   ModelObject& one = object(memory);
+  if (one.kind == Kind::registers) return registers_.data() + (one.first - kWindow / kPage) * kPage;
   return one.of != 0 ? object(one.of).bytes.data() + one.first * kPage : one.bytes.data();
 }
 
@@ -195,6 +197,10 @@ void Model::deliver(std::uint16_t cpu, const Letter& letter) {
     case What::revoke: return end_endpoint(letter.object);
     case What::abandon: return disconnect_queue(object(letter.object));
     case What::timer_gone: object(letter.object).next = 0; return;
+    case What::interrupt_gone:
+      object(letter.object).device->claimed = false;
+      std::erase(interrupts_, letter.object);
+      return;
     case What::kill:
       if (process(letter.to.process).alive()) end_process(letter.to.process, {2, 0, 0});
       return;
@@ -415,7 +421,13 @@ void Model::end_process(Number number, Exit how) {
     ended.left.insert(held.id);
   }
   ended.caps.clear();
-  ended.pages.clear();
+  std::set<Id> mapped;
+  for (const auto& [address, region] : std::exchange(ended.pages, {})) mapped.insert(region.object);
+  for (const Id id : mapped) {
+    if (id == 0) continue;
+    ended.left.insert(id);
+    see_unmapped(id, true);
+  }
   for (const Who& who : alive) {
     if (const Who waiting = std::exchange(thread(who).exit_waiter, Who{}); !waiting.none()) {
       post(ended.cpu, process(waiting.process).cpu, {.what = Letter::What::thread_exit, .to = waiting});

@@ -20,12 +20,16 @@
 
 #include "answers.hpp"
 #include "capos/abi/ring.hpp"
+#include "capos/schema/devices.hpp"
 #include "capos/schema/threads.hpp"
+#include "capos/schema/units.hpp"
 
 namespace capos::ktest {
 
 enum class Kind : std::uint8_t {
-  service, memory, virtual_memory, handle, thread, notification, endpoint, client, session, lease, ledger, shared_park, timer
+  service, memory, virtual_memory, handle, thread, notification, endpoint, client, session, lease, ledger, shared_park, timer,
+  interrupt, ports, registers, pci, dma, buffer, facet, end,
+  kernel_memory  // the kernel's own, to look at
 };
 
 // What a thread waits for.
@@ -76,6 +80,32 @@ struct Life {
   static constexpr unsigned kMaxDepth = 8;
 };
 
+// What DeviceManager or a PCI function handed out: `first` and `pages` of its kind, until it is given back.
+struct ModelDevice {
+  bool claimed = true;
+  bool unsure = false;  // nobody can say whether it is there still: memory was short, or a dead process had it mapped
+  // Of an interrupt; `of` is what it signals, `bits` with what.
+  bool message = false, level = false, masked = true, in_service = false, remembered = false;
+  bool silent = false;  // a message: its function has been given back
+  Number driver = 0;
+  std::uint64_t count = 0, repeated = 0, unclaimed = 0;
+  // Of a PCI function; DMA buffers that it may still write to.
+  bool bus_master = false;
+  std::vector<Id> buffers{};
+  std::uint64_t physical = 0;  // of a DMA buffer
+};
+
+// A shared buffer: its two sides, the producer's first.
+struct ModelBuffer {
+  using State = schema::BufferState;
+  Id memory = 0;
+  std::array<Id, 2> notification{};
+  std::array<State, 2> state{};
+  std::array<bool, 2> has_end{};
+  bool revoked = false;
+  [[nodiscard]] State state_of(std::size_t side) const { return revoked ? State::revoked : state[side]; }
+};
+
 enum class Asks : std::uint8_t { call, send, fault };
 struct Queued {
   Who who;
@@ -94,9 +124,10 @@ struct ModelObject {
   Who waiter{};                         // notification: who waits
   std::uint64_t ring_waiter = 0;        // notification: the ring operation that does
   std::uint64_t served = 0;             // endpoint: an interface
-  Id of = 0;                            // client: endpoint; window: the memory; shared_park: memory; timer: notification
-  std::uint64_t first = 0, pages = 0;   // window
-  std::optional<std::uint16_t> home{};  // endpoint, timer: its CPU
+  Id of = 0;                            // client: endpoint; window: the memory; shared_park: memory; timer: notification; facet
+                                        // and end: the buffer
+  std::uint64_t first = 0, pages = 0;   // window; of a device's object, what was claimed; facet and end: first is the side
+  std::optional<std::uint16_t> home{};  // endpoint, timer, interrupt: its CPU
   bool closed = false;                  // endpoint: its servers are gone
   bool revoked = false;                 // endpoint: all capabilities to it are dead
   bool abandoned = false;               // the last capability is gone
@@ -108,6 +139,8 @@ struct ModelObject {
   std::uint64_t next = 0, period = 0, fired = 0, skipped = 0;  // timer; next 0: not armed
   std::uint32_t held = 0;               // capabilities to it, and threads that serve it
   bool pinned = false;                  // mapped once, or shared: there may be more that holds it
+  std::optional<ModelDevice> device{};
+  std::optional<ModelBuffer> buffer{};  // of a SharedBuffer
 };
 
 // What a completion of a NOTIFY is to say.
@@ -170,6 +203,7 @@ struct ModelThread {
   std::uint32_t wanted = 0;               // in_ring: completions
   std::uint64_t ring_until = 0;           // in_ring: the end of its patience
   std::uint32_t seen = 0;                 // completions that have been judged
+  bool lingers = false;                   // a quiet entry of its ring may wait for it to enter
   Who exit_waiter{};
   Exit exit{};
   std::optional<Finds> found;             // it was woken, and nobody has looked yet
@@ -189,6 +223,8 @@ struct ModelProcess {
   std::deque<Who> parked;                      // in ParkSpace.park
   Who exit_waiter{};
   Exit exit{};
+  std::uint16_t weight = 100;
+  schema::LatencyClass latency = schema::LatencyClass::normal;
   [[nodiscard]] bool alive() const { return !ended; }
   [[nodiscard]] std::size_t living() const;
 };
@@ -287,6 +323,8 @@ class Model {
   // After its thread has entered, with room for completions: what is late.
   [[nodiscard]] std::string overdue(Who who);
   void forget_ended(Who who);
+  // Another thread calls wakeRing: no effect unless it has parked in a wait that polls.
+  void looks_again(Who who);
   [[nodiscard]] std::size_t ring_ops_open(Who who) const;
   [[nodiscard]] std::vector<std::uint64_t> ring_ops_that_wait(Who who) const;
   [[nodiscard]] bool ring_waits_for_signal(Who who) const;
@@ -302,6 +340,31 @@ class Model {
   Error unmap(Number number, std::uint64_t address, std::uint64_t pages);
   Error protect(Number number, std::uint64_t address, std::uint64_t pages, std::uint32_t protection);
 
+  // --- (walk_model_devices.cpp) Devices and shared buffers.
+  // Somebody has some of it; the last: nobody can say.
+  enum class Claimed : std::uint8_t { no, yes, unsure };
+  [[nodiscard]] Claimed claimed(Kind kind, std::uint64_t first, std::uint64_t count) const;
+  Finds bind(Who caller, Id interrupt, Id notification, std::uint64_t bits);
+  Finds acknowledge(Who caller, Id interrupt);
+  Finds unbind(Id interrupt);
+  // It has interrupted, on its CPU.
+  void arrives(Id interrupt);
+  std::map<std::uint64_t, std::uint8_t> ports;  // what was written there last
+  [[nodiscard]] const std::vector<Id>& interrupts() const { return interrupts_; }
+  // The interrupt whose source is this line, or this function's message, and goes to that CPU; 0: none.
+  [[nodiscard]] Id interrupt_at(std::uint16_t cpu, std::uint64_t source) const;
+  void set_bus_master(Id function, bool enabled);
+  void drop_unused(Id function);
+  // No device may write there.
+  [[nodiscard]] bool is_out_of_reach(std::uint64_t physical, std::uint64_t pages) const;
+  [[nodiscard]] bool is_mapped(Id object) const;
+  void set_state(std::uint16_t from, Id buffer, std::size_t side, schema::BufferState state);
+  void leave_side(std::uint16_t from, Id buffer, std::size_t side);
+  void tell_memory(Id buffer, std::size_t side, schema::BufferState state);
+  // Device registers keep what is written there: those of the window that the walk uses.
+  static constexpr std::uint64_t kMessagePlace = 0x1000;  // claims of messages: this, and which function
+  static constexpr std::uint64_t kWindow = 0xd000'0000, kWindowPages = 64;
+
   // --- Interrupts.
   void timer(std::uint16_t cpu);
   void mail(std::uint16_t cpu);
@@ -309,7 +372,7 @@ class Model {
  private:
   struct Letter {
     enum class What : std::uint8_t {
-      start, signal, exit, thread_exit, unpark, kill, kill_thread, revoke, abandon, timer_gone, ring_signal
+      start, signal, exit, thread_exit, unpark, kill, kill_thread, revoke, abandon, timer_gone, ring_signal, interrupt_gone
     } what;
     Who to{};
     Id object = 0;
@@ -343,6 +406,10 @@ class Model {
   void disconnect_queue(ModelObject& endpoint);
   void withdraw(ModelThread& thread);
   void fire(std::uint16_t cpu, Id timer);
+  void set_masked(ModelDevice& interrupt, bool masked);
+  void device_is_gone(std::uint16_t cpu, Id id);
+  // After something was unmapped: by its process, or with its process.
+  void see_unmapped(Id object, bool ended);
   void leave_parked(ModelThread& thread);
   // Rings.
   [[nodiscard]] RingOp* ring_op(std::uint64_t data);
@@ -361,6 +428,8 @@ class Model {
   std::map<std::uint16_t, std::deque<Letter>> mail_;
   std::map<std::uint64_t, RingOp> ring_ops_;  // by user_data
   std::map<Who, std::uint32_t> written_;      // completions that the kernel is about to write
+  std::vector<Id> interrupts_;
+  std::vector<std::uint8_t> registers_ = std::vector<std::uint8_t>(kWindowPages * 4096);
   std::vector<Who> doomed_;  // their supervisor is gone
   Id next_ = 1;
 };

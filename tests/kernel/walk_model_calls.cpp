@@ -241,6 +241,8 @@ void Model::last_is_gone(std::uint16_t cpu, Id id) {
   ModelObject& gone = object(id);
   gone.abandoned = true;
   if (gone.life.has_value()) gone.life->until = 0;
+  if (gone.device.has_value()) device_is_gone(cpu, id);
+  if (gone.kind == Kind::end) leave_side(cpu, gone.of, gone.first);
   if (gone.kind == Kind::timer) post(cpu, *gone.home, {.what = Letter::What::timer_gone, .object = id});
   // By mail even on its own CPU.
   if (gone.kind == Kind::endpoint && gone.home.has_value()) {

@@ -26,7 +26,7 @@ Error protection_error(std::uint32_t protection) {
 
 void Model::maps(Number number, std::uint64_t address, std::uint64_t pages, Id id, std::uint64_t first,
                  std::uint32_t protection, bool read_only) {
-  if (id != 0) object(id).pinned = true;
+  if (id != 0 && !object(id).device.has_value()) object(id).pinned = true;
   for (std::uint64_t i = 0; i < pages; ++i) {
     process(number).pages[address + i * kPage] = {id, first + i, protection, read_only};
   }
@@ -66,7 +66,14 @@ std::uint64_t Model::room_for(Number number, std::uint64_t pages) const {
 
 Error Model::unmap(Number number, std::uint64_t address, std::uint64_t pages) {
   if (!user_range(address, pages) || !mapped(process(number), address, pages)) return invalid(KernelError::bad_address);
-  for (std::uint64_t i = 0; i < pages; ++i) process(number).pages.erase(address + i * kPage);
+  std::set<Id> gone;
+  for (std::uint64_t i = 0; i < pages; ++i) {
+    gone.insert(process(number).pages.at(address + i * kPage).object);
+    process(number).pages.erase(address + i * kPage);
+  }
+  for (const Id id : gone) {
+    if (id != 0) see_unmapped(id, false);
+  }
   return kNoError;
 }
 
@@ -74,7 +81,9 @@ Error Model::protect(Number number, std::uint64_t address, std::uint64_t pages, 
   if (const Error error = protection_error(protection); !error.ok()) return error;
   if (!user_range(address, pages) || !mapped(process(number), address, pages)) return invalid(KernelError::bad_address);
   for (std::uint64_t i = 0; i < pages; ++i) {
-    if (process(number).pages.at(address + i * kPage).read_only && (protection & (kWrite | kExecute)) != 0) {
+    const ModelRegion& region = process(number).pages.at(address + i * kPage);
+    const bool is_registers = region.object != 0 && object(region.object).kind == Kind::registers;
+    if ((region.read_only && (protection & (kWrite | kExecute)) != 0) || (is_registers && (protection & kExecute) != 0)) {
       return invalid(KernelError::bad_protection);
     }
   }

@@ -97,6 +97,7 @@ Error Model::cancels(std::uint64_t target) {
 void Model::submits(RingOp op) { ring_ops_.emplace(op.data, std::move(op)); }
 
 void Model::enters_ring(Who who) {
+  thread(who).lingers = false;
   for (auto& [data, op] : ring_ops_) {
     if (op.by == who && op.started && op.kind == RingOperation::timeout && op.until <= now_) op.due = true;
   }
@@ -195,7 +196,10 @@ void Model::forget_ended(Who who) {
   // A quiet one that followed something says nothing, if that went well.
   for (auto& [data, op] : ring_ops_) {
     const RingOp* const before = op.by == who && op.after != 0 ? ring_op(op.after) : nullptr;
-    if (before != nullptr && (op.flags & abi::kSqeQuiet) != 0 && before->ended && !before->failed && op.expected.ok()) op.ended = true;
+    if (before != nullptr && (op.flags & abi::kSqeQuiet) != 0 && before->ended && !before->failed && op.expected.ok()) {
+      op.ended = true;
+      thread(who).lingers = true;
+    }
   }
   std::set<std::uint64_t> needed;
   for (const auto& [data, op] : ring_ops_) {
@@ -205,6 +209,8 @@ void Model::forget_ended(Who who) {
     return each.second.by == who && each.second.ended && !needed.contains(each.first);
   });
 }
+
+void Model::looks_again(Who) {}
 
 void Model::leave_ring(Who who) {
   for (auto& [data, op] : ring_ops_) {

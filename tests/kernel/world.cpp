@@ -20,6 +20,7 @@ host::MachineOptions machine_options(const WorldOptions& options, const std::vec
           .ram_bytes = options.ram_bytes,
           .channel_bytes = options.channel_bytes,
           .module = pack,
+          .entropy = options.entropy,
           .clock_step = options.clock_step};
 }
 

@@ -31,6 +31,7 @@ struct WorldOptions {
   std::uint64_t ram_bytes = 48u << 20;
   std::uint64_t channel_bytes = 0;
   Duration clock_step{};
+  hal::EntropyKind entropy = hal::EntropyKind::none;
 };
 
 struct SpawnOptions {
@@ -54,6 +55,8 @@ class World {
   explicit World(const WorldOptions& options = {});
   ~World() = default;
 
+  // What it was booted with, framed.
+  [[nodiscard]] std::span<const std::uint64_t> pack() const noexcept { return pack_; }
   [[nodiscard]] host::Machine& machine() noexcept { return machine_; }
   [[nodiscard]] kernel::Cpu& cpu(std::uint16_t id) { return *kernel::Cpu::find(CpuId(id)); }
 

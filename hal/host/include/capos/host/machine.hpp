@@ -12,10 +12,12 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <span>
 #include <string>
 
+#include "capos/hal/devices.hpp"
 #include "capos/hal/thread.hpp"
 #include "capos/hal/upcalls.hpp"
 
@@ -26,6 +28,7 @@ struct MachineOptions {
   std::uint64_t ram_bytes = 32u << 20;      // a multiple of the page size
   std::uint64_t channel_bytes = 0;          // of the memory shared with the host; 0: none
   std::span<const std::uint64_t> module{};  // the boot pack; copied
+  hal::EntropyKind entropy = hal::EntropyKind::none;
   Duration clock_step{};                    // the clock moves on by this at each of the kernel's looks
 };
 
@@ -58,6 +61,8 @@ class Machine {
   Place device_interrupt(CpuId cpu, std::uint8_t number);
   // A device raises `line`: false if it is masked. The CPU that it is routed to must run. A level line is masked then.
   bool raise_line(std::uint8_t line);
+  // A PCI function (pci.cpp) sends its message: false if that is off.
+  bool send_message(hal::PciAddress function);
   Place spurious_interrupt(CpuId cpu);
   Place kernel_fault(CpuId cpu, const hal::FaultInfo& fault);
 
@@ -93,6 +98,8 @@ class Machine {
   [[nodiscard]] bool store(CpuId cpu, hal::UserAddress address, std::uint64_t value);
   // A remembered translation of a live space that its page tables do not hold any more; text, or empty.
   [[nodiscard]] std::string stale_translation() const;
+  // What the processor's source of entropy has to give, first to last; a look at an empty one finds nothing.
+  [[nodiscard]] std::deque<std::uint64_t>& entropy() noexcept;
   // The program's vector registers, as one word.
   [[nodiscard]] std::uint64_t& vectors(CpuId cpu) noexcept;
 };
