@@ -250,7 +250,8 @@ bool protect(Chapter& c, Who w) {
 
 // Loads and stores fault exactly where nothing is mapped for them; two views of one object show the same.
 bool touch(Chapter& c, Who w) {
-  const std::uint64_t address = random_address(c, w) & ~std::uint64_t{7};
+  // Near a page's begin: there are the words that are parked on, and those that tell of a shared buffer's sides.
+  const std::uint64_t address = (random_address(c, w) & ~std::uint64_t{7}) + (c.random.one_in(2) ? 8 * c.random.below(32) : 0);
   if (address >= abi::kUserEnd || address < abi::kDynamicBase || address >= abi::kRingBase) return false;
   const auto& pages = c.model.process(w.process).pages;
   const auto region = pages.find(address / kWalkPage * kWalkPage);
