@@ -275,6 +275,8 @@ class RingState {
   void end_link_timeout(Operation& timeout, bool succeeded) noexcept;
   // The same, behind an entry that had succeeded before this was taken.
   void pass_link_timeout(Operation& timeout) noexcept;
+  // The same, behind one that had failed.
+  void cancel_link_timeout(Operation& timeout) noexcept;
 
   // --- completion (ring_completion.cpp)
   // The kernel's own indices live in the page for the program to read; the program could spoil them, and with them only

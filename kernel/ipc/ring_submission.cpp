@@ -119,6 +119,7 @@ void RingState::accept(Cpu& cpu, Operation& operation, Time now) noexcept {
     if (is_link_timeout(operation)) accept_link_timeout(operation, *before, now);
     return;
   }
+  if (cancelled && is_link_timeout(operation)) return cancel_link_timeout(operation);
   if (cancelled) return end(operation, Outcome::transport(TransportError::cancelled), now);
   if (goes_on && is_link_timeout(operation)) return pass_link_timeout(operation);
   start(cpu, operation, now);

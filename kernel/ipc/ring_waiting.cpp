@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Operations that wait for time or for somebody else: TIMEOUT, LINK_TIMEOUT, NOTIFY, PARK; and UNPARK.
+#include <utility>
+
 #include "ipc/notification.hpp"
 #include "ipc/park.hpp"
 #include "ipc/ring_state.hpp"
@@ -86,6 +88,12 @@ void RingState::pass_link_timeout(Operation& timeout) noexcept {
   if (chain_tail_ == &timeout) chain_tail_ = nullptr;
   timeout.completion = {};
   end_link_timeout(timeout, true);
+}
+
+void RingState::cancel_link_timeout(Operation& timeout) noexcept {
+  chain_broken_ = std::exchange(chain_tail_, nullptr) == &timeout;
+  timeout.completion = {};
+  end_link_timeout(timeout, false);
 }
 
 // --- events
