@@ -30,6 +30,10 @@ inline constexpr std::uint64_t kWalkPage = 4096;
 
 // The caller's quota or the machine's memory is short: allowed at any time, and then nothing has happened.
 [[nodiscard]] bool short_of_memory(Error error);
+// Where a thread parks: a few words only, so that they meet. The second: an offset in a memory object of that size.
+[[nodiscard]] std::uint64_t parking_place(Chapter& c, Who w);
+[[nodiscard]] std::uint64_t shared_place(Chapter& c, std::uint64_t size);
+[[nodiscard]] std::uint32_t shared_word(Chapter& c, Id memory, std::uint64_t offset);
 [[nodiscard]] std::string named(std::uint64_t cap);
 [[nodiscard]] bool has_room(Chapter& c, Who w);
 [[nodiscard]] Words random_words(Chapter& c);

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Shared buffers: their maker's hold, the rights to their sides, and the sides.
 #include <array>
+#include <cstring>
 
 #include "actions.hpp"
 #include "capos/abi/shared_buffer.hpp"
 #include "capos/schema/devices.hpp"
+#include "devices/shared_buffer.hpp"
 
 namespace capos::ktest {
 namespace {
@@ -58,10 +60,21 @@ bool revoke_buffer(Chapter& c, Who w) {
   return true;
 }
 
+// The words that tell of the two sides, in the ring's memory.
+std::uint64_t states_in(const std::uint8_t* memory) {
+  std::uint64_t words = 0;
+  std::memcpy(&words, memory + abi::kBufferStatesOffset, sizeof words);
+  return words;
+}
+
 bool ask_buffer(Chapter& c, Who w) {
   const std::uint64_t cap = c.pick(w.process, Kind::buffer);
   if (cap == 0) return false;
   const ModelBuffer& buffer = *object_of(c, w, cap).buffer;
+  if (const auto* const seen = c.world.process(w.process).capabilities().find_object<kernel::SharedBuffer>(abi::CapId{cap}); seen != nullptr) {
+    const auto* const page = static_cast<const std::uint8_t*>(hal::to_kernel(seen->memory().frame_at(0)));
+    c.require(states_in(page) == states_in(c.model.bytes_of(buffer.memory)), "a shared buffer's memory tells otherwise of its sides");
+  }
   call_object<schema::SharedBuffer::State>(c, w, cap, {}, [&] {
     const schema::SharedBuffer::State::Results::Value expected{.producer = buffer.state_of(kProducer), .consumer = buffer.state_of(kConsumer)};
     Finds finds;

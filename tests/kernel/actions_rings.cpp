@@ -17,7 +17,8 @@ struct Entry {
   RingOp op;
 };
 
-void submit(Chapter& c, Who w, Entry entry, std::uint64_t after) {
+// `after`: user_data of the entry that it is linked to, 0 for none. Its own.
+std::uint64_t submit(Chapter& c, Who w, Entry entry, std::uint64_t after) {
   entry.op.by = w;
   entry.op.data = c.next_user_data();
   entry.op.after = after;
@@ -27,6 +28,8 @@ void submit(Chapter& c, Who w, Entry entry, std::uint64_t after) {
   entry.sqe.user_data = entry.op.data;
   c.world.submit(c.thread(w), entry.sqe);
   c.model.submits(entry.op);
+  ++c.tally_of("(entry of operation " + std::to_string(entry.sqe.operation) + ")");
+  return entry.op.data;
 }
 
 // One that completes at once, whatever the time.
@@ -49,6 +52,59 @@ Entry timeout_entry(Chapter& c) {
   entry.sqe.operation = static_cast<std::uint8_t>(RingOperation::timeout);
   entry.sqe.cap = c.model.now() + c.random.below(300'000);
   entry.op.until = entry.sqe.cap;
+  return entry;
+}
+
+// A space, and a word of it: of the process's own memory, or of an object that it shares.
+void name_word(Chapter& c, Who w, Entry& entry, std::uint32_t& word) {
+  const std::uint64_t shared = c.random.one_in(3) ? c.pick(w.process, Kind::shared_park) : 0;
+  entry.sqe.cap = shared != 0 ? shared : c.service(w.process, "self.park");
+  if (entry.sqe.cap == 0 || c.random.one_in(30)) entry.sqe.cap = c.random.next();
+  if (shared != 0) {
+    const Id memory = object_of(c, w, shared).of;
+    const std::uint64_t size = c.model.pages_of(memory) * kWalkPage;
+    entry.op.key = shared_place(c, size);
+    word = entry.op.key < size ? shared_word(c, memory, entry.op.key) : 0;
+  } else {
+    entry.op.key = parking_place(c, w);
+    word = c.model.word_at(w.process, entry.op.key).value_or(0);
+  }
+  entry.sqe.interface_id = entry.op.key;
+}
+
+Entry park_entry(Chapter& c, Who w) {
+  Entry entry;
+  entry.sqe.operation = static_cast<std::uint8_t>(RingOperation::park);
+  std::uint32_t word = 0;
+  name_word(c, w, entry, word);
+  entry.op.word = c.random.one_in(8) ? word + 1 : word;
+  entry.sqe.params_size = entry.op.word;
+  if (c.random.one_in(2)) entry.op.until = c.model.now() + c.random.below(300'000) - c.random.below(std::min<std::uint64_t>(c.model.now(), 20'000));
+  entry.sqe.deadline_ns = entry.op.until;
+  return entry;
+}
+
+Entry unpark_entry(Chapter& c, Who w) {
+  Entry entry;
+  entry.sqe.operation = static_cast<std::uint8_t>(RingOperation::unpark);
+  std::uint32_t word = 0;
+  name_word(c, w, entry, word);
+  entry.op.word = static_cast<std::uint32_t>(c.random.below(4));
+  entry.sqe.params_size = entry.op.word;
+  if (c.random.one_in(6)) entry.sqe.flags = abi::kSqeQuiet;
+  return entry;
+}
+
+// Behind the entry with that user_data; 0: behind none that it could watch.
+Entry link_timeout_entry(Chapter& c, std::uint64_t watched) {
+  Entry entry;
+  entry.sqe.operation = static_cast<std::uint8_t>(RingOperation::link_timeout);
+  entry.sqe.cap = c.model.now() + c.random.below(300'000);
+  if (c.random.one_in(8)) entry.sqe.cap = c.random.below(c.model.now() + 1);
+  entry.op.until = entry.sqe.cap;
+  entry.op.watches = watched;
+  if (watched == 0) entry.op.expected = transport(TransportError::invalid_operation);
+  if (c.random.one_in(3)) entry.sqe.flags = abi::kSqeQuiet;
   return entry;
 }
 
@@ -81,8 +137,12 @@ Entry release_entry(Chapter& c, Who w) {
 
 // An entry that does not belong to a chain.
 Entry lone_entry(Chapter& c, Who w) {
-  switch (c.random.below(5)) {
+  switch (c.random.below(9)) {
     case 0: return timeout_entry(c);
+    case 5:
+    case 6: return park_entry(c, w);
+    case 7: return unpark_entry(c, w);
+    case 8: return c.random.one_in(4) ? link_timeout_entry(c, 0) : unpark_entry(c, w);
     case 1:
     case 2: {
       const std::uint64_t cap = c.pick(w.process, Kind::notification);
@@ -100,20 +160,30 @@ void submit_batch(Chapter& c, Who w) {
   const std::uint64_t count = 1 + c.random.below(5);
   for (std::uint64_t i = 0; i < count; ++i) {
     if (!c.random.one_in(3)) {
-      submit(c, w, lone_entry(c, w), 0);
+      (void)submit(c, w, lone_entry(c, w), 0);
       continue;
     }
-    Entry first = c.random.one_in(2) ? timeout_entry(c) : simple_entry(c);
+    Entry first = c.random.one_in(3) ? timeout_entry(c) : c.random.one_in(2) ? park_entry(c, w) : simple_entry(c);
     first.sqe.flags |= abi::kSqeLink;
     const std::uint64_t before = c.peek_user_data();
-    submit(c, w, first, 0);
-    submit(c, w, simple_entry(c), before);
+    bool goes_on = true;
+    if (c.random.one_in(2)) {
+      first.op.watched_by = before + 1;
+      (void)submit(c, w, first, 0);
+      Entry timeout = link_timeout_entry(c, before);
+      goes_on = c.random.one_in(2);
+      if (goes_on) timeout.sqe.flags |= abi::kSqeLink;
+      (void)submit(c, w, timeout, 0);
+    } else {
+      (void)submit(c, w, first, 0);
+    }
+    if (goes_on) (void)submit(c, w, simple_entry(c), before);
   }
   // What is to wait for all before it: not for a signal, which may never come.
   if (!c.random.one_in(6) || c.model.ring_waits_for_signal(w)) return;
   Entry last = simple_entry(c);
   last.sqe.flags = abi::kSqeDrain;
-  submit(c, w, last, 0);
+  (void)submit(c, w, last, 0);
 }
 
 // cap_enter, and whether it had to wait.

@@ -258,7 +258,6 @@ bool wake_ring(Chapter& c, Who w) {
     const bool away = c.model.process(whose.process).cpu != c.model.process(w.process).cpu;
     if (!c.model.thread(whose).alive()) return finds_words();
     if (away) return finds_error(invalid(KernelError::bad_cpu));
-    c.model.looks_again(whose);
     return finds_words();
   });
   return true;

@@ -145,12 +145,6 @@ std::uint64_t random_timeout(Chapter& c) {
 
 bool timeout_fits(std::uint64_t timeout) { return timeout == ~std::uint64_t{0} || timeout < 3'600'000'000'000; }
 
-std::uint32_t word_at(Chapter& c, Id memory, std::uint64_t offset) {
-  std::uint32_t word = 0;
-  if (memory != 0) std::memcpy(&word, c.model.bytes_of(memory) + offset, sizeof word);
-  return word;
-}
-
 // The comparison, and what comes of it.
 Finds parks(Chapter& c, Who w, Id list, std::uint64_t key, std::uint32_t word, std::uint32_t expected, std::uint64_t timeout) {
   if (word != expected) return finds_error(failed(KernelError::mismatch));
@@ -158,30 +152,18 @@ Finds parks(Chapter& c, Who w, Id list, std::uint64_t key, std::uint32_t word, s
   return c.model.park(w, list, key, timeout);
 }
 
-// A few addresses only, so that they meet.
-std::uint64_t parking_place(Chapter& c, Who w) {
-  const auto& pages = c.model.process(w.process).pages;
-  if (pages.empty() || c.random.one_in(30)) return abi::kDynamicBase + c.random.below(1'000);
-  return pages.begin()->first + 4 * c.random.below(3) + (c.random.one_in(30) ? 2 : 0);
-}
-
 bool park(Chapter& c, Who w) {
   const std::uint64_t cap = c.service(w.process, "self.park");
   if (cap == 0) return false;
   const std::uint64_t address = parking_place(c, w), timeout = random_timeout(c);
-  const auto& pages = c.model.process(w.process).pages;
-  const auto region = pages.find(address / kWalkPage * kWalkPage);
-  const std::uint32_t word = region == pages.end()
-                                 ? 0
-                                 : word_at(c, region->second.object,
-                                           region->second.page * kWalkPage + address % kWalkPage / 4 * 4);
+  const std::optional<std::uint32_t> there = c.model.word_at(w.process, address);
+  const std::uint32_t word = there.value_or(0);
   const std::uint32_t expected = c.random.one_in(8) ? word + 1 : word;
   c.tell("at " + std::to_string(address));
   call_object<schema::ParkSpace::Park>(c, w, cap, {.address = address, .expected = expected, .timeout_ns = timeout}, [&] {
     if (address % 4 != 0) return finds_error(invalid(KernelError::bad_address));
     if (!timeout_fits(timeout)) return finds_error(invalid(KernelError::bad_range));
-    const bool is_word = region != pages.end() && (region->second.object == 0 || c.model.object(region->second.object).kind != Kind::registers);
-    if (!is_word) return finds_error(invalid(KernelError::bad_address));
+    if (!there.has_value()) return finds_error(invalid(KernelError::bad_address));
     return parks(c, w, 0, address, word, expected, timeout);
   });
   return true;
@@ -223,16 +205,12 @@ bool share_words(Chapter& c, Who w) {
   return true;
 }
 
-std::uint64_t shared_place(Chapter& c, std::uint64_t size) {
-  return c.random.one_in(30) ? size : 4 * c.random.below(3) + (c.random.one_in(30) ? 2 : 0);
-}
-
 bool park_shared(Chapter& c, Who w) {
   const std::uint64_t cap = c.pick(w.process, Kind::shared_park);
   if (cap == 0) return false;
   const Id memory = object_of(c, w, cap).of;
   const std::uint64_t size = c.model.pages_of(memory) * kWalkPage, offset = shared_place(c, size), timeout = random_timeout(c);
-  const std::uint32_t word = offset < size ? word_at(c, memory, offset / 4 * 4) : 0;
+  const std::uint32_t word = offset < size ? shared_word(c, memory, offset) : 0;
   const std::uint32_t expected = c.random.one_in(8) ? word + 1 : word;
   c.tell(named(cap) + " at " + std::to_string(offset));
   call_object<schema::SharedParkSpace::Park>(c, w, cap, {.offset = offset, .expected = expected, .timeout_ns = timeout}, [&] {

@@ -231,6 +231,9 @@ void Model::deliver(std::uint16_t cpu, const Letter& letter) {
     case What::unpark:
       if (to.waits == Waits::parked) wakes(letter.to, finds_words());
       return;
+    case What::ring_unpark:
+      if (RingOp* const op = ring_op(letter.operation); op != nullptr) op->told.push_back({.error = kNoError, .last = true});
+      return;
     case What::ring_signal:
       if (RingOp* const op = ring_op(letter.operation); op != nullptr) takes_signal(*op);
       return;

@@ -113,6 +113,14 @@ struct Queued {
   bool operator==(const Queued&) const = default;
 };
 
+// In a list of who is parked: a thread, or a PARK of its ring.
+struct Parker {
+  Who who;
+  std::uint64_t operation = 0;  // 0: the thread
+  std::uint64_t key = 0;
+  bool operator==(const Parker&) const = default;
+};
+
 struct ModelObject {
   Kind kind = Kind::service;
   std::uint64_t interface_id = 0;
@@ -134,7 +142,7 @@ struct ModelObject {
   std::uint32_t servers = 0;            // endpoint: who serves it, busy ones included
   std::deque<Queued> callers{};         // endpoint
   std::deque<Who> waiting{};            // endpoint: waiting servers
-  std::deque<Who> parked{};             // memory
+  std::deque<Parker> parked{};          // memory
   std::optional<Life> life{};
   std::uint64_t next = 0, period = 0, fired = 0, skipped = 0;  // timer; next 0: not armed
   std::uint32_t held = 0;               // capabilities to it, and threads that serve it
@@ -143,7 +151,7 @@ struct ModelObject {
   std::optional<ModelBuffer> buffer{};  // of a SharedBuffer
 };
 
-// What a completion of a NOTIFY is to say.
+// What a completion of a NOTIFY or a PARK is to say.
 struct Told {
   Error error{};
   std::uint64_t bits = 0;
@@ -160,12 +168,19 @@ struct RingOp {
   std::uint64_t after = 0;      // user_data of the entry that it is linked to
   Error expected{};
   std::uint64_t value = 0;
-  std::uint64_t until = 0;      // timeout
-  Id lease = 0;                 // notify: that it waits under
+  std::uint64_t until = 0;      // timeout, link_timeout; park: 0 for none
+  std::uint64_t began = 0;      // when it was started
+  std::uint64_t watched_by = 0; // the LINK_TIMEOUT behind it
+  std::uint64_t watches = 0;    // link_timeout: the entry before it
+  std::uint32_t word = 0;       // park: what is expected; unpark: how many at most
+  std::uint64_t key = 0;        // park, unpark: which word
+  Id memory = 0;                // park: of the word; 0: its own process's
+  Id lease = 0;                 // notify, park: that it waits under
   Id notification = 0;          // notify: in its slot, or its signal is under way
-  std::deque<Told> told{};      // notify
+  std::deque<Told> told{};      // notify, park
   bool started = false, due = false, called_off = false, ended = false, failed = false;
   bool must_fail = false;       // what is linked to it was cancelled
+  bool fired = false;           // link_timeout: it has said that its time came first
 };
 
 // A capability in a table.
@@ -189,7 +204,6 @@ struct ModelThread {
   Id waits_at = 0;                        // endpoint or notification; parked: memory, 0 for its own
   Who waits_of{};                         // whose end
   std::uint64_t until = 0;                // of a sleep, a limit or a park; 0: none
-  std::uint64_t park_key = 0;
   Who server{}, caller{};                 // of a call or fault that is being served
   bool caller_faulted = false;
   Id serving = 0;
@@ -202,6 +216,7 @@ struct ModelThread {
   std::uint64_t fs_base = 0;
   std::uint32_t wanted = 0;               // in_ring: completions
   std::uint64_t ring_until = 0;           // in_ring: the end of its patience
+  bool polls = false;                     // in_ring: it looks for submissions, or asks for wake-ups
   std::uint32_t seen = 0;                 // completions that have been judged
   bool lingers = false;                   // a quiet entry of its ring may wait for it to enter
   Who exit_waiter{};
@@ -220,7 +235,7 @@ struct ModelProcess {
   std::set<std::uint64_t> had;                 // every CapId it ever held
   std::set<Id> left;                           // what it held when it ended
   std::map<std::uint64_t, ModelRegion> pages;  // what it mapped itself, by address
-  std::deque<Who> parked;                      // in ParkSpace.park
+  std::deque<Parker> parked;                   // in ParkSpace.park, and PARKs
   Who exit_waiter{};
   Exit exit{};
   std::uint16_t weight = 100;
@@ -313,6 +328,8 @@ class Model {
   // --- (walk_model_park.cpp) Timers, parking.
   Finds park(Who caller, Id memory, std::uint64_t key, std::uint64_t timeout);
   Finds unpark(Who caller, Id memory, std::uint64_t key, std::uint32_t count);
+  // The word at an address of a process; nothing if no memory is there.
+  [[nodiscard]] std::optional<std::uint32_t> word_at(Number number, std::uint64_t address);
   Finds start_timer(Who caller, Id timer, std::uint64_t first, std::uint64_t period);
   void set_bits(std::uint16_t from, Id notification, std::uint64_t bits);
   // --- (walk_model_ring.cpp) Rings. An entry was put into the queue; its thread enters the kernel.
@@ -323,8 +340,8 @@ class Model {
   // After its thread has entered, with room for completions: what is late.
   [[nodiscard]] std::string overdue(Who who);
   void forget_ended(Who who);
-  // Another thread calls wakeRing: no effect unless it has parked in a wait that polls.
-  void looks_again(Who who);
+  // Entries that its thread has put there, or another of its process, and nobody has looked at yet.
+  [[nodiscard]] bool ring_has_new(Who who) const;
   [[nodiscard]] std::size_t ring_ops_open(Who who) const;
   [[nodiscard]] std::vector<std::uint64_t> ring_ops_that_wait(Who who) const;
   [[nodiscard]] bool ring_waits_for_signal(Who who) const;
@@ -372,7 +389,8 @@ class Model {
  private:
   struct Letter {
     enum class What : std::uint8_t {
-      start, signal, exit, thread_exit, unpark, kill, kill_thread, revoke, abandon, timer_gone, ring_signal, interrupt_gone
+      start, signal, exit, thread_exit, unpark, kill, kill_thread, revoke, abandon, timer_gone, ring_signal, interrupt_gone,
+      ring_unpark
     } what;
     Who to{};
     Id object = 0;
@@ -411,11 +429,25 @@ class Model {
   // After something was unmapped: by its process, or with its process.
   void see_unmapped(Id object, bool ended);
   void leave_parked(ModelThread& thread);
+  [[nodiscard]] std::deque<Parker>& parked_in(Number number, Id memory) {
+    return memory == 0 ? process(number).parked : object(memory).parked;
+  }
+  // Out of its list; false if it has been taken out.
+  bool leave_parked(RingOp& op);
   // Rings.
   [[nodiscard]] RingOp* ring_op(std::uint64_t data);
   [[nodiscard]] bool ends_with_its_lease(RingOp& op, Error found, std::uint64_t bits, bool more);
   [[nodiscard]] std::uint32_t ring_room(Who who);
   void start_notify(RingOp& op);
+  void start_park(RingOp& op);
+  void start_unpark(RingOp& op);
+  // What a LINK_TIMEOUT watches, or a PARK's own time, is over.
+  void times_out(RingOp& op);
+  // The space that an entry names: its memory, 0 for the process's own words; nothing if it is no space.
+  [[nodiscard]] std::optional<Id> space_of(const RingOp& op);
+  [[nodiscard]] Error word_error(Id memory, std::uint64_t key) const;
+  [[nodiscard]] std::string judge_link_timeout(RingOp& op, const abi::CapCqe& completion, Error found);
+  [[nodiscard]] std::string judge_timed_out(RingOp& op);
   void takes_signal(RingOp& op);
   [[nodiscard]] Error cancels(std::uint64_t target);
   void leave_ring(Who who);

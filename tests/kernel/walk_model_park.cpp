@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What ends at a time, and who waits on a word.
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
 #include "walk_model.hpp"
@@ -36,7 +37,9 @@ void Model::timer(std::uint16_t cpu) {
         case Waits::parked: {
           const auto& list = waiter.waits_at == 0 ? one.parked : object(waiter.waits_at).parked;
           waiter.until = 0;
-          if (std::ranges::find(list, waiter.who) == list.end()) break;  // an unpark is on its way
+          if (std::ranges::none_of(list, [&](const Parker& each) { return each.operation == 0 && each.who == waiter.who; })) {
+            break;  // an unpark is on its way
+          }
           leave_parked(waiter);
           wakes(waiter.who, finds_error(transport(TransportError::timeout)));
           break;
@@ -77,27 +80,44 @@ Finds Model::park(Who caller, Id memory, std::uint64_t key, std::uint64_t timeou
   parked.waits = Waits::parked;
   parked.waited = true;
   parked.waits_at = memory;
-  parked.park_key = key;
   parked.until = timeout == ~std::uint64_t{0} ? 0 : now_ + timeout;
-  (memory == 0 ? process(caller.process).parked : object(memory).parked).push_back(caller);
+  parked_in(caller.process, memory).push_back({caller, 0, key});
   Finds finds;
   finds.blocked = true;
   return finds;
 }
 
 void Model::leave_parked(ModelThread& parked) {
-  std::erase(parked.waits_at == 0 ? process(parked.who.process).parked : object(parked.waits_at).parked, parked.who);
+  std::erase_if(parked_in(parked.who.process, parked.waits_at),
+                [&](const Parker& each) { return each.operation == 0 && each.who == parked.who; });
+}
+
+bool Model::leave_parked(RingOp& op) {
+  return std::erase_if(parked_in(op.by.process, op.memory), [&](const Parker& each) { return each.operation == op.data; }) != 0;
+}
+
+std::optional<std::uint32_t> Model::word_at(Number number, std::uint64_t address) {
+  const auto& pages = process(number).pages;
+  const auto region = pages.find(address / 4096 * 4096);
+  if (region == pages.end()) return std::nullopt;
+  const ModelRegion& found = region->second;
+  if (found.object == 0) return 0;
+  if (object(found.object).kind == Kind::registers) return std::nullopt;
+  std::uint32_t word = 0;
+  std::memcpy(&word, bytes_of(found.object) + found.page * 4096 + address % 4096 / 4 * 4, sizeof word);
+  return word;
 }
 
 Finds Model::unpark(Who caller, Id memory, std::uint64_t key, std::uint32_t count) {
-  auto& list = memory == 0 ? process(caller.process).parked : object(memory).parked;
-  std::vector<Who> woken;
-  for (const Who& who : list) {
-    if (woken.size() < count && thread(who).park_key == key) woken.push_back(who);
+  auto& list = parked_in(caller.process, memory);
+  std::vector<Parker> woken;
+  for (const Parker& each : list) {
+    if (woken.size() < count && each.key == key) woken.push_back(each);
   }
-  for (const Who& who : woken) std::erase(list, who);
-  for (const Who& who : woken) {
-    post(process(caller.process).cpu, process(who.process).cpu, {.what = Letter::What::unpark, .to = who});
+  for (const Parker& each : woken) std::erase(list, each);
+  for (const Parker& each : woken) {
+    const auto what = each.operation == 0 ? Letter::What::unpark : Letter::What::ring_unpark;
+    post(process(caller.process).cpu, process(each.who.process).cpu, {.what = what, .to = each.who, .operation = each.operation});
   }
   return finds_words(woken.size());
 }

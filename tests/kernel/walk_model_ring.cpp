@@ -2,6 +2,7 @@
 // Rings: each entry ends in one completion, at no time that it must not, and with what its operation promises. In which
 // order operations that wait complete is the kernel's affair: the model judges each completion as it is seen.
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
 #include "walk_model.hpp"
@@ -14,7 +15,9 @@ using schema::TransportError;
 
 namespace {
 
-constexpr bool waits(RingOperation kind) { return kind == RingOperation::timeout || kind == RingOperation::notify; }
+constexpr bool waits(RingOperation kind) {
+  return kind == RingOperation::timeout || kind == RingOperation::notify || kind == RingOperation::park;
+}
 
 }  // namespace
 
@@ -57,6 +60,92 @@ void Model::start_notify(RingOp& op) {
   takes_signal(op);
 }
 
+// --- parking
+
+std::optional<Id> Model::space_of(const RingOp& op) {
+  const Held* const held = find(op.by.process, op.cap);
+  if (held == nullptr) return std::nullopt;
+  const ModelObject& space = object(held->id);
+  if (space.kind == Kind::shared_park) return space.of;
+  return space.kind == Kind::service && space.name == "self.park" ? std::optional<Id>(0) : std::nullopt;
+}
+
+Error Model::word_error(Id memory, std::uint64_t key) const {
+  if (memory == 0) return key % 4 == 0 ? kNoError : invalid(KernelError::bad_address);
+  return key % 4 == 0 && key < pages_of(memory) * 4096 ? kNoError : invalid(KernelError::bad_range);
+}
+
+void Model::start_park(RingOp& op) {
+  constexpr std::size_t kMostOwn = 64, kMostShared = 128;
+  const std::optional<Id> memory = space_of(op);
+  const auto refuse = [&](Error why) { op.told.push_back({.error = why, .last = true}); };
+  if (!memory.has_value()) return refuse(transport(TransportError::invalid_cap));
+  if (const Error error = word_error(*memory, op.key); !error.ok()) return refuse(error);
+  std::optional<std::uint32_t> word = 0;
+  if (*memory == 0) {
+    word = word_at(op.by.process, op.key);
+  } else {
+    std::memcpy(&*word, bytes_of(*memory) + op.key, sizeof *word);
+  }
+  if (!word.has_value()) return refuse(invalid(KernelError::bad_address));
+  if (*word != op.word) return refuse(failed(KernelError::mismatch));
+  if (op.until != 0 && op.until <= now_) return refuse(transport(TransportError::timeout));
+  op.memory = *memory;
+  op.lease = find(op.by.process, op.cap)->lease;
+  auto& list = parked_in(op.by.process, op.memory);
+  if (list.size() >= (op.memory == 0 ? kMostOwn : kMostShared)) return refuse(overloaded(KernelError::busy));
+  list.push_back({op.by, op.data, op.key});
+}
+
+void Model::start_unpark(RingOp& op) {
+  const std::optional<Id> memory = space_of(op);
+  op.expected = !memory.has_value() ? transport(TransportError::invalid_cap) : word_error(*memory, op.key);
+  if (op.expected.ok()) op.value = unpark(op.by, *memory, op.key, op.word).words[0];
+}
+
+// --- time
+
+void Model::times_out(RingOp& op) {
+  if (op.kind == RingOperation::timeout) op.due = true;
+  if (op.kind != RingOperation::park || !op.told.empty() || !leave_parked(op)) return;
+  op.told.push_back({.error = transport(TransportError::timeout), .last = true});
+}
+
+// A LINK_TIMEOUT tells before what it watches does.
+std::string Model::judge_link_timeout(RingOp& op, const abi::CapCqe& completion, Error found) {
+  const std::string name = "timeout " + std::to_string(op.data);
+  if ((op.flags & abi::kSqeQuiet) != 0) return name + " is quiet, and completes";
+  if (found == transport(TransportError::cancelled)) return {};
+  if (!found.ok()) return name + ": found " + found.text();
+  const RingOp* const watched = ring_op(op.watches);
+  if (watched == nullptr || watched->ended || !waits(watched->kind)) return name + " fires, and what it watches has ended";
+  op.fired = true;
+  const bool in_time = completion.value >= op.until && completion.value <= now_;
+  return in_time ? std::string() : name + " fires too early, or states another time";
+}
+
+// An operation that waits ended with `timeout`: its own time came, or that of the LINK_TIMEOUT behind it.
+std::string Model::judge_timed_out(RingOp& op) {
+  const std::string name = "entry " + std::to_string(op.data);
+  const RingOp* const behind = op.watched_by == 0 ? nullptr : ring_op(op.watched_by);
+  const bool own = op.kind == RingOperation::park && op.until != 0 && op.until <= now_;
+  const bool by_link = behind != nullptr && behind->until <= now_;
+  if (!own && !by_link) return name + " ends with timeout, and no time has come";
+  const bool tells = behind != nullptr && (behind->flags & abi::kSqeQuiet) == 0;
+  if (op.kind == RingOperation::timeout && (op.until <= op.began || op.until < behind->until)) {
+    return name + " ends with timeout, and its own time came first";
+  }
+  const bool over_at_once = own && op.until <= op.began;
+  const bool must_fire = by_link && !over_at_once && (!own || behind->until < op.until);
+  const bool may_fire = must_fire || (by_link && !over_at_once && behind->until == op.until);
+  if (tells && (behind->fired ? !may_fire : must_fire)) return name + ": the timeout behind it tells it wrongly";
+  if (op.kind != RingOperation::park) return {};
+  if (op.told.empty()) return leave_parked(op) ? std::string() : name + " ends with timeout, and was woken";
+  return op.told.front().error == transport(TransportError::timeout) ? std::string() : name + " ends with timeout, and has ended otherwise";
+}
+
+// --- signals
+
 void Model::takes_signal(RingOp& op) {
   ModelObject& notification = object(op.notification);
   const std::uint64_t bits = std::exchange(notification.bits, 0);
@@ -87,6 +176,10 @@ Error Model::cancels(std::uint64_t target) {
     return kNoError;
   }
   if (!op->told.empty() && op->told.back().last) return transport(TransportError::invalid_cap);
+  if (op->kind == RingOperation::park) {  // else its unpark is under way, and ends it
+    if (leave_parked(*op)) op->told.push_back({.error = transport(TransportError::cancelled), .last = true});
+    return kNoError;
+  }
   op->called_off = true;
   if (object(op->notification).ring_waiter != target) return kNoError;  // its signal is under way, and ends it
   object(op->notification).ring_waiter = 0;
@@ -99,12 +192,22 @@ void Model::submits(RingOp op) { ring_ops_.emplace(op.data, std::move(op)); }
 void Model::enters_ring(Who who) {
   thread(who).lingers = false;
   for (auto& [data, op] : ring_ops_) {
-    if (op.by == who && op.started && op.kind == RingOperation::timeout && op.until <= now_) op.due = true;
+    if (op.by != who || !op.started || op.ended) continue;
+    // Times that have come do so before the entries that follow.
+    const RingOp* const behind = op.watched_by == 0 ? nullptr : ring_op(op.watched_by);
+    const bool own = op.until != 0 && op.until <= now_;
+    if (own || (behind != nullptr && behind->until <= now_)) times_out(op);
   }
   for (auto& [data, op] : ring_ops_) {  // by user_data: the order in which they were submitted
     if (op.by != who || op.started || (op.flags & abi::kSqeDrain) != 0) continue;
     op.started = true;
+    op.began = now_;
     switch (op.kind) {
+      case RingOperation::park: start_park(op); break;
+      case RingOperation::unpark: start_unpark(op); break;
+      case RingOperation::link_timeout:
+        if (RingOp* const watched = ring_op(op.watches); watched != nullptr && op.until <= now_) times_out(*watched);
+        break;
       case RingOperation::timeout: op.due = op.until <= now_; break;
       case RingOperation::notify: start_notify(op); break;
       case RingOperation::cancel: op.expected = cancels(op.cap); break;
@@ -112,13 +215,14 @@ void Model::enters_ring(Who who) {
       default: break;
     }
     // Of what is quiet nothing is heard if it goes well.
-    if ((op.flags & abi::kSqeQuiet) != 0 && op.after == 0 && op.expected.ok()) op.ended = true;
+    if ((op.flags & abi::kSqeQuiet) != 0 && op.after == 0 && op.watches == 0 && op.expected.ok()) op.ended = true;
   }
 }
 
 // Its lease has ended, and it with that: disconnected, or with the signal that was on its way.
 bool Model::ends_with_its_lease(RingOp& op, Error found, std::uint64_t bits, bool more) {
   if (op.lease == 0 || holds(op.lease) || more) return false;
+  if (op.kind == RingOperation::park) return found == transport(TransportError::disconnected) && leave_parked(op);
   const bool last_bits = found.ok() && !op.told.empty() && op.told.front().bits == bits && !op.told.front().last;
   if (!last_bits && found != transport(TransportError::disconnected)) return false;
   op.told.clear();
@@ -136,6 +240,7 @@ std::string Model::completed(Who who, const abi::CapCqe& completion) {
   op->ended = !more;
   op->failed = !found.ok();
   if (more && op->kind != RingOperation::notify) return name + " is to go on and cannot";
+  if (op->watches != 0) return judge_link_timeout(*op, completion, found);
   if ((op->flags & abi::kSqeQuiet) != 0 && found.ok()) return name + " is quiet, and completes";
   if ((op->flags & abi::kSqeDrain) != 0) {
     for (const auto& [data, other] : ring_ops_) {
@@ -157,9 +262,16 @@ std::string Model::completed(Who who, const abi::CapCqe& completion) {
   }
   if (op->kind == RingOperation::timeout && op->called_off) expected = transport(TransportError::cancelled);
   std::uint64_t value = op->value;
-  if (op->kind == RingOperation::notify && ends_with_its_lease(*op, found, completion.value, more)) return {};
-  if (op->kind == RingOperation::notify) {
-    if (op->told.empty()) return name + " completes without a signal";
+  const bool told_of = op->kind == RingOperation::notify || op->kind == RingOperation::park;
+  if (told_of && ends_with_its_lease(*op, found, completion.value, more)) return {};
+  const RingOp* const behind = op->watched_by == 0 ? nullptr : ring_op(op->watched_by);
+  if (behind != nullptr && behind->fired && found != transport(TransportError::timeout)) {
+    return name + " ends otherwise, and the timeout behind it came first";
+  }
+  // Refused in its turn for a time that had passed is what the model told.
+  if (found == transport(TransportError::timeout) && waits(op->kind)) return judge_timed_out(*op);
+  if (told_of) {
+    if (op->told.empty()) return name + " completes without a signal or an unpark";
     const Told told = op->told.front();
     op->told.pop_front();
     expected = told.error;
@@ -169,6 +281,7 @@ std::string Model::completed(Who who, const abi::CapCqe& completion) {
   if (found != expected) return name + ": expected " + expected.text() + ", found " + found.text();
   if (!found.ok()) return {};
   if (op->kind == RingOperation::timeout) {
+    if (behind != nullptr && behind->until < op->until && op->until > op->began) return name + " goes well, and the timeout behind it was earlier";
     const bool in_time = completion.value >= op->until && completion.value <= now_;
     return in_time ? std::string() : name + " completes too early, or states another time";
   }
@@ -180,7 +293,10 @@ std::string Model::overdue(Who who) {
     if (op.by != who || op.ended || !op.started || (op.flags & abi::kSqeQuiet) != 0) continue;
     const RingOp* const before = op.after == 0 ? nullptr : ring_op(op.after);
     const bool free = before == nullptr || before->ended;
-    const bool over = op.kind == RingOperation::timeout ? op.due : op.kind == RingOperation::notify ? !op.told.empty() : true;
+    const RingOp* const watched = op.watches == 0 ? nullptr : ring_op(op.watches);
+    const bool over = op.kind == RingOperation::timeout                                   ? op.due
+                      : op.kind == RingOperation::notify || op.kind == RingOperation::park ? !op.told.empty()
+                                                                                         : watched == nullptr || watched->ended;
     if (free && over) return "entry " + std::to_string(data) + " has not completed";
   }
   return {};
@@ -188,13 +304,22 @@ std::string Model::overdue(Who who) {
 
 bool Model::ring_waits_for_signal(Who who) const {
   return std::ranges::any_of(ring_ops_, [&](const auto& each) {
-    return each.second.by == who && !each.second.ended && each.second.kind == RingOperation::notify;
+    const bool waits_for_others = each.second.kind == RingOperation::notify || each.second.kind == RingOperation::park;
+    return each.second.by == who && !each.second.ended && waits_for_others;
+  });
+}
+
+bool Model::ring_has_new(Who who) const {
+  return std::ranges::any_of(ring_ops_, [&](const auto& each) {
+    return each.second.by == who && !each.second.started && (each.second.flags & abi::kSqeDrain) == 0;
   });
 }
 
 void Model::forget_ended(Who who) {
-  // A quiet one that followed something says nothing, if that went well.
+  // A quiet one that followed something says nothing, if that went well; a quiet timeout never.
   for (auto& [data, op] : ring_ops_) {
+    const RingOp* const watched = op.by == who && op.watches != 0 ? ring_op(op.watches) : nullptr;
+    if (watched != nullptr && watched->ended && (op.flags & abi::kSqeQuiet) != 0) op.ended = true;
     const RingOp* const before = op.by == who && op.after != 0 ? ring_op(op.after) : nullptr;
     if (before != nullptr && (op.flags & abi::kSqeQuiet) != 0 && before->ended && !before->failed && op.expected.ok()) {
       op.ended = true;
@@ -203,17 +328,16 @@ void Model::forget_ended(Who who) {
   }
   std::set<std::uint64_t> needed;
   for (const auto& [data, op] : ring_ops_) {
-    if (op.by == who && !op.ended) needed.insert(op.after);
+    if (op.by == who && !op.ended) needed.insert({op.after, op.watches, op.watched_by});
   }
   std::erase_if(ring_ops_, [&](const auto& each) {
     return each.second.by == who && each.second.ended && !needed.contains(each.first);
   });
 }
 
-void Model::looks_again(Who) {}
-
 void Model::leave_ring(Who who) {
   for (auto& [data, op] : ring_ops_) {
+    if (op.by == who && op.kind == RingOperation::park) (void)leave_parked(op);
     if (op.by == who && op.notification != 0 && object(op.notification).ring_waiter == data) object(op.notification).ring_waiter = 0;
   }
   std::erase_if(ring_ops_, [&](const auto& each) { return each.second.by == who; });
