@@ -164,6 +164,8 @@ Place Machine::kernel_fault(CpuId id, const hal::FaultInfo& fault) {
 
 void Machine::at_each_relax(std::function<void()> what) { g_simulation->at_each_relax = std::move(what); }
 
+void Machine::at_each_interrupt_let_in(std::function<void(CpuId, bool)> what) { g_simulation->at_interrupt_let_in = std::move(what); }
+
 void Machine::advance(Time to) {
   need(to >= simulation().now, "time does not go back");
   simulation().now = to;

@@ -80,6 +80,7 @@ struct Simulation {
   Time now = Time::from_ns(1'000);
   Duration clock_step;
   std::function<void()> at_each_relax;
+  std::function<void(CpuId, bool)> at_interrupt_let_in;
   bool off = false;
   std::uint8_t exit_code = 0;
   std::string console;
@@ -120,6 +121,7 @@ void Simulation::enter(CpuId id, Upcall&& upcall) {
   switch (static_cast<Return>(setjmp(stay.back))) {
     case Return::left: break;
     case Return::interrupted:
+      if (at_interrupt_let_in) at_interrupt_let_in(current, here().mail);
       if (here().mail) {
         here().mail = false;
         hal::on_mailbox();

@@ -73,7 +73,8 @@ bool ask_buffer(Chapter& c, Who w) {
   const ModelBuffer& buffer = *object_of(c, w, cap).buffer;
   if (const auto* const seen = c.world.process(w.process).capabilities().find_object<kernel::SharedBuffer>(abi::CapId{cap}); seen != nullptr) {
     const auto* const page = static_cast<const std::uint8_t*>(hal::to_kernel(seen->memory().frame_at(0)));
-    c.require(states_in(page) == states_in(c.model.bytes_of(buffer.memory)), "a shared buffer's memory tells otherwise of its sides");
+    c.require(states_in(page) == states_in(c.model.bytes_of(buffer.memory)), "a shared buffer's memory tells otherwise of its sides: " + std::to_string(states_in(page)) + " instead of " +
+                  std::to_string(states_in(c.model.bytes_of(buffer.memory))));
   }
   call_object<schema::SharedBuffer::State>(c, w, cap, {}, [&] {
     const schema::SharedBuffer::State::Results::Value expected{.producer = buffer.state_of(kProducer), .consumer = buffer.state_of(kConsumer)};

@@ -212,6 +212,46 @@ void enter(Chapter& c, Who w) {
   }
 }
 
+// The same, and it looks for submissions while it waits: time passes in the kernel. What comes of it the walk sees.
+void enter_polling(Chapter& c, Who w) {
+  ModelThread& model = c.model.thread(w);
+  const bool never_enough = c.random.one_in(6);
+  const std::uint64_t wanted = never_enough ? ~std::uint64_t{0} : 1 + c.random.below(3);
+  const std::uint64_t timeout = !never_enough && c.random.one_in(6) ? ~std::uint64_t{0} : c.random.below(300'000);
+  const std::uint64_t poll = 1 + c.random.below(c.random.one_in(3) ? 40'000 : 4'000);
+  c.tell("for " + std::to_string(wanted) + " within " + std::to_string(timeout) + ", polling for " + std::to_string(poll));
+  c.model.enters_ring(w);
+  model.wanted = static_cast<std::uint32_t>(std::min<std::uint64_t>(wanted, ~std::uint32_t{0}));
+  model.waits = Waits::in_ring;
+  model.polls = true;
+  model.ring_until = timeout > ~std::uint64_t{0} - c.model.now() ? ~std::uint64_t{0} : c.model.now() + timeout;
+  (void)c.world.enter(c.thread(w), static_cast<std::uint64_t>(abi::SystemCall::cap_enter), {}, 0, {wanted, timeout, poll});
+}
+
+bool poll_ring(Chapter& c, Who w) {
+  c.model.forget_ended(w);
+  if (!c.ring_is_clear(w) || c.model.ring_ops_open(w) > kMostOpen) return false;
+  if (c.random.one_in(2)) submit_batch(c, w);
+  enter_polling(c, w);
+  return true;
+}
+
+// Into the ring of another thread of the process, which polls it. If that has parked, it is to be woken.
+bool submit_to_polled(Chapter& c, Who w) {
+  for (auto& [serial, other] : c.model.process(w.process).threads) {
+    if (!other.alive() || other.who == w || other.waits != Waits::in_ring || !other.polls) continue;
+    const abi::RingHeader& header = c.world.ring(c.thread(other.who)).header;
+    if (c.model.ring_drains(other.who)) continue;  // nothing behind such an entry gets on
+    if (c.model.ring_ops_open(other.who) > kMostOpen || header.sq_tail - header.sq_head > 8) continue;
+    c.tell("of " + other.who.text());
+    for (std::uint64_t left = 1 + c.random.below(3); left > 0; --left) {
+      (void)submit(c, other.who, c.random.one_in(2) ? timeout_entry(c) : simple_entry(c), 0);
+    }
+    return true;
+  }
+  return false;
+}
+
 bool ring_batch(Chapter& c, Who w) {
   c.model.forget_ended(w);
   if (!c.ring_is_clear(w) || c.model.ring_ops_open(w) > kMostOpen) return false;
@@ -229,6 +269,8 @@ bool enter_again(Chapter& c, Who w) {
 constexpr std::array kActions = {
     Action{"submits to its ring", 24, false, ring_batch},
     Action{"enters its ring", 10, false, enter_again},
+    Action{"polls its ring", 6, true, poll_ring},
+    Action{"submits to the ring", 20, false, submit_to_polled},
 };
 
 }  // namespace

@@ -254,12 +254,18 @@ bool wake_ring(Chapter& c, Who w) {
   const ModelObject& object = object_of(c, w, cap);
   const Who whose{object.process, object.thread};
   c.tell("of " + whose.text());
+  bool polled = false;
   call_object<schema::Thread::WakeRing>(c, w, cap, {}, [&] {
+    polled = c.model.thread(whose).polls;
     const bool away = c.model.process(whose.process).cpu != c.model.process(w.process).cpu;
     if (!c.model.thread(whose).alive()) return finds_words();
     if (away) return finds_error(invalid(KernelError::bad_cpu));
     return finds_words();
   });
+  if (!polled || !c.model.thread(whose).alive() || c.model.process(whose.process).cpu != c.model.process(w.process).cpu) return true;
+  const bool waits = c.thread(whose).state == kernel::ThreadState::await_completions;
+  c.require(!waits || c.ring_is_clear(whose), "a ring that polls is woken, and what was submitted stays there");
+  if (!waits) ++c.tally_of("(a polled ring woken)");
   return true;
 }
 

@@ -57,6 +57,27 @@ TEST_F(Rings, AFullQueueOfEntriesCompletesInOrderInOneEntry) {
   EXPECT_EQ(world.take_completion(thread()), std::nullopt);
 }
 
+// Found by the random walk: it completed with `cancelled`, for it had not been taken yet when the entry before it failed.
+TEST_F(Rings, AQuietTimeoutBehindAnEntryThatHasFailedSaysNothingAndTheChainIsOver) {
+  abi::CapSqe wrong = nop(1), timeout = nop(2);
+  wrong.operation = 0xee;
+  wrong.flags = abi::kSqeLink;
+  timeout.operation = static_cast<std::uint8_t>(abi::RingOperation::link_timeout);
+  timeout.flags = abi::kSqeLink | abi::kSqeQuiet;
+  timeout.cap = world.machine().now().ns() + 1'000'000;
+  for (const abi::CapSqe& entry : {wrong, timeout, nop(3), nop(4)}) world.submit(thread(), entry);
+  EXPECT_EQ(world.enter_ring(thread()), 3u);
+  const auto expect = [&](std::uint64_t user_data, TransportError error) {
+    const auto completion = world.take_completion(thread());
+    ASSERT_TRUE(completion.has_value());
+    EXPECT_EQ(completion->user_data, user_data);
+    EXPECT_EQ(completion->result, -static_cast<std::int32_t>(error));
+  };
+  expect(1, TransportError::invalid_operation);
+  expect(3, TransportError::cancelled);
+  expect(4, TransportError::none);
+}
+
 // Nothing is lost when completions are not taken: what finds no room stays submitted.
 TEST_F(Rings, WithoutRoomForCompletionsEntriesWait) {
   std::uint64_t submitted = 0;

@@ -100,9 +100,16 @@ class Chapter {
   void look_at(kernel::Thread& thread, ModelThread& expected);
   void look_at_wait(kernel::Thread& thread, ModelThread& expected);
   void clear_ring();
+  // The kernel lets an interrupt in while a thread polls its ring.
+  void let_in(std::uint16_t cpu, bool mail);
+  // Entries that a polled ring's thread has taken meanwhile.
+  void see_new_entries();
   void end();
 
   std::uint64_t seed_;
+  bool ends_ = false;                 // the model looks on no longer
+  std::set<std::uint16_t> let_in_;    // CPUs that have taken mail so since the last look
+  bool was_let_in_ = false;           // any interrupt
   kernel::Ledger::Amounts used_{};  // of the machine, at boot
   std::uint64_t heap_bytes_ = 0;
   Number next_number_ = 1;

@@ -342,6 +342,8 @@ class Model {
   void forget_ended(Who who);
   // Entries that its thread has put there, or another of its process, and nobody has looked at yet.
   [[nodiscard]] bool ring_has_new(Who who) const;
+  // One waits for all before it.
+  [[nodiscard]] bool ring_drains(Who who) const;
   [[nodiscard]] std::size_t ring_ops_open(Who who) const;
   [[nodiscard]] std::vector<std::uint64_t> ring_ops_that_wait(Who who) const;
   [[nodiscard]] bool ring_waits_for_signal(Who who) const;

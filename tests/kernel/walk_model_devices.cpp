@@ -146,7 +146,12 @@ void Model::tell_memory(Id id, std::size_t side, BufferState state) {
 void Model::set_state(std::uint16_t from, Id id, std::size_t side, BufferState state) {
   ModelBuffer& buffer = *object(id).buffer;
   buffer.state[side] = state;
-  if (state != BufferState::attached && !buffer.revoked) tell_memory(id, side, state);
+  // A program may have written there since.
+  if (buffer.revoked) {
+    tell_memory(id, side, BufferState::revoked);
+  } else if (state != BufferState::attached) {
+    tell_memory(id, side, state);
+  }
   set_bits(from, buffer.notification[1 - side], abi::kBufferPeerBit);
 }
 

@@ -297,7 +297,7 @@ std::string Model::overdue(Who who) {
     const bool over = op.kind == RingOperation::timeout                                   ? op.due
                       : op.kind == RingOperation::notify || op.kind == RingOperation::park ? !op.told.empty()
                                                                                          : watched == nullptr || watched->ended;
-    if (free && over) return "entry " + std::to_string(data) + " has not completed";
+    if (free && over) return "entry " + std::to_string(data) + ", operation " + std::to_string(static_cast<int>(op.kind)) + ", has not completed";
   }
   return {};
 }
@@ -306,6 +306,12 @@ bool Model::ring_waits_for_signal(Who who) const {
   return std::ranges::any_of(ring_ops_, [&](const auto& each) {
     const bool waits_for_others = each.second.kind == RingOperation::notify || each.second.kind == RingOperation::park;
     return each.second.by == who && !each.second.ended && waits_for_others;
+  });
+}
+
+bool Model::ring_drains(Who who) const {
+  return std::ranges::any_of(ring_ops_, [&](const auto& each) {
+    return each.second.by == who && !each.second.ended && (each.second.flags & abi::kSqeDrain) != 0;
   });
 }
 

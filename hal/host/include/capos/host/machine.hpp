@@ -70,6 +70,10 @@ class Machine {
   // never ends, for nobody else runs.
   void at_each_relax(std::function<void()> what);
 
+  // Before an interrupt that the kernel lets in while it works (interrupt_window): on which CPU, and whether it is the
+  // mailbox's, else the timer's. Empty: nothing.
+  void at_each_interrupt_let_in(std::function<void(CpuId cpu, bool mail)> what);
+
   // --- Time. Never back.
   void advance(Time to);
   // The same, and every interrupt is taken as soon as it is due. Stops when the machine goes off.
