@@ -101,7 +101,7 @@ void power_off(std::uint8_t code) noexcept {
 
 void cpu_relax() noexcept {
   auto& machine = simulation();
-  machine.now += kRelaxTime;
+  machine.pass_to(machine.now + kRelaxTime);
   if (machine.at_each_relax) machine.at_each_relax();
 }
 

@@ -84,6 +84,11 @@ Simulation::Simulation(const MachineOptions& options)
 
 Simulation::~Simulation() { munmap(memory.bytes, memory.size); }
 
+void Simulation::pass_to(Time to) {
+  if (at_passing && to > now) at_passing(to);
+  now = to;
+}
+
 void Simulation::note(std::string what) {
   if (violation.empty()) violation = "cpu " + std::to_string(current.value()) + ": " + std::move(what);
 }
@@ -166,9 +171,11 @@ void Machine::at_each_relax(std::function<void()> what) { g_simulation->at_each_
 
 void Machine::at_each_interrupt_let_in(std::function<void(CpuId, bool)> what) { g_simulation->at_interrupt_let_in = std::move(what); }
 
+void Machine::at_each_passing(std::function<void(Time)> what) { g_simulation->at_passing = std::move(what); }
+
 void Machine::advance(Time to) {
   need(to >= simulation().now, "time does not go back");
-  simulation().now = to;
+  simulation().pass_to(to);
 }
 
 void Machine::run_to(Time to) {
@@ -182,9 +189,9 @@ void Machine::run_to(Time to) {
     const bool mail = std::any_of(machine.cpu.begin(), machine.cpu.end(), [](const auto& cpu) { return cpu.mail; });
     if (mail || next_timer() <= machine.now) continue;
     if (next_timer() > to) break;
-    machine.now = next_timer();
+    machine.pass_to(next_timer());
   }
-  machine.now = std::max(machine.now, to);
+  machine.pass_to(std::max(machine.now, to));
 }
 
 Time Machine::now() const noexcept { return simulation().now; }

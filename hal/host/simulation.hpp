@@ -81,6 +81,7 @@ struct Simulation {
   Duration clock_step;
   std::function<void()> at_each_relax;
   std::function<void(CpuId, bool)> at_interrupt_let_in;
+  std::function<void(Time)> at_passing;
   bool off = false;
   std::uint8_t exit_code = 0;
   std::string console;
@@ -88,6 +89,7 @@ struct Simulation {
 
   [[nodiscard]] SimulatedCpu& here() noexcept { return cpu[current.value()]; }
   void note(std::string what);
+  void pass_to(Time to);
   // Ends this stay in the kernel.
   [[noreturn]] void leave(Return how) noexcept;
   // Runs `upcall` on `id` until the kernel leaves, and what it takes in interrupt_window() likewise.

@@ -514,7 +514,7 @@ void Chapter::end() {
   }
   require(kernel::heap_use().bytes == heap_bytes_, "kernel objects remain: " + std::to_string(kernel::heap_use().bytes) +
                                                        " bytes instead of " + std::to_string(heap_bytes_));
-  const auto code = static_cast<std::uint8_t>(random.below(256));
+  const auto code = static_cast<std::uint8_t>(random.below(hal::kExitPanic));
   (void)world.call<schema::SystemControl::Shutdown>(init, world.service("control"), {.code = code});
   require(world.machine().is_off() && world.machine().exit_code() == code, "the machine is not switched off as it was told to be");
 }

@@ -74,6 +74,9 @@ class Machine {
   // mailbox's, else the timer's. Empty: nothing.
   void at_each_interrupt_let_in(std::function<void(CpuId cpu, bool mail)> what);
 
+  // Before time goes on, to when.
+  void at_each_passing(std::function<void(Time to)> what);
+
   // --- Time. Never back.
   void advance(Time to);
   // The same, and every interrupt is taken as soon as it is due. Stops when the machine goes off.
