@@ -230,6 +230,7 @@ std::span<const Case> certificate_cases() noexcept;
 std::span<const Case> island_cases() noexcept;
 std::span<const Case> budget_cases() noexcept;
 std::span<const Case> repetition_cases() noexcept;
+std::span<const Case> hostile_cases() noexcept;
 std::span<const Case> donation_cases() noexcept;
 std::span<const Case> accounting_cases() noexcept;
 std::span<const Case> thread_cases() noexcept;
