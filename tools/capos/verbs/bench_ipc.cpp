@@ -102,17 +102,16 @@ void print_table(const std::vector<Budget>& budgets, const IpcRows& recorded) {
   for (const auto& name : missing_rows(budgets, "ipc", recorded.lines)) fmt::print("  {:<22} not measured yet\n", name);
 }
 
-// Whether a median of `crowded` is further from that of `quiet` than the samples of the quiet run lie apart (so a row
-// without a spread has to be equal; one that meets a timer interrupt has a spread of a few instructions); says which.
-bool differs(const IpcRows& quiet, const IpcRows& crowded) {
+// Whether a median of `crowded` is another than that of `quiet`, by more than its row can tell; says which.
+bool differs(const std::vector<Budget>& budgets, const IpcRows& quiet, const IpcRows& crowded) {
   bool any = quiet.lines.size() != crowded.lines.size();
   for (std::size_t i = 0; i < std::min(quiet.lines.size(), crowded.lines.size()); ++i) {
-    const auto& before = quiet.lines[i].summary;
-    const auto& after = crowded.lines[i].summary;
-    const auto apart = std::max(before.p50, after.p50) - std::min(before.p50, after.p50);
-    if (apart <= before.max - before.min) continue;
+    const auto before = quiet.lines[i].summary.p50, after = crowded.lines[i].summary.p50;
+    const auto budget = std::ranges::find(budgets, quiet.lines[i].name, &Budget::name);
+    const std::uint64_t resolution = budget == budgets.end() ? 0 : budget->resolution;
+    if (std::max(before, after) - std::min(before, after) <= resolution) continue;
     any = true;
-    fmt::print(stderr, "capos: depends on the population: {}: median {} becomes {}\n", quiet.lines[i].name, before.p50, after.p50);
+    fmt::print(stderr, "capos: depends on the population: {}: median {} becomes {}\n", quiet.lines[i].name, before, after);
   }
   return any;
 }
@@ -146,7 +145,7 @@ Outcome<int> bench_ipc(const Paths& paths, const BenchIpcOptions& options) {
     const auto crowded = measure_ipc(paths, more);
     if (!crowded) return std::unexpected(crowded.error());
     if (options.json != "-") print_table(*budgets, *crowded);
-    if (differs(*recorded, *crowded)) return kExitFailed;
+    if (differs(*budgets, *recorded, *crowded)) return kExitFailed;
   }
   return options.check ? enforce_budgets(paths, "ipc", recorded->lines) : kExitFine;
 }

@@ -28,6 +28,7 @@ Budget budget_of(const Json& entry) {
   budget.max = entry.at("max").get<std::uint64_t>();
   budget.held = figure(entry, "held");
   budget.held_max = figure(entry, "held_max");
+  budget.resolution = figure(entry, "resolution").value_or(0);
   budget.sel4 = figure(entry, "sel4");
   budget.sel4_mcs = figure(entry, "sel4_mcs");
   budget.linux_rt = figure(entry, "linux");

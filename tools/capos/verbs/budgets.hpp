@@ -22,6 +22,7 @@ struct Budget {
   std::optional<std::uint64_t> held, held_max;  // its median; its maximum, if that is another
   [[nodiscard]] std::uint64_t median_limit() const { return held.value_or(median); }
   [[nodiscard]] std::uint64_t max_limit() const { return held_max.value_or(held.value_or(max)); }
+  std::uint64_t resolution = 0;  // how far apart the stamps of equal operations may lie, by how the row is measured
   std::optional<std::uint64_t> sel4, sel4_mcs, linux_rt;   // same machine; see docs/profiling.md
   std::string linux_operation;
 };
