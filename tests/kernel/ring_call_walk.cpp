@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ring_call_walk.hpp"
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
 #include <set>
+#include <span>
 
 #include "capos/schema/ringcalls.hpp"
 #include "memory/object_heap.hpp"
@@ -172,7 +174,7 @@ std::vector<RingCallWalk::Sent> RingCallWalk::choose_caps(std::size_t actor, std
     chosen.push_back(one);
     descriptors.push_back({one.cap, static_cast<std::uint32_t>(one.moves ? abi::Transfer::move : abi::Transfer::copy), 0});
   }
-  std::memcpy(world_.arena(thread(actor)) + offset, descriptors.data(), descriptors.size() * sizeof descriptors[0]);
+  std::ranges::copy(std::as_bytes(std::span(descriptors)), world_.arena(thread(actor)) + offset);
   return chosen;
 }
 
