@@ -110,6 +110,12 @@ void interrupt_window() noexcept {
   if (machine.here().mail || host::timer_due(machine, machine.current)) machine.leave(Return::interrupted);
 }
 
+// The stack of a simulated CPU is the host's, and large.
+void go_on_in(void (*function)() noexcept) noexcept {
+  function();
+  __builtin_unreachable();
+}
+
 void idle() noexcept {
   auto& machine = simulation();
   machine.here().place = host::Place::idle;

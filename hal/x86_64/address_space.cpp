@@ -10,6 +10,7 @@ namespace {
 
 using namespace x86;
 
+constexpr unsigned kLooks = 256;
 constexpr unsigned kUserRoots = index_of(abi::kUserEnd - 1, kTopLevel) + 1;
 
 constexpr bool is_user_page(std::uint64_t address) noexcept {
@@ -39,18 +40,12 @@ std::uint64_t* find_mapped(std::uint64_t root, std::uint64_t address) noexcept {
   return entry != nullptr && (*entry & kPresent) != 0 ? entry : nullptr;
 }
 
-// Frees page tables below `table`, deepest first; true when it holds none any more.
-bool free_below(Table& table, unsigned level, unsigned entries, FrameSource& source,
-                unsigned& budget) noexcept {
-  for (unsigned i = 0; i < entries; ++i) {
-    if ((table[i] & kPresent) == 0) continue;
-    if (level > 1 && !free_below(table_at(table[i]), level - 1, kEntries, source, budget)) return false;
-    if (budget == 0) return false;
-    --budget;
-    source.release(PhysicalAddress{table[i] & kFrameMask});
-    table[i] = 0;
-  }
-  return true;
+// Frees the table of entries of `level` on the way to `address`.
+void release_table(std::uint64_t root, std::uint64_t address, unsigned level, FrameSource& source) noexcept {
+  std::uint64_t* entry = &table_at(root)[index_of(address, kTopLevel)];
+  for (unsigned above = kTopLevel - 1; above > level; --above) entry = &table_at(*entry)[index_of(address, above)];
+  source.release(PhysicalAddress{*entry & kFrameMask});
+  *entry = 0;
 }
 
 }  // namespace
@@ -139,9 +134,31 @@ bool AddressSpace::destroy_step(FrameSource& source, unsigned limit) noexcept {
     block.root = kernel_root();
     write_cr3(block.root);
   }
-  unsigned budget = limit;
-  if (!free_below(table_at(root_.value()), kTopLevel, kUserRoots, source, budget) || budget == 0)
-    return false;
+  // From the lowest address up, the deepest table that there is, along its entries. Tables above page tables go with their last entry.
+  for (unsigned looks = kLooks; torn_down_ < abi::kUserEnd;) {
+    Table* table = &table_at(root_.value());
+    unsigned level = kTopLevel, index = index_of(torn_down_, level);
+    for (; level > 1 && ((*table)[index] & kPresent) != 0; index = index_of(torn_down_, level)) {
+      table = &table_at((*table)[index]);
+      --level;
+    }
+    const unsigned end = level == kTopLevel ? kUserRoots : kEntries;
+    for (; index < end && ((*table)[index] & kPresent) == 0; ++index, --looks) {
+      if (looks == 0) return false;
+      torn_down_ += span_of(level);
+    }
+    if (index == end) {
+      for (; level < kTopLevel; ++level) {
+        release_table(root_.value(), torn_down_ - 1, level, source);
+        if (index_of(torn_down_, level + 1) != 0) break;  // else the table above ends here too
+      }
+    } else if (level == 1) {
+      if (limit == 0) return false;
+      --limit;
+      source.release(PhysicalAddress{(*table)[index] & kFrameMask});
+      (*table)[index] = 0;
+    }
+  }
   source.release(root_);
   root_ = {};
   return true;

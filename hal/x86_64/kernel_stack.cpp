@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Where a CPU's kernel stack and the kernel's code are, and leaving a stack for a pending interrupt.
 #include "capos/hal/machine.hpp"
+#include "internal.hpp"
 #include "per_cpu.hpp"
 
 // Of the linker script.
@@ -23,5 +24,10 @@ bool is_kernel_code(std::uint64_t address) noexcept {
 
 // The instruction after STI still runs with interrupts held; the one after that takes them (Intel SDM, STI).
 void interrupt_window() noexcept { asm volatile("sti; nop; cli" : : : "memory"); }
+
+void go_on_in(void (*function)() noexcept) noexcept {
+  x86::hal_continue_on(x86::this_block().stack_top - 8, reinterpret_cast<void (*)()>(function));
+  __builtin_unreachable();
+}
 
 }  // namespace capos::hal

@@ -35,6 +35,9 @@ Thread* owner_of(const sched::Dispatch& dispatch) noexcept {
 // (313 seen, plus a margin). Another CPU waits for that once at its wake-up, and once more if it falls into its work.
 constexpr Duration kEndOfTurn = Duration::ns(450);
 
+// How long best effort runs between two steps of the reaper.
+constexpr Duration kReaperPause = Duration::us(20);
+
 constexpr Duration turn_of(Duration quantum) noexcept { return std::max(quantum - kEndOfTurn, quantum / 2); }
 
 // The simulation quantum ends a best-effort turn so that the machine's other CPUs, simulated in turn, get theirs.
@@ -60,9 +63,7 @@ void arm(Cpu& cpu, Time quantum_end, Time now) noexcept {
 // A job that was abandoned is followed by a release whatever its thread does then. While that waits for something that
 // is not time, or works on a caller's account, the context waits on with it.
 bool still_waits(const Thread& thread, const sched::Context& context) noexcept {
-  return (thread.state != ThreadState::runnable && thread.state != ThreadState::await_release &&
-          thread.state != ThreadState::ring_work) ||
-         thread.account.context != &context;
+  return (!goes_on(thread.state) && thread.state != ThreadState::await_release) || thread.account.context != &context;
 }
 
 sched::Dispatch choose(Cpu& cpu, Time now) noexcept {
@@ -75,6 +76,14 @@ sched::Dispatch choose(Cpu& cpu, Time now) noexcept {
     if (next.context == nullptr || !still_waits(*owner_of(next), *next.context)) return next;
     cpu.scheduler.block(*next.context, now);
   }
+}
+
+// What the current thread does in the kernel goes on.
+[[noreturn]] void go_on() noexcept {
+  Cpu& cpu = Cpu::current();
+  Thread& thread = *cpu.thread;
+  if (thread.state == ThreadState::ring_work) thread.ring_state->continue_enter(cpu, hal::now());
+  continue_call(thread);
 }
 
 }  // namespace
@@ -116,7 +125,10 @@ void Cpu::start(Time now) noexcept {
   // What went may have set a server free or woken somebody, and took time: the choice is made again.
   if (next.entity != nullptr && cpu.id == CpuId(0) && reap_step()) next = choose(cpu, now = hal::now());
   Thread* const thread = owner_of(next);
-  arm(cpu, quantum_end(cpu, next, now), now);
+  Time turn_end = quantum_end(cpu, next, now);
+  // A thread that competes with nobody has no slice: the reaper is to come again all the same.
+  if (next.entity != nullptr && cpu.id == CpuId(0) && reaper_has_work()) turn_end = earlier(turn_end, now + kReaperPause);
+  arm(cpu, turn_end, now);
   if (thread == nullptr) {
     cpu.thread = nullptr;
     cpu.trace.note_idle(cpu.scheduler.idle_time());
@@ -124,6 +136,7 @@ void Cpu::start(Time now) noexcept {
     bool reaped = false;
     for (; cpu.id == CpuId(0) && reap_step(); reaped = true) hal::interrupt_window();
     if (reaped) leave(cpu, hal::now());  // what went may have set a server free
+    while (cpu.id == CpuId(0) && stock_step()) hal::interrupt_window();
     if constexpr (kDebugChecks) check_invariants(cpu);
     hal::idle();
   }
@@ -134,8 +147,8 @@ void Cpu::start(Time now) noexcept {
   }
   if (thread->state == ThreadState::await_release) {
     begin_job(*thread);
-  } else if (thread->state == ThreadState::ring_work) [[unlikely]] {
-    thread->ring_state->continue_enter(cpu, now);
+  } else if (thread->state != ThreadState::runnable) [[unlikely]] {
+    hal::go_on_in(go_on);  // this may come from there
   }
   resume();
 }
@@ -174,6 +187,10 @@ bool post(CpuId id, Mail& mail, Mail::Handler handler, void* subject) noexcept {
     handler(subject);
     return true;
   }
+  return post_later(id, mail, handler, subject);
+}
+
+bool post_later(CpuId id, Mail& mail, Mail::Handler handler, void* subject) noexcept {
   if (mail.posted.exchange(true, std::memory_order_acq_rel)) return false;
   mail.handler = handler;
   mail.subject = subject;

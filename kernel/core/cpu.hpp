@@ -86,6 +86,10 @@ void check_invariants(Cpu& cpu) noexcept;
 }
 // Neither resume() nor a direct switch arms the timer: it must be early enough for who has begun to wait.
 [[nodiscard]] inline bool timer_is_late(const Cpu& cpu) noexcept { return cpu.timeouts.earliest_time() < cpu.armed; }
+// A thread in ThreadState::call_work has been dispatched: its call, from the beginning, with what progress it has made.
+[[noreturn]] void continue_call(Thread& thread) noexcept;
+// Its call ends instead.
+void end_call_work(Thread& thread, schema::TransportError why) noexcept;
 // To `next`, on the account it has just been given from the thread that runs now.
 [[noreturn]] void switch_directly(Cpu& cpu, Thread& next) noexcept;
 

@@ -36,6 +36,14 @@ using schema::TransportError;
   resume();
 }
 
+// Between two portions of a call: returns if no interrupt has come. Else the call goes on once its thread is dispatched
+// (continue_call).
+void let_interrupts_in(Thread& thread) noexcept {
+  thread.state = ThreadState::call_work;
+  hal::interrupt_window();
+  thread.state = ThreadState::runnable;
+}
+
 // The call is over, or what it waits for: the lease ends that wait, if it is one that others end.
 void settle_lease(Thread& thread, const Outcome& outcome) noexcept {
   if (outcome.kind() == Outcome::Kind::blocked) {
@@ -54,8 +62,14 @@ template <bool kLeased>
   Cpu& cpu = Cpu::current();
   auto& words = thread.user.words();
   CallContext context(cpu, thread, hal::now());
-  const Outcome outcome = object.call_registers(context, thread.user.interface_id(),
-                                                static_cast<std::uint16_t>(thread.user.operation() >> 16), words, words);
+  Outcome outcome = Outcome::unfinished();
+  for (;;) {
+    outcome = object.call_registers(context, thread.user.interface_id(),
+                                    static_cast<std::uint16_t>(thread.user.operation() >> 16), words, words);
+    if (outcome.kind() != Outcome::Kind::unfinished) [[likely]] break;
+    let_interrupts_in(thread);
+  }
+  if (thread.progress.begun) [[unlikely]] thread.progress.drop(thread.process);
   if constexpr (kLeased) settle_lease(thread, outcome);
   // It waits, or has ended itself. Stamped again: what the call made ready was activated after it began.
   if (outcome.kind() == Outcome::Kind::blocked || cpu.thread != &thread) leave(cpu, hal::now());
@@ -98,6 +112,7 @@ void lease_of_wait_ended(void* subject, Cpu& cpu, Time now) noexcept {
     case ThreadState::await_server: return call_off(cpu, thread, TransportError::disconnected, now);
     case ThreadState::await_leased: return end_event_wait(thread, TransportError::disconnected, now);
     case ThreadState::parked: return end_park(cpu, thread, TransportError::disconnected, now);
+    case ThreadState::call_work: return end_call_work(thread, TransportError::disconnected);
     default: return;
   }
 }
@@ -121,6 +136,23 @@ void begin_lease_of_wait(Cpu& cpu, Thread& thread, Liveness& lease) noexcept {
   if (entry->lease() != nullptr) call_under_lease(thread, *entry);
   call_through(thread, *entry);
 }
+
+}  // namespace
+
+void continue_call(Thread& thread) noexcept {
+  thread.state = ThreadState::runnable;
+  end_lease_use(thread.wait_lease);
+  call_checked(thread);
+}
+
+void end_call_work(Thread& thread, TransportError why) noexcept {
+  thread.progress.drop(thread.process);
+  for (auto& word : thread.user.words()) word = 0;
+  thread.user.set_result(static_cast<std::uint32_t>(-static_cast<std::int32_t>(why)), 0, 0);
+  thread.state = ThreadState::runnable;
+}
+
+namespace {
 
 [[noreturn, gnu::noinline]] void reply_receive_checked(Thread& thread) noexcept {
   auto* const endpoint = thread.process.capabilities().find_object<Endpoint>(abi::CapId{thread.user.cap()});

@@ -111,6 +111,7 @@ const char* check_account(const Thread& thread) noexcept {
   if (owner_of(account) != &thread) return "a thread does not own its account";
   switch (thread.state) {
     case ThreadState::runnable:
+    case ThreadState::call_work:
     case ThreadState::await_release: return nullptr;  // see check_ready
     default: return queued(account) && !may_be_released(account) ? "a thread waits and its account is queued" : nullptr;
   }

@@ -50,5 +50,7 @@ class Mailbox {
 
 // Runs handler(subject) on `cpu`; at once if that is this CPU. False if this mail is still under way.
 bool post(CpuId cpu, Mail& mail, Mail::Handler handler, void* subject) noexcept;
+// The same, and never at once: by an interrupt, on this CPU too. For the rest of what takes long.
+bool post_later(CpuId cpu, Mail& mail, Mail::Handler handler, void* subject) noexcept;
 
 }  // namespace capos::kernel

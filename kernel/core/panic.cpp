@@ -5,6 +5,7 @@
 #include "capos/hal/relax.hpp"
 #include "capos/hal/upcalls.hpp"
 #include "core/assert.hpp"
+#include "core/console.hpp"
 #include "core/cpu.hpp"
 #include "core/symbols.hpp"
 #include "core/text.hpp"
@@ -69,6 +70,7 @@ void print_all_events() noexcept {
 void begin(std::string_view what) noexcept {
   while (g_panicking.exchange(true)) hal::cpu_relax();  // the first one stops this CPU and ends the machine
   hal::stop_other_cpus();
+  console_flush();
   hal::console_write("\nKERNEL PANIC: ");
   hal::console_write(what);
   Line().text("\ncpu ").decimal(hal::this_cpu().value()).text(", time ").decimal(hal::now().ns()).text(" ns").print();

@@ -27,6 +27,7 @@ enum class LockRank : std::uint8_t {
   parked_threads = 3,
   object_heap = 4,  // takes frames
   frames = 5,
+  console = 6,
 };
 
 class CAPOS_CAPABILITY("spin lock") SpinLock {
@@ -88,6 +89,8 @@ class Locked {
 
   constexpr Locked() noexcept = default;
   [[nodiscard]] Guard lock() noexcept CAPOS_ACQUIRE(lock_) CAPOS_NOT_ANALYSED { return Guard(*this); }
+  // For a panic: all other CPUs stand still, whoever holds the lock.
+  [[nodiscard]] T& unlocked() noexcept CAPOS_NOT_ANALYSED { return data_; }
 
  private:
   SpinLock lock_{kRank};

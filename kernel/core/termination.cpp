@@ -17,26 +17,6 @@ namespace {
 
 constexpr std::uint32_t kProgramSource = 1u << 31;
 
-std::string_view exception_name(std::uint8_t vector) noexcept {
-  switch (vector) {
-    case 0: return "division error";
-    case 1: return "debug";
-    case 3: return "breakpoint";
-    case 4: return "overflow";
-    case 5: return "bound";
-    case 6: return "invalid instruction";
-    case 7: return "no coprocessor";
-    case 11: return "segment not present";
-    case 12: return "stack";
-    case 13: return "general protection";
-    case 14: return "page fault";
-    case 16: return "x87 floating point";
-    case 17: return "alignment";
-    case 19: return "SIMD floating point";
-    default: return "exception";
-  }
-}
-
 void take_off_waits(Cpu& cpu, Thread& thread) noexcept {
   cancel_timeout(cpu, thread.timeout);
   if (thread.state == ThreadState::await_signal || thread.state == ThreadState::await_leased) {
@@ -45,6 +25,7 @@ void take_off_waits(Cpu& cpu, Thread& thread) noexcept {
   if (thread.state == ThreadState::parked) (void)leave_park(thread);
   end_lease_use(thread.wait_lease);
   thread.waiting_hold = {};
+  thread.progress.drop(thread.process);
 }
 
 // The thread leaves every queue, call and wait, and the processor.
@@ -164,37 +145,9 @@ void clear_remains(Cpu& cpu) noexcept {
 }
 
 void report_fault(Cpu& cpu, Thread& thread, const FaultRecord& fault, Time now) noexcept {
-  const hal::UserState& state = thread.user;
-  cpu.trace.emit(now, schema::EventKind::fault, kProgramSource | thread.process.number(), fault.code(),
-                 fault.error_code, state.instruction_pointer(), fault.address);
-  const bool exception = fault.kind < schema::ThreadFault::budget_spent;
-  Line line;
-  line.text("fault: ").text(thread.process.name());
-  if (thread.number != 0) line.text(" (thread ").decimal(thread.number).text(")");
-  line.text(": ")
-      .text(exception ? exception_name(fault.vector) : schema::name_of(fault.kind))
-      .text(" (")
-      .decimal(fault.code())
-      .text(", error ")
-      .hex(fault.error_code)
-      .text(") at ip ")
-      .hex(state.instruction_pointer(), 16)
-      .text(", address ")
-      .hex(fault.address, 16)
-      .text(", cpu ")
-      .decimal(cpu.id.value());
-  if (thread.state == ThreadState::await_supervisor) line.text("; its supervisor is gone");
-  line.print();
-  std::string_view name;
-  std::uint64_t value = 0;
-  for (unsigned i = 0; state.register_at(i, name, value);) {
-    Line row;
-    row.text("  ");
-    for (unsigned column = 0; column < 4 && state.register_at(i, name, value); ++column, ++i) {
-      row.text(name).text("=").hex(value, 16).text(" ");
-    }
-    row.print();
-  }
+  cpu.trace.emit(now, schema::EventKind::fault, kProgramSource | thread.process.number(), fault.code(), fault.error_code,
+                 thread.user.instruction_pointer(), fault.address);
+  thread.process.report.begin(thread, fault);
 }
 
 }  // namespace capos::kernel

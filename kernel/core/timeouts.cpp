@@ -16,7 +16,7 @@ void cancel_timeout(Cpu& cpu, Timeout& timeout) noexcept {
 }
 
 void expire_timeouts(Cpu& cpu, Time now) noexcept {
-  while (cpu.timeouts.earliest_time() <= now) {
+  for (unsigned left = kTimeoutsAtOnce; left != 0 && cpu.timeouts.earliest_time() <= now; --left) {
     Timeout& timeout = *cpu.timeouts.earliest();
     cpu.timeouts.remove(timeout);
     timeout.handler_(timeout.subject_, cpu, now);

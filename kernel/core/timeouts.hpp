@@ -28,7 +28,8 @@ class Timeout : public sched::TimedNode {
 void start_timeout(Cpu& cpu, Timeout& timeout, Time when, Timeout::Handler handler, void* subject) noexcept;
 // No effect if it is not queued.
 void cancel_timeout(Cpu& cpu, Timeout& timeout) noexcept;
-// Expires all that are due at `now`, earliest first.
+// Expires those that are due at `now`, earliest first: at most kTimeoutsAtOnce; the timer is due at once for the rest.
+inline constexpr unsigned kTimeoutsAtOnce = 4;
 void expire_timeouts(Cpu& cpu, Time now) noexcept;
 
 }  // namespace capos::kernel

@@ -17,12 +17,7 @@ Outcome DmaBuffer::describe(CallContext&, const Interface::Describe::Params::Val
 
 Outcome DmaBuffer::map(CallContext& call, const Interface::Map::Params::Value& params,
                        Interface::Map::Results::Value& results) noexcept {
-  AddressMap& map = call.process().memory();
-  const std::uint64_t start = params.hint != 0 ? params.hint : map.find_room(memory_->pages());
-  const auto mapped = map.map(start, memory_, 0, memory_->pages(), {.write = true});
-  if (!mapped.has_value()) return Outcome::invalid(mapped.error());
-  results.addr = start;
-  return Outcome::done();
+  return place(call, {.hint = params.hint, .object = memory_, .pages = memory_->pages()}, results.addr);
 }
 
 }  // namespace capos::kernel

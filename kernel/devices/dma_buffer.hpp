@@ -13,6 +13,7 @@ namespace capos::kernel {
 class DmaBuffer final : public TypedObject<DmaBuffer, schema::DmaBuffer> {
  public:
   static constexpr ObjectType kType = ObjectType::dma_buffer;
+  static constexpr bool kPortionsByRegisters = true;
   using Interface = schema::DmaBuffer;
   explicit DmaBuffer(Ref<MemoryObject> memory) noexcept : TypedObject(kType), memory_(std::move(memory)) {}
 

@@ -27,13 +27,8 @@ Outcome Mmio::map(CallContext& call, const Interface::Map::Params::Value& params
   if (params.offset % hal::kPageSize != 0 || params.size % hal::kPageSize != 0 || params.size == 0) {
     return Outcome::invalid(KernelError::bad_range);
   }
-  AddressMap& map = call.process().memory();
-  const std::uint64_t pages = params.size / hal::kPageSize;
-  const std::uint64_t start = params.hint != 0 ? params.hint : map.find_room(pages);
-  const auto mapped = map.map(start, registers_, params.offset / hal::kPageSize, pages, {.write = params.writable});
-  if (!mapped.has_value()) return Outcome::invalid(mapped.error());
-  results.addr = start;
-  return Outcome::done();
+  return place(call, {.hint = params.hint, .object = registers_, .first_page = params.offset / hal::kPageSize,
+                      .pages = params.size / hal::kPageSize, .protection = {.write = params.writable}}, results.addr);
 }
 
 Outcome Mmio::describe(CallContext&, const Interface::Describe::Params::Value&,

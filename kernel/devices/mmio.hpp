@@ -14,6 +14,7 @@ namespace capos::kernel {
 class Mmio final : public TypedObject<Mmio, schema::Mmio> {
  public:
   static constexpr ObjectType kType = ObjectType::mmio;
+  static constexpr bool kPortionsByRegisters = true;
   using Interface = schema::Mmio;
   // Errors: bad_address, bad_range, overlap, out_of_memory.
   [[nodiscard]] static ResultOf<Ref<Mmio>, schema::KernelError> create(Ledger& payer, hal::MemoryRange range) noexcept;

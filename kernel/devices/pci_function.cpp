@@ -141,6 +141,8 @@ Outcome PciFunction::create_dma_buffer(CallContext& call, Interface::CreateDmaBu
   constexpr std::uint64_t kMostPages = std::uint64_t{1} << kMaxOrder;
   const std::uint64_t pages = params.pages();
   if (pages == 0 || pages > kMostPages) return Outcome::invalid(KernelError::bad_range);
+  const auto order = static_cast<unsigned>(std::bit_width(pages - 1));
+  if (!clean_ahead(std::uint64_t{1} << order, order)) return Outcome::unfinished();
   auto buffers = buffers_.lock();
   if (!is_bus_master(address_)) drop_unused(*buffers);
   Ref<MemoryObject>* place = nullptr;

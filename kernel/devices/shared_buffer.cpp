@@ -9,9 +9,9 @@ namespace capos::kernel {
 
 using schema::KernelError;
 
-ResultOf<Ref<SharedBuffer>, KernelError> SharedBuffer::create(Process& maker, std::uint64_t pages) noexcept {
+ResultOf<Ref<SharedBuffer>, KernelError> SharedBuffer::create(Process& maker, Ref<MemoryObject> memory) noexcept {
   Ref<SharedBuffer> buffer = TRY(new_object<SharedBuffer>(maker.ledger()));
-  buffer->memory_ = TRY(MemoryObject::create(maker, pages));
+  buffer->memory_ = std::move(memory);
   for (SideState& side : buffer->sides_) {
     side.notification = TRY(new_object<kernel::Notification>(maker.ledger()));
   }
@@ -94,14 +94,11 @@ Outcome BufferEnd::map(CallContext& call, const Interface::Map::Params::Value& p
                        Interface::Map::Results::Value& results) noexcept {
   if (buffer_->revoked()) return Outcome::failed(KernelError::revoked);
   if (closed() || &call.process() != claimer_.get()) return Outcome::failed(KernelError::bad_state);
-  AddressMap& map = call.process().memory();
   MemoryObject& memory = buffer_->memory();
-  const std::uint64_t start = params.hint != 0 ? params.hint : map.find_room(memory.pages());
-  const auto mapped = map.map(start, Ref<MemoryObject>::share(memory), 0, memory.pages(), {.write = true});
-  if (!mapped.has_value()) return Outcome::invalid(mapped.error());
-  results.addr = start;
-  results.size = memory.pages() * hal::kPageSize;
-  return Outcome::done();
+  const Placement whole{.hint = params.hint, .object = Ref<MemoryObject>::share(memory), .pages = memory.pages()};
+  const Outcome placed = place(call, whole, results.addr);
+  if (placed.kind() == Outcome::Kind::done) results.size = memory.pages() * hal::kPageSize;
+  return placed;
 }
 
 Outcome BufferEnd::notification(CallContext& call, Interface::Notification::Params::Reader,
@@ -144,7 +141,11 @@ class SharedBuffersService final : public SingletonObject<SharedBuffersService, 
     constexpr std::uint64_t kMostBytes = std::uint64_t{64} << 20;
     const std::uint64_t size = params.size();
     if (size < abi::kBufferLeastBytes || size > kMostBytes) return Outcome::invalid(KernelError::bad_range);
-    const auto buffer = SharedBuffer::create(call.process(), (size + hal::kPageSize - 1) / hal::kPageSize);
+    const auto made = make_memory(call, (size + hal::kPageSize - 1) / hal::kPageSize);
+    if (!made.has_value()) return Outcome::overloaded(made.error());
+    if (!*made) return Outcome::unfinished();
+    const auto buffer =
+        SharedBuffer::create(call.process(), Ref<MemoryObject>::share(static_cast<MemoryObject&>(*call.progress.object)));
     if (!buffer.has_value()) return Outcome::overloaded(buffer.error());
     Ledger& payer = call.process().ledger();
     const Outcome first = give_device(call, new_object<BufferProducer>(payer, **buffer), [&](std::uint32_t index) { results.set_producer(index); });

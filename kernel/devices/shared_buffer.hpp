@@ -27,9 +27,9 @@ class SharedBuffer final : public TypedObject<SharedBuffer, schema::SharedBuffer
   using State = schema::BufferState;
   enum Side : std::uint8_t { kProducer = 0, kConsumer = 1 };
 
-  // Pages charged to `maker`. Errors: out_of_memory.
+  // Over `memory`, which is its own; charged to `maker`. Errors: quota_exceeded, out_of_memory.
   [[nodiscard]] static ResultOf<Ref<SharedBuffer>, schema::KernelError> create(Process& maker,
-                                                                               std::uint64_t pages) noexcept;
+                                                                               Ref<MemoryObject> memory) noexcept;
 
   Outcome revoke(CallContext&, const Interface::Revoke::Params::Value&, Interface::Revoke::Results::Value&) noexcept;
   Outcome state(CallContext&, const Interface::State::Params::Value&, Interface::State::Results::Value&) noexcept;
@@ -93,6 +93,7 @@ using BufferConsumer = BufferFacet<schema::BufferConsumer, SharedBuffer::kConsum
 class BufferEnd final : public TypedObject<BufferEnd, schema::BufferEnd> {
  public:
   static constexpr ObjectType kType = ObjectType::shared_buffer_end;
+  static constexpr bool kPortionsByRegisters = true;
   using Interface = schema::BufferEnd;
   // The side has been reserved.
   BufferEnd(SharedBuffer& buffer, SharedBuffer::Side side, Process& claimer) noexcept;

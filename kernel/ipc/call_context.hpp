@@ -16,14 +16,16 @@ namespace capos::kernel {
 
 class CallContext {
  public:
-  CallContext(Cpu& on, Thread& caller, Time at) noexcept : cpu(on), thread(caller), now(at) {}
+  CallContext(Cpu& on, Thread& caller, Time at) noexcept
+      : cpu(on), thread(caller), now(at), progress(caller.progress) {}
   CallContext(Cpu& on, Thread& caller, Time at, const CapabilityEntry& by,
-              std::span<const abi::TransferDescriptor> transfers) noexcept
-      : cpu(on), thread(caller), now(at), may_block(false), edge_(by.edge()), transfers_(transfers) {}
+              std::span<const abi::TransferDescriptor> transfers, CallProgress& so_far) noexcept
+      : cpu(on), thread(caller), now(at), progress(so_far), may_block(false), edge_(by.edge()), transfers_(transfers) {}
 
   Cpu& cpu;
   Thread& thread;
   const Time now;
+  CallProgress& progress;  // of a method that returns Outcome::unfinished()
   // A call through the ring is one of a batch: the thread goes on to the next entry, so it must not wait in this one.
   const bool may_block = true;
   bool reschedule = false;  // set by a call after which another thread may have to run

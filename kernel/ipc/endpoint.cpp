@@ -422,7 +422,7 @@ void hand_on(Cpu& cpu, Account account, Thread& server, Time now) noexcept {
     raise_to(cpu, *worker->outgoing, worker->outgoing->server->serving->ceiling(), now);
   }
   give_account(account, *worker);
-  if (worker->state == ThreadState::runnable || worker->state == ThreadState::ring_work) make_ready(cpu, account, now);
+  if (goes_on(worker->state)) make_ready(cpu, account, now);
 }
 
 Call* stop_serving(Call& call) noexcept {

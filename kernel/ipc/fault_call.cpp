@@ -76,6 +76,7 @@ void raise_lost_time(Cpu& cpu, Thread& thread, schema::ThreadFault why, Time now
     case ThreadState::await_reply:
     case ThreadState::await_server: end_wait(thread); break;
     case ThreadState::ring_work: thread.ring_state->cut_short(); break;
+    case ThreadState::call_work: end_call_work(thread, TransportError::cancelled); break;
     case ThreadState::runnable: break;
     default: return;  // when that wait ends (complete_call)
   }

@@ -28,7 +28,7 @@ Outcome dispatch(CallContext& context, Object& object, const abi::CapSqe& sqe, s
 }  // namespace
 
 Outcome call_object(Cpu& cpu, Thread& thread, std::byte* arena, const abi::CapSqe& sqe, CapabilityEntry& entry, Time now,
-                    abi::CapCqe& completion) noexcept {
+                    CallProgress& progress, abi::CapCqe& completion) noexcept {
   // Copied before it is looked at: the program may change the arena meanwhile.
   abi::TransferDescriptor descriptors[abi::kMaxTransfers];
   std::memcpy(descriptors, arena + sqe.transfers_offset, sqe.transfers_count * sizeof(abi::TransferDescriptor));
@@ -38,7 +38,7 @@ Outcome call_object(Cpu& cpu, Thread& thread, std::byte* arena, const abi::CapSq
     }
   }
   std::memcpy(cpu.message_in, arena + sqe.params_offset, sqe.params_size);
-  CallContext context(cpu, thread, now, entry, {descriptors, sqe.transfers_count});
+  CallContext context(cpu, thread, now, entry, {descriptors, sqe.transfers_count}, progress);
   std::uint32_t bytes = 0;
   const Outcome outcome = dispatch(context, *entry.object(), sqe, bytes);
   if (outcome.kind() != Outcome::Kind::done) {

@@ -13,6 +13,7 @@ namespace capos::kernel {
 
 // `sqe`: its ranges have been checked. Done: results are in the arena, their sizes in the completion.
 [[nodiscard]] Outcome call_object(Cpu& cpu, Thread& thread, std::byte* arena, const abi::CapSqe& sqe,
-                                  CapabilityEntry& entry, Time now, abi::CapCqe& completion) noexcept;
+                                  CapabilityEntry& entry, Time now, CallProgress& progress,
+                                  abi::CapCqe& completion) noexcept;
 
 }  // namespace capos::kernel

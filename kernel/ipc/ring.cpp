@@ -43,10 +43,14 @@ RingState::RingState(Thread& of, const Place& place, unsigned order) noexcept
   for (std::uint32_t i = 0; i < operations_; ++i) free_.push_back(*::new (&operation(i)) Operation(of, *this));
 }
 
+unsigned RingState::order_for(std::uint32_t entries) noexcept {
+  const std::size_t bytes = pool_offset() + abi::ring_operations(entries) * sizeof(Operation);
+  return static_cast<unsigned>(std::bit_width((bytes - 1) / hal::kPageSize));
+}
+
 ResultOf<RingState*, schema::KernelError> RingState::create(Thread& thread, const Place& place,
                                                             PageSource& pages) noexcept {
-  const std::size_t bytes = pool_offset() + abi::ring_operations(place.entries) * sizeof(Operation);
-  const auto order = static_cast<unsigned>(std::bit_width((bytes - 1) / hal::kPageSize));
+  const unsigned order = order_for(place.entries);
   const FrameBlock block = pages.take(order);
   if (block.is_none()) return fail(pages.shortage(std::uint64_t{1} << order));
   return ::new (hal::to_kernel(block.base)) RingState(thread, place, order);
@@ -79,7 +83,7 @@ void RingState::enter(Cpu& cpu, Time now) noexcept {
   const std::uint64_t left = ~std::uint64_t{0} - now.ns();
   wait_until_ = timeout >= left ? Time::never() : Time::from_ns(now.ns() + timeout);
   timed_out_ = timeout == 0;
-  must_schedule_ = false;
+  must_schedule_ = unfinished_ = false;
   poll_ns_ = words[2];
   if (poll_ns_ != 0) [[unlikely]] begin_polling(words[0], now);
   if (!overflow_.empty()) flush();
@@ -91,8 +95,9 @@ void RingState::enter(Cpu& cpu, Time now) noexcept {
 
 void RingState::continue_enter(Cpu& cpu, Time now) noexcept {
   thread.state = ThreadState::runnable;
+  unfinished_ = false;
   start_ready(cpu, now);
-  if (alive() && to_take_ != 0) take_rest(cpu, now);
+  if (alive() && (to_take_ != 0 || unfinished_)) take_rest(cpu, now);
   if (alive() && stalled_) take_submissions(cpu, now);
   settle(cpu, now);
 }
@@ -148,6 +153,7 @@ void RingState::return_to_program(Cpu& cpu) noexcept {
 // Between two portions of entries: returns if nothing else is to run.
 void RingState::pause(Cpu& cpu) noexcept {
   thread.state = ThreadState::ring_work;
+  short_portion_ = 0;
   if (returned_ != nullptr || must_schedule_ || cpu.thread != &thread) {
     const Time now = hal::now();
     if (returned_ != nullptr) {
@@ -157,6 +163,16 @@ void RingState::pause(Cpu& cpu) noexcept {
     must_schedule_ = false;
     leave(cpu, now);
   }
+  hal::interrupt_window();
+  thread.state = ThreadState::runnable;
+}
+
+// Between two entries, and between two portions of one: returns unless an interrupt has come; then it goes on in
+// continue_enter(), once the thread is dispatched. Where accounts are on their way, that has to wait for pause().
+void RingState::let_interrupts_in(Cpu& cpu) noexcept {
+  short_portion_ = 0;
+  if (returned_ != nullptr || cpu.thread != &thread) return;
+  thread.state = ThreadState::ring_work;
   hal::interrupt_window();
   thread.state = ThreadState::runnable;
 }
@@ -317,6 +333,7 @@ void RingState::timer_due(Cpu& cpu, Time now) noexcept {
 void RingState::abandon(Cpu& cpu, Time now) noexcept {
   release_caller(cpu, now);
   stop_waiting(cpu);
+  drop_progress();
   for (std::uint32_t i = 0; i < operations_; ++i) {
     Operation& each = operation(i);
     end_lease_use(each.lease_use);

@@ -145,6 +145,7 @@ void RingState::end(Operation& operation, abi::CapCqe completion, Time now) noex
 }
 
 void RingState::end(Operation& operation, const Outcome& outcome, Time now) noexcept {
+  if (in_progress_ == &operation) [[unlikely]] drop_progress();
   abi::CapCqe completion{};
   completion.result = outcome.status();
   completion.flags = outcome.exception_word();

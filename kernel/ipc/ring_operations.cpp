@@ -82,11 +82,25 @@ void RingState::start_call(Cpu& cpu, Operation& operation, Time now) noexcept {
     pending_.push_back(operation);
     return;
   }
-  must_schedule_ = true;
   abi::CapCqe completion{};
-  const Outcome outcome = call_object(cpu, thread, arena(), sqe, *entry, now, completion);
+  const Outcome outcome = call_object(cpu, thread, arena(), sqe, *entry, now, progress_, completion);
+  short_portion_ = kShortPortion;
+  if (outcome.kind() == Outcome::Kind::unfinished) {
+    operation.state = OperationState::ready;
+    ready_.push_front(operation);
+    in_progress_ = &operation;
+    unfinished_ = true;
+    return;
+  }
+  must_schedule_ = true;
+  if (progress_.begun) drop_progress();
   if (outcome.kind() != Outcome::Kind::done) return end(operation, outcome, now);
   end(operation, completion, now);
+}
+
+void RingState::drop_progress() noexcept {
+  in_progress_ = nullptr;
+  progress_.drop(thread.process);
 }
 
 // --- calling off

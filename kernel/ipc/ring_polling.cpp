@@ -34,6 +34,7 @@ bool RingState::work_off(Cpu& cpu, Time& now) noexcept {
   const bool due = timers_.earliest_time() <= now, ready = !ready_.empty();
   if (!due && !has_work() && overflow_.empty() && __atomic_load_n(&header_.sq_tail, __ATOMIC_SEQ_CST) == head) return false;
   if (!overflow_.empty()) flush();
+  unfinished_ = false;
   if (due) fire_timers(now);
   start_ready(cpu, now);
   if (alive()) take_submissions(cpu, now);

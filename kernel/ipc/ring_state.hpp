@@ -29,8 +29,9 @@
 // operation is in at most one list, by its state; a call's account is with its server exactly while the caller's
 // `outgoing` is that call. On the thread's own CPU only, but for Operation::mail and `holders`.
 // Bounds: no loop is longer than the ring has operations or submission entries; timers O(log operations). cap_enter takes
-// at most the queue's entries, each message at most abi::kArenaBytes; after every kPortion of them, and after the plain
-// NOPs that follow one another, it lets interrupts in: what they make ready then runs first. No allocation after the ring was
+// at most the queue's entries, each message at most abi::kArenaBytes. It lets interrupts in after each call on a kernel object,
+// or portion of one, after kShortPortion other entries, and after kPortion plain CALLs or RETURNs in a row or twice as many
+// plain NOPs: what they make ready then runs first. After every kPortion it also decides afresh who runs. No allocation after the ring was
 // made, but what the receiver's capability table may need to grow.
 #pragma once
 
@@ -118,6 +119,8 @@ class RingState {
   // The same for a ring of default size, its queues in its page.
   [[nodiscard]] static ResultOf<RingState*, schema::KernelError> create(Thread& thread, void* page,
                                                                         PageSource& pages) noexcept;
+  // Of the block that holds one.
+  [[nodiscard]] static unsigned order_for(std::uint32_t entries) noexcept;
   // By its thread, once that is dead, and by whoever had an operation outside: the last one gives the memory back.
   static void release(RingState& state, PageSource& pages) noexcept;
 
@@ -215,7 +218,7 @@ class RingState {
   void end_answered(Cpu& cpu, Call& call, const abi::CapCqe& completion, Time now) noexcept;
 
   // --- submission (ring_submission.cpp)
-  static constexpr std::uint32_t kPortion = 32;
+  static constexpr std::uint32_t kPortion = 32, kShortPortion = 8;
   void take_submissions(Cpu& cpu, Time& now) noexcept;
   void take_rest(Cpu& cpu, Time& now) noexcept;
   void take_portion(Cpu& cpu, Time now) noexcept;
@@ -241,6 +244,7 @@ class RingState {
   [[nodiscard]] std::uint32_t deliver_run(Endpoint& endpoint, Thread& server, std::uint32_t most) noexcept;
   // --- operations (ring_operations.cpp, ring_serving.cpp, ring_waiting.cpp); each ends the operation or leaves it under way
   void start_call(Cpu& cpu, Operation& operation, Time now) noexcept;
+  void drop_progress() noexcept;
   [[nodiscard]] bool resolve_pipelined(Operation& operation, Time now) noexcept;
   void start_receive(Cpu& cpu, Operation& operation, Time now) noexcept;
   void start_return(Cpu& cpu, Operation& operation, Time now) noexcept;
@@ -263,6 +267,7 @@ class RingState {
   [[nodiscard]] static bool has_company(const Operation& operation) noexcept;
   // Ends an operation that has not ended, with `why`: at once, or when its turn comes, or with the mail that is under way.
   void call_off(Operation& operation, schema::TransportError why, Time now) noexcept;
+  static constexpr unsigned kTimersAtOnce = 8;
   void fire_timers(Time now) noexcept;
   // --- linked timeouts (ring_waiting.cpp)
   [[nodiscard]] static bool is_link_timeout(const Operation& operation) noexcept {
@@ -300,6 +305,7 @@ class RingState {
   [[noreturn]] void call_for_itself(Cpu& cpu, Time now) noexcept;
   [[noreturn]] void return_to_program(Cpu& cpu) noexcept;
   void pause(Cpu& cpu) noexcept;
+  void let_interrupts_in(Cpu& cpu) noexcept;
   [[nodiscard]] bool satisfied() const noexcept { return timed_out_ || available() >= wanted_; }
   [[nodiscard]] bool has_work() noexcept { return retry_ || !ready_.empty(); }
   void watch_time(Cpu& cpu) noexcept;
@@ -335,6 +341,10 @@ class RingState {
   std::uint32_t to_take_ = 0;           // entries of this cap_enter that have not been looked at
   bool stalled_ = false;                // entries were left in the queue
   bool retry_ = false;                  // and something has ended since
+  std::uint32_t short_portion_ = 0;     // entries since interrupts were let in; one that took long counts for all
+  bool unfinished_ = false;             // the first of those that are ready goes on then, or there are timers that are due
+  Operation* in_progress_ = nullptr;    // that operation, until it ends: the first of those that are ready
+  CallProgress progress_;               // its
   bool must_schedule_ = false;          // an entry may have changed what this CPU should run
   bool chain_broken_ = false;           // entries up to the end of the chain complete with `cancelled`
   bool chain_goes_on_ = false;          // the last entry had kSqeLink and has succeeded: a LINK_TIMEOUT has nothing to watch

@@ -51,17 +51,30 @@ void RingState::take_submissions(Cpu& cpu, Time& now) noexcept {
 
 void RingState::take_rest(Cpu& cpu, Time& now) noexcept {
   for (;;) {
-    take_portion(cpu, now);
-    if (to_take_ == 0 || !alive()) return;
-    pause(cpu);
+    if (!unfinished_) take_portion(cpu, now);
+    if ((to_take_ == 0 && !unfinished_) || !alive()) return;
+    if (!unfinished_) {
+      pause(cpu);
+      now = hal::now();
+      continue;
+    }
+    let_interrupts_in(cpu);
     now = hal::now();
+    unfinished_ = false;
+    if (!timers_.empty()) fire_timers(now);
+    start_ready(cpu, now);
+    if (!alive()) return;
   }
 }
 
-// Entries that are often many. Plain NOPs do not count as a portion's.
+// Entries that are often many. Two plain NOPs count for one.
 std::uint32_t RingState::take_run(Cpu& cpu, std::uint32_t head, std::uint32_t& portion, Time now) noexcept {
   const std::uint64_t first = load_once(reinterpret_cast<const std::uint64_t&>(sq_[head & sq_mask_]));
-  if (first == 0) return answer_nops(head, std::min(to_take_, room()));
+  if (first == 0) {
+    const std::uint32_t nops = answer_nops(head, std::min({to_take_, room(), 2 * portion}));
+    portion -= (nops + 1) / 2;
+    return nops;
+  }
   const auto kind = static_cast<RingOperation>(first & 0xff);
   if (kind != RingOperation::call && kind != RingOperation::return_call) return 0;
   const std::uint32_t most = std::min(to_take_, portion);
@@ -70,7 +83,7 @@ std::uint32_t RingState::take_run(Cpu& cpu, std::uint32_t head, std::uint32_t& p
   return run;
 }
 
-// At most kPortion entries besides NOPs. Stops, and notes that it did, where an entry must wait for room, for an operation,
+// Stops, and notes that it did, where an entry must wait for room, for an operation,
 // or for all that came before it.
 void RingState::take_portion(Cpu& cpu, Time now) noexcept {
   std::uint32_t head = load_once(header_.sq_head);
@@ -95,12 +108,14 @@ void RingState::take_portion(Cpu& cpu, Time now) noexcept {
     if (waits && open_count_ > 0) return stall();
     (void)free_.pop_front();
     --portion;
+    ++short_portion_;
     --to_take_;
     __atomic_store_n(&header_.sq_head, ++head, __ATOMIC_RELEASE);
     accept(cpu, *operation, now);
-    if (!alive()) return;
+    if (!alive() || unfinished_) return;
     start_ready(cpu, now);
-    if (!alive()) return;
+    if (!alive() || unfinished_) return;
+    if (short_portion_ >= kShortPortion) let_interrupts_in(cpu);
   }
 }
 
@@ -125,7 +140,8 @@ void RingState::accept(Cpu& cpu, Operation& operation, Time now) noexcept {
   start(cpu, operation, now);
 }
 
-// What chains and answers have set free since. Each was an entry: at most one for each operation.
+// What chains and answers have set free since. Each was an entry: at most one for each operation. Ends early where one has
+// done but a portion.
 void RingState::start_ready(Cpu& cpu, Time now) noexcept {
   while (Operation* const operation = ready_.pop_front()) {
     Operation* const next = operation->linked;
@@ -134,6 +150,8 @@ void RingState::start_ready(Cpu& cpu, Time now) noexcept {
     if (!alive()) return;
     // Unless it has ended with the operation.
     if (timeout != nullptr && timeout->state == OperationState::held) arm_link_timeout(*timeout, now);
+    if (short_portion_ >= kShortPortion && !ready_.empty()) unfinished_ = true;
+    if (unfinished_) return;
   }
 }
 

@@ -16,17 +16,35 @@ using schema::KernelError;
 MemoryObject::MemoryObject() noexcept : TypedObject(ObjectType::memory_object) {}
 MemoryObject::~MemoryObject() = default;
 
-ResultOf<Ref<MemoryObject>, KernelError> MemoryObject::create(Ledger& payer, std::uint64_t pages) noexcept {
+ResultOf<Ref<MemoryObject>, KernelError> MemoryObject::begin(Ledger& payer, std::uint64_t pages) noexcept {
   if (pages > payer.left(Resource::frames)) return fail(KernelError::quota_exceeded);
   Ref<MemoryObject> object = TRY(new_object<MemoryObject>(payer));
   object->owned_ = true;
-  unsigned order = kMaxOrder;
-  while (object->pages_ < pages) {
-    const std::uint64_t left = pages - object->pages_;
-    order = std::min(order, static_cast<unsigned>(std::bit_width(left)) - 1);
-    if (object->add_block(order)) continue;
-    if (order == 0) return fail(payer.pages().shortage());
-    --order;
+  return object;
+}
+
+ResultOf<bool, KernelError> MemoryObject::grow(std::uint64_t pages) noexcept {
+  PageSource& source = payer()->pages();
+  for (unsigned blocks = 0; pages_ < pages; ++blocks) {
+    if (blocks == kBlocksPerPortion) return false;
+    TRY_VOID(make_room());
+    order_ = static_cast<std::uint8_t>(std::min<std::uint64_t>(order_, std::bit_width(pages - pages_) - 1));
+    const FrameBlock block = source.take_clean(order_);
+    if (!block.is_none()) {
+      add_block(block);
+      continue;
+    }
+    const bool affordable = payer()->left(Resource::frames) >= std::uint64_t{1} << order_;
+    if (affordable && clean_portion()) return false;
+    if (order_ == 0) return fail(source.shortage());
+    --order_;
+  }
+  return true;
+}
+
+ResultOf<Ref<MemoryObject>, KernelError> MemoryObject::create(Ledger& payer, std::uint64_t pages) noexcept {
+  Ref<MemoryObject> object = TRY(begin(payer, pages));
+  while (!TRY(object->grow(pages))) {
   }
   return object;
 }
@@ -36,7 +54,9 @@ ResultOf<Ref<MemoryObject>, KernelError> MemoryObject::create_contiguous(Ledger&
   if (pages == 0 || order > kMaxOrder) return fail(KernelError::bad_range);
   Ref<MemoryObject> object = TRY(new_object<MemoryObject>(payer));
   object->owned_ = true;
-  if (!object->add_block(order)) return fail(payer.pages().shortage(std::uint64_t{1} << order));
+  const FrameBlock block = payer.pages().take(order);
+  if (block.is_none()) return fail(payer.pages().shortage(std::uint64_t{1} << order));
+  object->add_block(block);
   return object;
 }
 
@@ -67,16 +87,15 @@ ResultOf<Ref<MemoryObject>, KernelError> MemoryObject::wrap_device(Ledger& payer
   return object;
 }
 
+// For an extent more.
+ResultOf<void, KernelError> MemoryObject::make_room() noexcept {
+  if (extents_count_ == kMaxExtents) return fail(KernelError::out_of_memory);
+  if (extents_count_ == kFirstExtents && more_extents_ == nullptr) more_extents_ = TRY(charged_new<ExtentPage>(*payer()));
+  return {};
+}
+
 // One block more at the end.
-bool MemoryObject::add_block(unsigned order) noexcept {
-  if (extents_count_ == kMaxExtents) return false;
-  if (extents_count_ == kFirstExtents && more_extents_ == nullptr) {
-    const auto more = charged_new<ExtentPage>(*payer());
-    if (!more.has_value()) return false;
-    more_extents_ = *more;
-  }
-  const FrameBlock block = payer()->pages().take(order);
-  if (block.is_none()) return false;
+void MemoryObject::add_block(FrameBlock block) noexcept {
   const Extent made{block.base, pages_};
   if (extents_count_ < kFirstExtents) {
     first_extents_[extents_count_] = made;
@@ -85,7 +104,6 @@ bool MemoryObject::add_block(unsigned order) noexcept {
   }
   ++extents_count_;
   pages_ += block.pages();
-  return true;
 }
 
 void MemoryObject::destroy() noexcept {
@@ -131,6 +149,15 @@ void MemoryObject::copy_out(std::uint64_t offset, std::span<std::byte> bytes) co
     offset += piece;
     bytes = bytes.subspan(piece);
   }
+}
+
+ResultOf<bool, KernelError> make_memory(CallContext& call, std::uint64_t pages) noexcept {
+  CallProgress& progress = call.progress;
+  if (!progress.begun) {
+    progress.object = TRY(MemoryObject::begin(call.ledger(), pages));
+    progress.begun = true;
+  }
+  return static_cast<MemoryObject&>(*progress.object).grow(pages);
 }
 
 template <typename Results>

@@ -5,7 +5,8 @@
 // go back there when the last reference is gone. Device and boot memory is owned by nobody and never freed. A window has
 // no extents but a range of an object that is no window, which it keeps; it is revoked by ending its liveness, under
 // which every capability to it, or to a window made through one, is held.
-// Bounds: frame_at O(log extents), at most kMaxExtents, which is 1 GiB of unfragmented memory; making one zeroes its pages.
+// Bounds: frame_at O(log extents), at most kMaxExtents, which is 1 GiB of unfragmented memory; one is made in portions of
+// kBlocksPerPortion blocks, or of kCleanPortion frames that are made zero.
 #pragma once
 
 #include <array>
@@ -32,7 +33,12 @@ class MemoryObject final : public TypedObject<MemoryObject, schema::MemoryOwner>
   // Zeroed pages charged to `payer`. Errors: quota_exceeded, out_of_memory (also when RAM is too fragmented).
   [[nodiscard]] static ResultOf<Ref<MemoryObject>, schema::KernelError> create(Ledger& payer,
                                                                                std::uint64_t pages) noexcept;
-  // The same, in one block and so contiguous in kernel memory; pages rounds up to a power of two, at most 1024.
+  // The same in portions: begin() makes one without memory, grow() adds to it. True: it has `pages`, all zero; false: a portion
+  // has been done. Errors of both as above; after one of grow() it is of no use.
+  static constexpr unsigned kBlocksPerPortion = 8;
+  [[nodiscard]] static ResultOf<Ref<MemoryObject>, schema::KernelError> begin(Ledger& payer, std::uint64_t pages) noexcept;
+  [[nodiscard]] ResultOf<bool, schema::KernelError> grow(std::uint64_t pages) noexcept;
+  // The same at once, in one block and so contiguous in kernel memory; pages rounds up to a power of two, at most 1024.
   [[nodiscard]] static ResultOf<Ref<MemoryObject>, schema::KernelError> create_contiguous(
       Ledger& payer, std::uint64_t pages) noexcept;
   // Both, charged to the process's ledger.
@@ -104,7 +110,8 @@ class MemoryObject final : public TypedObject<MemoryObject, schema::MemoryOwner>
   MemoryObject() noexcept;
   ~MemoryObject();
   void destroy() noexcept override;
-  [[nodiscard]] bool add_block(unsigned order) noexcept;
+  [[nodiscard]] ResultOf<void, schema::KernelError> make_room() noexcept;
+  void add_block(FrameBlock block) noexcept;
   [[nodiscard]] const Extent& extent(unsigned index) const noexcept {
     return index < kFirstExtents ? first_extents_[index] : more_extents_->extents[index - kFirstExtents];
   }
@@ -120,6 +127,7 @@ class MemoryObject final : public TypedObject<MemoryObject, schema::MemoryOwner>
   unsigned extents_count_ = 0;
   bool owned_ = false;               // its frames are to be given back
   bool writable_ = true;
+  std::uint8_t order_ = kMaxOrder;   // while it grows: larger blocks were not to be had
   Ref<MemoryObject> parent_;         // of a window
   std::uint64_t window_first_ = 0;   // its first page in the parent
   Ref<Liveness> life_;               // of a window
@@ -128,5 +136,8 @@ class MemoryObject final : public TypedObject<MemoryObject, schema::MemoryOwner>
   bool device_ = false;
   Claim claim_;
 };
+
+// In portions of a call, charged to the caller: true: the call's progress holds it. Errors: as MemoryObject::grow().
+[[nodiscard]] ResultOf<bool, schema::KernelError> make_memory(CallContext& call, std::uint64_t pages) noexcept;
 
 }  // namespace capos::kernel

@@ -8,12 +8,22 @@ namespace capos::kernel {
 FrameBlock PageSource::take(unsigned order) noexcept {
   const std::uint64_t pages = std::uint64_t{1} << order;
   if (!ledger_.charge(Resource::frames, pages)) return {};
-  const FrameBlock block = frames().lock()->allocate(order);
+  FrameBlock block = frames().lock()->allocate_clean(order);
+  if (!block.is_none()) return block;
+  block = frames().lock()->allocate(order);
   if (block.is_none()) {
     ledger_.give_back(Resource::frames, pages);
-    return {};
+  } else {
+    zero(block);
   }
-  zero(block);
+  return block;
+}
+
+FrameBlock PageSource::take_clean(unsigned order) noexcept {
+  const std::uint64_t pages = std::uint64_t{1} << order;
+  if (!ledger_.charge(Resource::frames, pages)) return {};
+  const FrameBlock block = frames().lock()->allocate_clean(order);
+  if (block.is_none()) ledger_.give_back(Resource::frames, pages);
   return block;
 }
 

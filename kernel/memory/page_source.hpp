@@ -19,8 +19,10 @@ class PageSource final : public hal::FrameSource {
   explicit constexpr PageSource(Ledger& ledger) noexcept : ledger_(ledger) {}
   [[nodiscard]] Ledger& ledger() const noexcept { return ledger_; }
 
-  // A block of 2^order zeroed frames, or none.
+  // A block of 2^order zeroed frames, or none. Zeroes it here and now if no such block is clean: see clean_ahead().
   [[nodiscard]] FrameBlock take(unsigned order) noexcept;
+  // The same, only if it is clean.
+  [[nodiscard]] FrameBlock take_clean(unsigned order) noexcept;
   void give(FrameBlock block) noexcept;
   // One zeroed frame by its kernel address, or nullptr.
   [[nodiscard]] void* take_page() noexcept;

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "memory/virtual_memory.hpp"
 
+#include <algorithm>
+#include <utility>
+
 #include "ipc/call_context.hpp"
 #include "process/process.hpp"
 #include "resources/charged.hpp"
@@ -45,8 +48,26 @@ Region* AddressMap::region_after(std::uint64_t address) noexcept {
   return region;
 }
 
-ResultOf<void, KernelError> AddressMap::map(std::uint64_t start, Ref<MemoryObject> object, std::uint64_t first_page,
-                                            std::uint64_t pages, hal::Protection protection, bool read_only) noexcept {
+Region* AddressMap::region_at(std::uint64_t start) noexcept {
+  Region* const region = region_after(start);
+  return region != nullptr && region->start == start ? region : nullptr;
+}
+
+ResultOf<Region*, KernelError> AddressMap::make_region() noexcept {
+  if (count_ == kMaxRegions) return fail(KernelError::quota_exceeded);
+  Region* const region = TRY(charged_new<Region>(source_->ledger()));
+  ++count_;
+  return region;
+}
+
+void AddressMap::forget(Region& region) noexcept {
+  List<Region, RegionTag>::erase(region);
+  --count_;
+  charged_delete(source_->ledger(), &region);
+}
+
+ResultOf<void, KernelError> AddressMap::begin_map(std::uint64_t start, Ref<MemoryObject> object, std::uint64_t first_page,
+                                                  std::uint64_t pages, hal::Protection protection, bool read_only) noexcept {
   if (!in_user_space(start, pages)) return fail(KernelError::bad_address);
   if (first_page > object->pages() || pages > object->pages() - first_page) return fail(KernelError::bad_range);
   if (protection.write && (protection.execute || !object->writable())) return fail(KernelError::bad_protection);
@@ -54,16 +75,7 @@ ResultOf<void, KernelError> AddressMap::map(std::uint64_t start, Ref<MemoryObjec
   protection.device = object->device();
   Region* const next = region_after(start);
   if (next != nullptr && next->start < start + pages * hal::kPageSize) return fail(KernelError::overlap);
-  Region* const region = TRY(charged_new<Region>(source_->ledger()));
-  for (std::uint64_t page = 0; page < pages; ++page) {
-    const auto mapped = space_.map(hal::UserAddress(start + page * hal::kPageSize),
-                                   object->frame_at(first_page + page), protection);
-    if (!mapped.has_value()) {
-      unmap_pages(start, page);
-      charged_delete(source_->ledger(), region);
-      return fail(translate(mapped.error(), *source_));
-    }
-  }
+  Region* const region = TRY(make_region());
   region->start = start;
   region->pages = pages;
   region->first_page = first_page;
@@ -76,6 +88,49 @@ ResultOf<void, KernelError> AddressMap::map(std::uint64_t start, Ref<MemoryObjec
     regions_.push_back(*region);
   }
   return {};
+}
+
+ResultOf<bool, KernelError> AddressMap::map_portion(std::uint64_t start) noexcept {
+  Region* const region = region_at(start);
+  if (region == nullptr) return fail(KernelError::bad_address);
+  for (unsigned portion = kMapPortion; portion != 0 && region->in_the_making(); --portion) {
+    const auto mapped = space_.map(hal::UserAddress(start + region->mapped * hal::kPageSize),
+                                   region->object->frame_at(region->first_page + region->mapped), region->protection);
+    if (!mapped.has_value()) return fail(translate(mapped.error(), *source_));
+    ++region->mapped;
+  }
+  return !region->in_the_making();
+}
+
+bool AddressMap::undo_portion(std::uint64_t start) noexcept {
+  Region* const region = region_at(start);
+  if (region == nullptr) return true;
+  const std::uint64_t portion = std::min<std::uint64_t>(region->mapped, kUnmapPortion);
+  region->mapped -= portion;
+  unmap_pages(start + region->mapped * hal::kPageSize, portion);
+  if (region->mapped != 0) return false;
+  forget(*region);
+  return true;
+}
+
+void AddressMap::settle(std::uint64_t start) noexcept {
+  Region* const region = region_at(start);
+  if (region == nullptr) return;
+  region->pages = region->mapped;
+  if (region->pages == 0) forget(*region);
+}
+
+ResultOf<void, KernelError> AddressMap::map(std::uint64_t start, Ref<MemoryObject> object, std::uint64_t first_page,
+                                            std::uint64_t pages, hal::Protection protection, bool read_only) noexcept {
+  TRY_VOID(begin_map(start, std::move(object), first_page, pages, protection, read_only));
+  for (;;) {
+    const auto done = map_portion(start);
+    if (done.has_value() && *done) return {};
+    if (done.has_value()) continue;
+    while (!undo_portion(start)) {
+    }
+    return fail(done.error());
+  }
 }
 
 void AddressMap::unmap_pages(std::uint64_t start, std::uint64_t pages) noexcept {
@@ -95,57 +150,70 @@ std::uint64_t AddressMap::find_room(std::uint64_t pages) noexcept {
   return in_user_space(candidate, pages) ? candidate : 0;
 }
 
+namespace {
+
+void take_off_front(Region& region, std::uint64_t pages) noexcept {
+  region.start += pages * hal::kPageSize;
+  region.pages -= pages;
+  region.mapped -= pages;
+  region.first_page += pages;
+}
+
+}  // namespace
+
 ResultOf<void, KernelError> AddressMap::split_at(std::uint64_t address) noexcept {
   Region* const region = region_after(address);
   if (region == nullptr || region->start >= address) return {};
-  const auto made = charged_new<Region>(source_->ledger());
-  if (!made.has_value()) return fail(made.error());
-  Region* const head = *made;
+  Region* const head = TRY(make_region());
   head->start = region->start;
-  head->pages = (address - region->start) / hal::kPageSize;
+  head->pages = head->mapped = (address - region->start) / hal::kPageSize;
   head->first_page = region->first_page;
   head->protection = region->protection;
   head->read_only = region->read_only;
   head->object = region->object;
   regions_.insert_before(*region, *head);
-  region->start = address;
-  region->pages -= head->pages;
-  region->first_page += head->pages;
+  take_off_front(*region, head->pages);
   return {};
 }
 
-void AddressMap::forget(Region& region) noexcept { charged_delete(source_->ledger(), &region); }
-
-// Makes the range consist of whole regions.
+// Makes the range consist of whole regions, none of them in the making.
 ResultOf<void, KernelError> AddressMap::isolate(std::uint64_t start, std::uint64_t pages) noexcept {
   if (!in_user_space(start, pages)) return fail(KernelError::bad_address);
   const std::uint64_t end = start + pages * hal::kPageSize;
   std::uint64_t covered = start;
   for (Region* region = region_after(start); covered < end; region = regions_.next(*region)) {
     if (region == nullptr || region->start > covered) return fail(KernelError::bad_address);
+    if (region->in_the_making()) return fail(KernelError::bad_state);
     covered = region->end();
   }
   TRY_VOID(split_at(start));
   return split_at(end);
 }
 
-ResultOf<void, KernelError> AddressMap::unmap(std::uint64_t start, std::uint64_t pages) noexcept {
-  TRY_VOID(isolate(start, pages));
-  const std::uint64_t end = start + pages * hal::kPageSize;
-  for (Region* region = region_after(start); region != nullptr && region->start < end;) {
-    Region* const next = regions_.next(*region);
-    unmap_pages(region->start, region->pages);
-    List<Region, RegionTag>::erase(*region);
+ResultOf<void, KernelError> AddressMap::begin_unmap(std::uint64_t start, std::uint64_t pages) noexcept {
+  return isolate(start, pages);
+}
+
+ResultOf<std::uint64_t, KernelError> AddressMap::unmap_portion(std::uint64_t start, std::uint64_t most) noexcept {
+  Region* const region = region_at(start);
+  if (region == nullptr) return fail(KernelError::bad_address);
+  if (region->in_the_making()) return fail(KernelError::bad_state);
+  const std::uint64_t pages = std::min({most, region->pages, std::uint64_t{kUnmapPortion}});
+  unmap_pages(start, pages);
+  if (pages == region->pages) {
     forget(*region);
-    region = next;
+  } else {
+    take_off_front(*region, pages);
   }
-  return {};
+  return pages;
 }
 
 ResultOf<hal::PhysicalAddress, KernelError> AddressMap::find_word(std::uint64_t address) noexcept {
   const Region* const region = region_after(address);
   if (region == nullptr || region->start > address || !region->object->is_ram()) return fail(KernelError::bad_address);
-  return region->object->frame_at(region->first_page + (address - region->start) / hal::kPageSize);
+  const std::uint64_t page = (address - region->start) / hal::kPageSize;
+  if (page >= region->mapped) return fail(KernelError::bad_address);
+  return region->object->frame_at(region->first_page + page);
 }
 
 void AddressMap::unmap_object(std::uint64_t start, std::uint64_t pages, const MemoryObject& object) noexcept {
@@ -153,40 +221,53 @@ void AddressMap::unmap_object(std::uint64_t start, std::uint64_t pages, const Me
   for (Region* region = region_after(start); region != nullptr && region->start < end;) {
     Region* const next = regions_.next(*region);
     if (region->object.get() == &object) {
-      unmap_pages(region->start, region->pages);
-      List<Region, RegionTag>::erase(*region);
+      unmap_pages(region->start, region->mapped);
       forget(*region);
     }
     region = next;
   }
 }
 
-ResultOf<void, KernelError> AddressMap::protect(std::uint64_t start, std::uint64_t pages,
-                                                hal::Protection protection) noexcept {
+namespace {
+
+bool permits(const Region& region, hal::Protection protection) noexcept {
+  if (protection.execute && region.object->device()) return false;
+  if (protection.write && !region.object->writable()) return false;
+  return !region.read_only || (!protection.write && !protection.execute);
+}
+
+}  // namespace
+
+ResultOf<void, KernelError> AddressMap::begin_protect(std::uint64_t start, std::uint64_t pages,
+                                                      hal::Protection protection) noexcept {
   TRY_VOID(isolate(start, pages));
   const std::uint64_t end = start + pages * hal::kPageSize;
-  Region* const first = region_after(start);
-  for (Region* region = first; region != nullptr && region->start < end; region = regions_.next(*region)) {
-    if (protection.execute && region->object->device()) return fail(KernelError::bad_protection);
-    if (protection.write && !region->object->writable()) return fail(KernelError::bad_protection);
-    if (region->read_only && (protection.write || protection.execute)) return fail(KernelError::bad_protection);
-  }
-  for (Region* region = first; region != nullptr && region->start < end; region = regions_.next(*region)) {
-    protection.device = region->object->device();
-    for (std::uint64_t page = 0; page < region->pages; ++page) {
-      const hal::UserAddress address(region->start + page * hal::kPageSize);
-      const auto changed = space_.protect(address, protection);
-      if (!changed.has_value()) return fail(translate(changed.error(), *source_));
-      space_.invalidate(address);
-    }
-    region->protection = protection;
+  for (Region* region = region_after(start); region != nullptr && region->start < end; region = regions_.next(*region)) {
+    if (!permits(*region, protection)) return fail(KernelError::bad_protection);
   }
   return {};
 }
 
+ResultOf<std::uint64_t, KernelError> AddressMap::protect_portion(std::uint64_t start, std::uint64_t most,
+                                                                 hal::Protection protection) noexcept {
+  const Region* const region = region_after(start);
+  if (region == nullptr || region->start > start) return fail(KernelError::bad_address);
+  if (region->in_the_making()) return fail(KernelError::bad_state);
+  if (!permits(*region, protection)) return fail(KernelError::bad_protection);
+  protection.device = region->object->device();
+  const std::uint64_t pages = std::min({most, (region->end() - start) / hal::kPageSize, std::uint64_t{kProtectPortion}});
+  for (std::uint64_t page = 0; page < pages; ++page) {
+    const hal::UserAddress address(start + page * hal::kPageSize);
+    const auto changed = space_.protect(address, protection);
+    if (!changed.has_value()) return fail(translate(changed.error(), *source_));
+    space_.invalidate(address);
+  }
+  return pages;
+}
+
 bool AddressMap::destroy_step(hal::FrameSource& source, unsigned limit) noexcept {
   for (; limit > 0; --limit) {
-    Region* const region = regions_.pop_front();
+    Region* const region = regions_.front();
     if (region == nullptr) return space_.destroy_step(source, limit);
     forget(*region);
   }
@@ -198,14 +279,37 @@ VirtualMemoryObject::VirtualMemoryObject(Process& process) noexcept
 
 void VirtualMemoryObject::destroy() noexcept { delete_object(this); }
 
-ResultOf<std::uint64_t, KernelError> VirtualMemoryObject::place(std::uint64_t hint, Ref<MemoryObject> object,
-                                                                std::uint64_t first_page, std::uint64_t pages,
-                                                                std::uint32_t protection, bool read_only) noexcept {
-  const hal::Protection decoded = TRY(decode_protection(protection));
-  AddressMap& map = process_->memory();
-  const std::uint64_t start = hint != 0 ? hint : map.find_room(pages);
-  TRY_VOID(map.map(start, std::move(object), first_page, pages, decoded, read_only));
-  return start;
+Outcome place(CallContext& call, Placement what, std::uint64_t& address) noexcept {
+  CallProgress& progress = call.progress;
+  if (progress.place == 0) {
+    AddressMap& map = call.process().memory();
+    const std::uint64_t start = what.hint != 0 ? what.hint : map.find_room(what.pages);
+    const auto begun =
+        map.begin_map(start, std::move(what.object), what.first_page, what.pages, what.protection, what.read_only);
+    if (!begun.has_value()) return Outcome::invalid(begun.error());
+    progress.begun = true;
+    progress.done = 0;
+    progress.place = start;
+  }
+  return go_on_placing(call, address);
+}
+
+// `progress.done`: 0, or one more than the error for which what is mapped is being taken back.
+Outcome go_on_placing(CallContext& call, std::uint64_t& address) noexcept {
+  AddressMap& map = call.process().memory();
+  CallProgress& progress = call.progress;
+  if (progress.done == 0) {
+    const auto done = map.map_portion(progress.place);
+    if (done.has_value() && !*done) return Outcome::unfinished();
+    if (done.has_value()) {
+      address = std::exchange(progress.place, 0);
+      return Outcome::done();
+    }
+    progress.done = 1 + static_cast<std::uint64_t>(done.error());
+  }
+  if (!map.undo_portion(progress.place)) return Outcome::unfinished();
+  progress.place = 0;
+  return Outcome::invalid(static_cast<KernelError>(progress.done - 1));
 }
 
 // Another process may hold the capability, but its own CPU, or the reaper, may be at work on this space.
@@ -217,21 +321,33 @@ Outcome VirtualMemoryObject::map(CallContext& call, const Interface::Map::Params
   if (params.size == 0 || !aligned(params.size) || params.size >= abi::kUserEnd) {
     return Outcome::invalid(KernelError::bad_address);
   }
+  if (call.progress.place != 0) return go_on_placing(call, results.addr);
   const std::uint64_t pages = params.size / hal::kPageSize;
-  auto object = MemoryObject::create(process_->ledger(), pages);
-  if (!object.has_value()) return Outcome::overloaded(object.error());
-  const auto address = place(params.hint, *std::move(object), 0, pages, params.prot, false);
-  if (!address.has_value()) return Outcome::invalid(address.error());
-  results.addr = *address;
-  return Outcome::done();
+  const auto made = make_memory(call, pages);
+  if (!made.has_value()) return Outcome::overloaded(made.error());
+  if (!*made) return Outcome::unfinished();
+  const auto protection = decode_protection(params.prot);
+  if (!protection.has_value()) return Outcome::invalid(protection.error());
+  Ref<MemoryObject> object = Ref<MemoryObject>::share(static_cast<MemoryObject&>(*call.progress.object));
+  return place(call, {.hint = params.hint, .object = std::move(object), .pages = pages, .protection = *protection}, results.addr);
 }
 
 Outcome VirtualMemoryObject::unmap(CallContext& call, const Interface::Unmap::Params::Value& params,
                                    Interface::Unmap::Results::Value&) noexcept {
   if (!is_own(call)) return Outcome::failed(KernelError::bad_state);
   if (!aligned(params.size)) return Outcome::invalid(KernelError::bad_address);
-  const auto done = process_->memory().unmap(params.addr, params.size / hal::kPageSize);
-  return done.has_value() ? Outcome::done() : Outcome::invalid(done.error());
+  const std::uint64_t pages = params.size / hal::kPageSize;
+  AddressMap& map = process_->memory();
+  if (!call.progress.begun) {
+    const auto begun = map.begin_unmap(params.addr, pages);
+    if (!begun.has_value()) return Outcome::invalid(begun.error());
+    call.progress.begun = true;
+  }
+  std::uint64_t& done = call.progress.done;
+  const auto unmapped = map.unmap_portion(params.addr + done * hal::kPageSize, pages - done);
+  if (!unmapped.has_value()) return Outcome::invalid(unmapped.error());
+  done += *unmapped;
+  return done == pages ? Outcome::done() : Outcome::unfinished();
 }
 
 Outcome VirtualMemoryObject::protect(CallContext& call, const Interface::Protect::Params::Value& params,
@@ -240,23 +356,39 @@ Outcome VirtualMemoryObject::protect(CallContext& call, const Interface::Protect
   const auto protection = decode_protection(params.prot);
   if (!protection.has_value()) return Outcome::invalid(protection.error());
   if (!aligned(params.size)) return Outcome::invalid(KernelError::bad_address);
-  const auto done = process_->memory().protect(params.addr, params.size / hal::kPageSize, *protection);
-  return done.has_value() ? Outcome::done() : Outcome::invalid(done.error());
+  const std::uint64_t pages = params.size / hal::kPageSize;
+  AddressMap& map = process_->memory();
+  if (!call.progress.begun) {
+    const auto begun = map.begin_protect(params.addr, pages, *protection);
+    if (!begun.has_value()) return Outcome::invalid(begun.error());
+    call.progress.begun = true;
+  }
+  std::uint64_t& done = call.progress.done;
+  const auto changed = map.protect_portion(params.addr + done * hal::kPageSize, pages - done, *protection);
+  if (!changed.has_value()) return Outcome::invalid(changed.error());
+  done += *changed;
+  return done == pages ? Outcome::done() : Outcome::unfinished();
 }
 
 Outcome VirtualMemoryObject::map_object(CallContext& call, Interface::MapObject::Params::Reader params,
                                         Interface::MapObject::Results::Builder results) noexcept {
   if (!is_own(call)) return Outcome::failed(KernelError::bad_state);
+  std::uint64_t address = 0;
+  const auto told = [&](const Outcome& outcome) noexcept {
+    if (outcome.kind() == Outcome::Kind::done) results.set_addr(address);
+    return outcome;
+  };
+  if (call.progress.place != 0) return told(go_on_placing(call, address));
   MemoryObject* const object = call.argument<MemoryObject>(params.object(), schema::MemoryReader::kInterfaceId);
   if (object == nullptr) return Outcome::invalid(KernelError::bad_capability);
   const bool read_only = call.argument<MemoryObject>(params.object()) == nullptr;
   const std::uint64_t offset = params.offset(), size = params.size();
   if (!aligned(offset) || !aligned(size) || size == 0) return Outcome::invalid(KernelError::bad_range);
-  const auto address = place(params.hint(), Ref<MemoryObject>::share(*object), offset / hal::kPageSize,
-                             size / hal::kPageSize, params.prot(), read_only);
-  if (!address.has_value()) return Outcome::invalid(address.error());
-  results.set_addr(*address);
-  return Outcome::done();
+  const auto protection = decode_protection(params.prot());
+  if (!protection.has_value()) return Outcome::invalid(protection.error());
+  return told(place(call, {.hint = params.hint(), .object = Ref<MemoryObject>::share(*object),
+                           .first_page = offset / hal::kPageSize, .pages = size / hal::kPageSize,
+                           .protection = *protection, .read_only = read_only}, address));
 }
 
 }  // namespace capos::kernel

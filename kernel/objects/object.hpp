@@ -5,6 +5,7 @@
 // `epoch` only grows, and a capability made under an older epoch is dead (revocation in O(1)). Calls arrive on any CPU; each object says what it allows.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <concepts>
 #include <cstdint>
@@ -44,6 +45,7 @@ enum class ObjectType : std::uint8_t {
   session,
   session_context,
   grant_lease,
+  process_build,
 };
 
 class Object {
@@ -140,7 +142,8 @@ template <typename T>
   return object != nullptr && object->type() == T::kType ? static_cast<T*>(object) : nullptr;
 }
 
-// Joins an object class to the dispatch generated from its interface.
+// Joins an object class to the dispatch generated from its interface. One whose methods by registers may be Outcome::unfinished
+// says so by a constant kPortionsByRegisters: results are written over the parameters, which the next portion needs.
 template <typename Derived, typename Interface>
 class TypedObject : public Object {
  public:
@@ -152,6 +155,14 @@ class TypedObject : public Object {
   [[nodiscard]] std::uint64_t interface_id() const noexcept override { return Interface::kInterfaceId; }
   Outcome call_registers(CallContext& call, std::uint64_t interface_id, std::uint16_t method,
                          const std::uint64_t (&in)[8], std::uint64_t (&out)[8]) noexcept final {
+    if constexpr (requires { Derived::kPortionsByRegisters; }) {
+      std::uint64_t params[8];
+      std::copy(std::begin(in), std::end(in), params);
+      const Outcome outcome =
+          Interface::dispatch_registers(static_cast<Derived&>(*this), call, interface_id, method, params, out);
+      if (outcome.kind() == Outcome::Kind::unfinished) std::copy(std::begin(params), std::end(params), out);
+      return outcome;
+    }
     return Interface::dispatch_registers(static_cast<Derived&>(*this), call, interface_id, method, in, out);
   }
   Outcome call_message(CallContext& call, std::uint64_t interface_id, std::uint16_t method,

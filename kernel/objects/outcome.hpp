@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a call on a kernel object came to: done, blocked, or one of the error layers.
+// What a call on a kernel object came to: done, blocked, a portion done, or one of the error layers.
 #pragma once
 
 #include <cstdint>
@@ -10,11 +10,13 @@ namespace capos::kernel {
 
 class [[nodiscard]] Outcome {
  public:
-  enum class Kind : std::uint8_t { done, blocked, transport, exception };
+  enum class Kind : std::uint8_t { done, blocked, unfinished, transport, exception };
 
   static constexpr Outcome done() noexcept { return Outcome(Kind::done, 0, 0); }
   // The calling thread waits; whoever wakes it completes the call.
   static constexpr Outcome blocked() noexcept { return Outcome(Kind::blocked, 0, 0); }
+  // A portion has been done: interrupts are let in, then the same call is made again, with its CallProgress.
+  static constexpr Outcome unfinished() noexcept { return Outcome(Kind::unfinished, 0, 0); }
   static constexpr Outcome transport(schema::TransportError error) noexcept {
     return Outcome(Kind::transport, static_cast<std::uint16_t>(error), 0);
   }

@@ -2,6 +2,7 @@
 #include "objects/services.hpp"
 
 #include "core/account.hpp"
+#include "core/console.hpp"
 #include "core/text.hpp"
 #include "core/wake.hpp"
 #include "devices/event_timer.hpp"
@@ -36,11 +37,19 @@ class ConsoleService final : public SingletonObject<ConsoleService, schema::Cons
   Outcome write(CallContext& call, schema::Console::Write::Params::Reader params,
                 schema::Console::Write::Results::Builder) noexcept {
     constexpr std::size_t kLongest = 1024;
-    const std::string_view text = params.text();
-    if (text.size() > kLongest) return Outcome::invalid(KernelError::bad_range);
-    if (!call.ledger().charge(Resource::log_bytes, text.size())) return Outcome::overloaded(KernelError::quota_exceeded);
-    hal::console_write(text);
-    return Outcome::done();
+    CallProgress& progress = call.progress;
+    if (!progress.begun) {
+      const std::string_view text = params.text();
+      if (text.size() > kLongest) return Outcome::invalid(KernelError::bad_range);
+      if (!call.ledger().charge(Resource::log_bytes, text.size())) return Outcome::overloaded(KernelError::quota_exceeded);
+      if (!console_put(text, progress.done)) {  // written by others, in their portions; this one helps
+        call.ledger().give_back(Resource::log_bytes, text.size());
+        (void)console_step(0);
+        return Outcome::unfinished();
+      }
+      progress.begun = true;
+    }
+    return console_step(progress.done) ? Outcome::done() : Outcome::unfinished();
   }
 };
 
@@ -126,6 +135,7 @@ class SystemControlService final : public SingletonObject<SystemControlService, 
  public:
   Outcome shutdown(CallContext&, const schema::SystemControl::Shutdown::Params::Value& params,
                    schema::SystemControl::Shutdown::Results::Value&) noexcept {
+    console_flush();
     hal::power_off(params.code);
   }
 };
@@ -137,7 +147,10 @@ class FrameAllocatorService final : public SingletonObject<FrameAllocatorService
     constexpr std::uint64_t kMostPages = 65'536;
     const std::uint64_t pages = params.pages();
     if (pages == 0 || pages > kMostPages) return Outcome::invalid(KernelError::bad_range);
-    return give_result(call, MemoryObject::create(call.ledger(), pages),
+    const auto made = make_memory(call, pages);
+    if (!made.has_value()) return Outcome::overloaded(made.error());
+    if (!*made) return Outcome::unfinished();
+    return give_result(call, Ref<MemoryObject>::share(static_cast<MemoryObject&>(*call.progress.object)),
                        [&](std::uint32_t index) { results.set_object(index); });
   }
   Outcome available(CallContext&, const schema::FrameAllocator::Available::Params::Value&,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "process/elf_loader.hpp"
 
+#include <algorithm>
 #include <cstring>
 
 #include "process/process.hpp"
@@ -56,39 +57,84 @@ bool segment_valid(const ProgramHeader& segment, std::size_t image_size) noexcep
   return (segment.flags & (kWrite | kExecute)) != (kWrite | kExecute);
 }
 
-ResultOf<void, KernelError> load_segment(Process& process, const ProgramHeader& segment,
-                                         std::span<const std::byte> image) noexcept {
-  const std::uint64_t within = segment.address % hal::kPageSize;
-  const std::uint64_t start = segment.address - within;
-  const std::uint64_t pages = (within + segment.memory_size + hal::kPageSize - 1) / hal::kPageSize;
-  Ref<MemoryObject> memory = TRY(MemoryObject::create(process, pages));
-  memory->copy_in(within, image.subspan(segment.offset, segment.file_size));
-  const hal::Protection protection{.write = (segment.flags & kWrite) != 0, .execute = (segment.flags & kExecute) != 0};
-  const auto mapped = process.memory().map(start, std::move(memory), 0, pages, protection);
-  if (mapped.has_value()) return {};
-  const bool short_of_memory =
-      mapped.error() == KernelError::out_of_memory || mapped.error() == KernelError::quota_exceeded;
-  return fail(short_of_memory ? mapped.error() : KernelError::bad_elf);
+KernelError of_mapping(KernelError error) noexcept {
+  return error == KernelError::out_of_memory || error == KernelError::quota_exceeded ? error : KernelError::bad_elf;
 }
 
 }  // namespace
 
-ResultOf<std::uint64_t, KernelError> load_elf(Process& process, std::span<const std::byte> image) noexcept {
-  if (image.size() < sizeof(ElfHeader)) return fail(KernelError::bad_elf);
-  const auto header = read_at<ElfHeader>(image, 0);
-  if (!header_valid(header, image.size())) return fail(KernelError::bad_elf);
-  bool entry_found = false;
-  for (unsigned i = 0; i < header.program_count; ++i) {
-    const auto segment = read_at<ProgramHeader>(image, header.program_offset + i * sizeof(ProgramHeader));
-    if (segment.type == kDynamic || segment.type == kInterpreter) return fail(KernelError::bad_elf);
-    if (segment.type != kLoad || segment.memory_size == 0) continue;
-    if (!segment_valid(segment, image.size())) return fail(KernelError::bad_elf);
-    TRY_VOID(load_segment(process, segment, image));
-    entry_found = entry_found || ((segment.flags & kExecute) != 0 && header.entry >= segment.address &&
-                                  header.entry - segment.address < segment.memory_size);
+ResultOf<void, KernelError> ElfLoad::open() noexcept {
+  if (image_.size() < sizeof(ElfHeader)) return fail(KernelError::bad_elf);
+  const auto header = read_at<ElfHeader>(image_, 0);
+  if (!header_valid(header, image_.size())) return fail(KernelError::bad_elf);
+  entry_ = header.entry;
+  headers_ = header.program_offset;
+  count_ = header.program_count;
+  opened_ = true;
+  return {};
+}
+
+ResultOf<void, KernelError> ElfLoad::next_segment() noexcept {
+  const auto segment = read_at<ProgramHeader>(image_, headers_ + next_++ * sizeof(ProgramHeader));
+  if (segment.type == kDynamic || segment.type == kInterpreter) return fail(KernelError::bad_elf);
+  if (segment.type != kLoad || segment.memory_size == 0) return {};
+  if (!segment_valid(segment, image_.size())) return fail(KernelError::bad_elf);
+  within_ = segment.address % hal::kPageSize;
+  start_ = segment.address - within_;
+  pages_ = (within_ + segment.memory_size + hal::kPageSize - 1) / hal::kPageSize;
+  bytes_ = image_.subspan(segment.offset, segment.file_size);
+  protection_ = {.write = (segment.flags & kWrite) != 0, .execute = (segment.flags & kExecute) != 0};
+  copied_ = 0;
+  mapping_ = false;
+  memory_ = TRY(MemoryObject::begin(process_.ledger(), pages_));
+  entry_found_ = entry_found_ || (protection_.execute && entry_ >= segment.address &&
+                                  entry_ - segment.address < segment.memory_size);
+  return {};
+}
+
+// True: the segment is whole.
+ResultOf<bool, KernelError> ElfLoad::fill_segment() noexcept {
+  if (memory_->pages() < pages_) {
+    (void)TRY(memory_->grow(pages_));
+    return false;
   }
-  if (!entry_found) return fail(KernelError::bad_elf);
-  return header.entry;
+  if (copied_ < bytes_.size()) {
+    const std::size_t portion = std::min(kCopyPortion, bytes_.size() - copied_);
+    memory_->copy_in(within_ + copied_, bytes_.subspan(copied_, portion));
+    copied_ += portion;
+    return false;
+  }
+  AddressMap& map = process_.memory();
+  if (!mapping_) {
+    const auto begun = map.begin_map(start_, memory_, 0, pages_, protection_, false);
+    if (!begun.has_value()) return fail(of_mapping(begun.error()));
+    mapping_ = true;
+  }
+  const auto mapped = map.map_portion(start_);  // on error the process ends, with what is mapped
+  if (!mapped.has_value()) return fail(of_mapping(mapped.error()));
+  if (*mapped) memory_ = {};
+  return *mapped;
+}
+
+ResultOf<bool, KernelError> ElfLoad::step() noexcept {
+  if (!opened_) TRY_VOID(open());
+  if (memory_) {
+    (void)TRY(fill_segment());
+    return false;
+  }
+  if (next_ < count_) {
+    TRY_VOID(next_segment());
+    return false;
+  }
+  if (!entry_found_) return fail(KernelError::bad_elf);
+  return true;
+}
+
+ResultOf<std::uint64_t, KernelError> load_elf(Process& process, std::span<const std::byte> image) noexcept {
+  ElfLoad load(process, image);
+  while (!TRY(load.step())) {
+  }
+  return load.entry();
 }
 
 }  // namespace capos::kernel

@@ -31,10 +31,13 @@ ResultOf<Ref<Process>, KernelError> Process::create(std::string_view name, std::
   return fail(process->pages().shortage());
 }
 
-ResultOf<void, KernelError> Process::prepare(std::uint64_t stack_pages) noexcept {
+ResultOf<void, KernelError> Process::map_stack(std::uint64_t pages) noexcept {
   const hal::Protection data{.write = true, .execute = false};
-  Ref<MemoryObject> stack = TRY(MemoryObject::create(*this, stack_pages));
-  TRY_VOID(memory_.map(abi::kStackTop - stack_pages * hal::kPageSize, stack, 0, stack_pages, data));
+  Ref<MemoryObject> stack = TRY(MemoryObject::create(*this, pages));
+  return memory_.map(abi::kStackTop - pages * hal::kPageSize, stack, 0, pages, data);
+}
+
+ResultOf<void, KernelError> Process::make_main_thread() noexcept {
   main_ = Ref<Thread>::share(*TRY(add_thread()));
   return {};
 }
@@ -85,7 +88,8 @@ void Process::end(const ExitRecord& exit) noexcept {
 }
 
 bool Process::reap_step() noexcept {
-  constexpr unsigned kStep = 16;
+  constexpr unsigned kStep = 8;
+  if (!report.step()) return false;
   if (!capabilities_.clear_step(kStep)) return false;
   supervisor_ = {};
   if (Thread* const thread = threads_.pop_front(); thread != nullptr) {

@@ -16,6 +16,7 @@
 #include "memory/virtual_memory.hpp"
 #include "objects/capability_table.hpp"
 #include "objects/liveness.hpp"
+#include "process/fault_report.hpp"
 #include "process/share.hpp"
 #include "process/thread.hpp"
 #include "resources/ledger.hpp"
@@ -37,7 +38,7 @@ class Process : public Watched<Process> {
   // The number its trace events carry.
   [[nodiscard]] std::uint32_t number() const noexcept { return number_; }
   [[nodiscard]] CpuId cpu() const noexcept { return cpu_; }
-  // The first; from prepare() on, while the process object lives.
+  // The first; from make_main_thread() on, while the process object lives.
   [[nodiscard]] Thread& main_thread() noexcept { return *main_; }
   // Those that have not ended. Own CPU.
   [[nodiscard]] List<Thread, ProcessTag>& threads() noexcept { return threads_; }
@@ -60,8 +61,12 @@ class Process : public Watched<Process> {
   [[nodiscard]] AddressMap& memory() noexcept { return memory_; }
   [[nodiscard]] CapabilityTable& capabilities() noexcept { return capabilities_; }
 
-  // Maps the first thread's stack and makes that thread. Errors: out_of_memory.
-  [[nodiscard]] ResultOf<void, schema::KernelError> prepare(std::uint64_t stack_pages) noexcept;
+  // Before it starts, in this order. Errors: quota_exceeded, out_of_memory.
+  [[nodiscard]] ResultOf<void, schema::KernelError> map_stack(std::uint64_t pages) noexcept;
+  [[nodiscard]] ResultOf<void, schema::KernelError> make_main_thread() noexcept;
+  // What making a thread takes of zeroed memory (clean_ahead): frames, and the order of the largest block.
+  static constexpr std::uint64_t kThreadFrames = 64;
+  static constexpr unsigned kThreadOrder = 5;
   // A thread with its ring, arena and vector state, that does not run yet. Own CPU, or whoever builds the process.
   // Errors: quota_exceeded (kMaxThreads, or the ledger), out_of_memory, bad_address (something is mapped in its ring's place).
   [[nodiscard]] ResultOf<Thread*, schema::KernelError> add_thread() noexcept;
@@ -69,7 +74,7 @@ class Process : public Watched<Process> {
   void withdraw(Thread& thread) noexcept;
   // Gives back what a dead thread of the living process holds, and the process's reference on it. Own CPU.
   void bury(Thread& thread) noexcept;
-  // Who is told of its threads' faults, unless they have another: before prepare(). Null: nobody.
+  // Who is told of its threads' faults, unless they have another: before make_main_thread(). Null: nobody.
   void set_supervisor(Ref<Object> supervisor) noexcept { supervisor_ = std::move(supervisor); }
   // Hands the CapSet over and sets the entry state.
   [[nodiscard]] ResultOf<void, schema::KernelError> install_capset(Ref<MemoryObject> page) noexcept;
@@ -91,6 +96,7 @@ class Process : public Watched<Process> {
   void acquire() noexcept { references_.fetch_add(1, std::memory_order_relaxed); }
   void release() noexcept;
 
+  FaultReport report;  // written by the reaper
   Process* next_to_reap = nullptr;
   std::atomic<std::uint32_t> event_timers{0};  // that it made and that live
 

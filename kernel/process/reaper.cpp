@@ -20,6 +20,10 @@ void hand_to_reaper(Process& process) noexcept {
   } while (!g_incoming.compare_exchange_weak(head, &process, std::memory_order_release, std::memory_order_relaxed));
 }
 
+bool reaper_has_work() noexcept {
+  return g_current != nullptr || g_incoming.load(std::memory_order_relaxed) != nullptr;
+}
+
 bool reap_step() noexcept {
   if (g_current == nullptr) {
     g_current = g_incoming.exchange(nullptr, std::memory_order_acquire);

@@ -8,6 +8,8 @@ class Process;
 
 // Any CPU. Takes over one reference.
 void hand_to_reaper(Process& process) noexcept;
+// Boot CPU only.
+[[nodiscard]] bool reaper_has_work() noexcept;
 // One step; false if there is nothing to do. Boot CPU only.
 bool reap_step() noexcept;
 

@@ -12,15 +12,24 @@ namespace {
 using schema::KernelError;
 using Interface = schema::SchedulingPolicy;
 
-// By the process's own CPU, which alone touches its threads' entities: at most kMaxThreads of them.
+// By the process's own CPU, which alone touches its threads' entities: a few at a time.
 void apply_here(void* subject) noexcept {
+  constexpr unsigned kThreadsAtOnce = 5;
   Process& process = *static_cast<Process*>(subject);
   Cpu& cpu = Cpu::current();
   const Share share = process.share();
+  const sched::FairEntity wanted(share.weight, share.request());
   const Time now = hal::now();
   auto& threads = process.threads();
+  unsigned left = kThreadsAtOnce;
   for (Thread* thread = threads.front(); thread != nullptr; thread = threads.next(*thread)) {
-    cpu.scheduler.set_share(thread->entity, share.weight, share.request(), now);
+    sched::FairEntity& entity = thread->entity;
+    if (entity.weight() == wanted.weight() && entity.request() == wanted.request()) continue;
+    if (left-- == 0) {
+      if (!post_later(cpu.id, process.share_mail, apply_here, &process)) break;  // that one goes on with it
+      return;
+    }
+    cpu.scheduler.set_share(entity, share.weight, share.request(), now);
   }
   process.release();
 }

@@ -2,76 +2,22 @@
 #include "process/spawner.hpp"
 
 #include <array>
-#include <cstring>
 
 #include "core/account.hpp"
 #include "core/termination.hpp"
 #include "core/wake.hpp"
 #include "ipc/call_context.hpp"
 #include "ipc/fault_call.hpp"
-#include "ipc/park.hpp"
 #include "islands/lease.hpp"
 #include "objects/session.hpp"
-#include "objects/table_service.hpp"
 #include "objects/transfer.hpp"
-#include "process/elf_loader.hpp"
-#include "process/thread_object.hpp"
+#include "process/process_build.hpp"
 #include "resources/charged.hpp"
 
 namespace capos::kernel {
 namespace {
 
 using schema::KernelError;
-
-constexpr std::uint64_t kStackPages = 16;
-
-// The CapSet page of a new process; its capabilities go into the process's table.
-ResultOf<void, KernelError> grant_all(Process& process, std::span<const GrantedCapability> grants) noexcept {
-  Ref<MemoryObject> page = TRY(MemoryObject::create(process, 1));
-  auto& capset = *static_cast<abi::CapSet*>(page->kernel_address());
-  capset.magic = abi::kCapSetMagic;
-  for (const GrantedCapability& grant : grants) {
-    if (capset.count == abi::kCapSetCapacity) return fail(KernelError::out_of_capabilities);
-    abi::CapSetEntry& entry = capset.entries[capset.count++];
-    if (grant.name.empty() || grant.name.size() >= sizeof entry.name) return fail(KernelError::bad_range);
-    std::memcpy(entry.name, grant.name.data(), grant.name.size());
-    const abi::CapId id =
-        TRY(process.capabilities().insert(Ref<Object>::share(*grant.object), grant.interface_id, grant.edge));
-    entry.cap = id.raw;
-    entry.interface_id = grant.interface_id;
-  }
-  return process.install_capset(std::move(page));
-}
-
-ResultOf<void, KernelError> fill_process(Process& process, const SpawnRequest& request,
-                                         std::span<const GrantedCapability> grants) noexcept {
-  const std::uint64_t entry = TRY(load_elf(process, request.image));
-  process.set_supervisor(request.supervisor);
-  TRY_VOID(process.prepare(kStackPages));
-  process.set_entry(entry);
-  const Ref<VirtualMemoryObject> memory = TRY(new_object<VirtualMemoryObject>(process.ledger(), process));
-  Ref<SessionContext> session;
-  if (request.session != nullptr) session = TRY(new_object<SessionContext>(process.ledger(), *request.session));
-  std::array<GrantedCapability, abi::kCapSetCapacity> all;
-  if (grants.size() + 8 > all.size()) return fail(KernelError::out_of_capabilities);
-  std::size_t count = 0;
-  for (const GrantedCapability& grant : grants) all[count++] = grant;
-  all[count++] = {"self.capabilities", &capability_table_service(), capability_table_service().interface_id()};
-  all[count++] = {"self.ledger", &process.ledger(), process.ledger().interface_id()};
-  if (session) all[count++] = {"self.session", session.get(), session->interface_id()};
-  all[count++] = {"self.memory", memory.get(), memory->interface_id()};
-  all[count++] = {"self.threads", &thread_factory_service(), thread_factory_service().interface_id()};
-  all[count++] = {"self.park", &park_space_service(), park_space_service().interface_id()};
-  all[count++] = {"self.thread", &thread_control_service(), thread_control_service().interface_id()};
-  if (request.context != nullptr) {
-    all[count++] = {"self.context", request.context, request.context->interface_id()};
-  }
-  TRY_VOID(grant_all(process, {all.data(), count}));
-  Thread& thread = process.main_thread();
-  if (request.context != nullptr) bind(*request.context, thread);
-  give_account(own_account(thread), thread);
-  return {};
-}
 
 // What the process is granted under its session ends with the session. False if a lease that the capability is under
 // already may outlive it.
@@ -96,27 +42,61 @@ void start_here(void* subject) noexcept {
   process.release();
 }
 
+using Spawn = schema::ProcessSpawner::Spawn;
+
+// What the message grants, as it says now.
+struct Grants {
+  std::array<GrantedCapability, abi::kCapSetCapacity> list;
+  std::size_t count = 0;
+};
+
+// `given`: the session that the process is spawned in, if the spawner names one; `session`: the one it will be in.
+Outcome read_grants(CallContext& call, Spawn::Params::Reader params, Session* given, std::uint64_t session,
+                    Grants& grants) noexcept {
+  const auto list = params.grants();
+  if (list.size() > grants.list.size()) return Outcome::overloaded(KernelError::out_of_capabilities);
+  for (const auto item : list) {
+    CapabilityEntry* const entry = call.argument_entry(item.capability().get_capability());
+    if (entry == nullptr) return Outcome::invalid(KernelError::bad_capability);
+    if (!may_travel(*entry, call.process().session_number(), session)) return Outcome::invalid(KernelError::not_transferable);
+    GrantedCapability& grant = grants.list[grants.count++];
+    grant = {item.name(), entry->object(), entry->interface_id(), entry->edge()};
+    if (given != nullptr && !lease_within(grant.edge, given->life())) return Outcome::invalid(KernelError::mismatch);
+  }
+  return Outcome::done();
+}
+
 class ProcessSpawnerService final : public SingletonObject<ProcessSpawnerService, schema::ProcessSpawner> {
  public:
-  Outcome spawn(CallContext& call, schema::ProcessSpawner::Spawn::Params::Reader params,
-                schema::ProcessSpawner::Spawn::Results::Builder results) noexcept {
+  // In portions: all is checked at first; what the process is granted, again at the end, as it is then.
+  Outcome spawn(CallContext& call, Spawn::Params::Reader params, Spawn::Results::Builder results) noexcept {
+    if (!call.progress.begun) return begin(call, params);
+    auto& build = static_cast<ProcessBuild&>(*call.progress.object);
+    const auto ready = build.step();
+    if (!ready.has_value()) return Outcome::failed(ready.error());
+    if (!*ready) return Outcome::unfinished();
+    Grants grants;
+    const Outcome read = read_grants(call, params, build.session(), build.process().session_number(), grants);
+    if (read.kind() != Outcome::Kind::done) return read;
+    const auto granted = build.grant({grants.list.data(), grants.count});
+    if (!granted.has_value()) return Outcome::failed(granted.error());
+    const auto index = give_handle(call, build.process());
+    if (!index.has_value()) return Outcome::overloaded(index.error());
+    start_process(*build.take());
+    results.set_process(*index);
+    call.reschedule = true;
+    return Outcome::done();
+  }
+
+ private:
+  static Outcome begin(CallContext& call, Spawn::Params::Reader params) noexcept {
     Session* const given = params.has_session() ? call.argument<Session>(params.session()) : nullptr;
     if (params.has_session() && given == nullptr) return Outcome::invalid(KernelError::bad_capability);
     if (given != nullptr && !given->life().holds()) return Outcome::failed(KernelError::expired);
     Liveness* const session = given != nullptr ? &given->life() : call.process().session();
-    const std::uint64_t session_number = session != nullptr ? session->session() : 0;
-    std::array<GrantedCapability, abi::kCapSetCapacity> grants;
-    const auto list = params.grants();
-    if (list.size() > grants.size()) return Outcome::overloaded(KernelError::out_of_capabilities);
-    for (std::uint32_t i = 0; i < list.size(); ++i) {
-      CapabilityEntry* const entry = call.argument_entry(list[i].capability().get_capability());
-      if (entry == nullptr) return Outcome::invalid(KernelError::bad_capability);
-      if (!may_travel(*entry, call.process().session_number(), session_number)) {
-        return Outcome::invalid(KernelError::not_transferable);
-      }
-      grants[i] = {list[i].name(), entry->object(), entry->interface_id(), entry->edge()};
-      if (given != nullptr && !lease_within(grants[i].edge, given->life())) return Outcome::invalid(KernelError::mismatch);
-    }
+    Grants grants;
+    const Outcome read = read_grants(call, params, given, session != nullptr ? session->session() : 0, grants);
+    if (read.kind() != Outcome::Kind::done) return read;
     SpawnRequest request{.name = params.name(),
                          .image = find_program(params.program()),
                          .number = params.source(),
@@ -140,15 +120,18 @@ class ProcessSpawnerService final : public SingletonObject<ProcessSpawnerService
     const Outcome account = find_ledger(call, params, request);
     if (account.kind() != Outcome::Kind::done) return account;
     if (request.context != nullptr && request.context->claimed.exchange(true)) return Outcome::overloaded(KernelError::busy);
-    const Outcome outcome = build_and_start(call, request, {grants.data(), list.size()}, results);
-    if (request.context != nullptr && outcome.kind() != Outcome::Kind::done) request.context->claimed = false;
-    return outcome;
+    auto build = ProcessBuild::create(call.ledger(), request, given != nullptr ? Ref<Session>::share(*given) : Ref<Session>());
+    if (!build.has_value()) {
+      if (request.context != nullptr) request.context->claimed = false;
+      return Outcome::failed(build.error());
+    }
+    call.progress.object = *std::move(build);
+    call.progress.begun = true;
+    return Outcome::unfinished();
   }
 
- private:
   // What the process is to run on: the ledger given, or a child of the spawner's own.
-  static Outcome find_ledger(CallContext& call, schema::ProcessSpawner::Spawn::Params::Reader params,
-                             SpawnRequest& request) noexcept {
+  static Outcome find_ledger(CallContext& call, Spawn::Params::Reader params, SpawnRequest& request) noexcept {
     if (params.has_ledger()) {
       Ledger* const given = call.argument<Ledger>(params.ledger());
       if (given == nullptr) return Outcome::invalid(KernelError::bad_capability);
@@ -161,22 +144,6 @@ class ProcessSpawnerService final : public SingletonObject<ProcessSpawnerService
     request.ledger = *std::move(child);
     return Outcome::done();
   }
-
-  static Outcome build_and_start(CallContext& call, const SpawnRequest& request,
-                                 std::span<const GrantedCapability> grants,
-                                 schema::ProcessSpawner::Spawn::Results::Builder results) noexcept {
-    auto process = build_process(request, grants);
-    if (!process.has_value()) return Outcome::failed(process.error());
-    const auto index = give_handle(call, **process);
-    if (!index.has_value()) {
-      discard_process(call.cpu, **process);
-      return Outcome::overloaded(index.error());
-    }
-    start_process(**process);
-    results.set_process(*index);
-    call.reschedule = true;
-    return Outcome::done();
-  }
 };
 
 constinit ProcessSpawnerService g_spawner;
@@ -187,13 +154,11 @@ Object& process_spawner_service() noexcept { return g_spawner; }
 
 ResultOf<Ref<Process>, KernelError> build_process(const SpawnRequest& request,
                                                   std::span<const GrantedCapability> grants) noexcept {
-  Ref<Process> process =
-      TRY(Process::create(request.name, request.number, *request.ledger, request.session, request.cpu));
-  process->set_share(request.share);
-  const auto filled = fill_process(*process, request, grants);
-  if (filled.has_value()) return process;
-  discard_process(Cpu::current(), *process);
-  return fail(filled.error());
+  const Ref<ProcessBuild> build = TRY(ProcessBuild::create(*request.ledger, request, {}));
+  while (!TRY(build->step())) {
+  }
+  TRY_VOID(build->grant(grants));
+  return build->take();
 }
 
 void start_process(Process& process) noexcept {

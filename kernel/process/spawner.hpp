@@ -28,9 +28,9 @@ struct SpawnRequest {
   Share share{};                         // of best effort
 };
 
-// Builds a process that is ready to start; every process has "self.memory", its VirtualMemory,
-// "self.capabilities", "self.ledger" and, in a session, "self.session".
-// Errors: those of ProcessSpawner.spawn.
+// Builds a process that is ready to start, at once, its context not claimed if that fails; every process has "self.memory",
+// its VirtualMemory, "self.capabilities", "self.ledger" and, in a session, "self.session". What spawns does it in portions:
+// process_build.hpp. Errors: those of ProcessSpawner.spawn.
 [[nodiscard]] ResultOf<Ref<Process>, schema::KernelError> build_process(const SpawnRequest& request,
                                                                         std::span<const GrantedCapability> grants) noexcept;
 // Its thread begins to run on its CPU.

@@ -27,6 +27,7 @@
 #include "ipc/lease_use.hpp"
 #include "ipc/park_list.hpp"
 #include "objects/object.hpp"
+#include "objects/progress.hpp"
 #include "process/wait_slot.hpp"
 
 namespace capos::kernel {
@@ -51,8 +52,14 @@ enum class ThreadState : std::uint8_t {
   parked,           // in ParkSpace.park or SharedParkSpace.park
   await_completions,  // in cap_enter
   ring_work,        // the same, with something for it to do there: has an account that says when
+  call_work,        // in a call by registers that is done in portions: has an account that says when
   dead,
 };
+
+// It goes on as soon as its account runs: in user mode, or in the kernel.
+[[nodiscard]] constexpr bool goes_on(ThreadState state) noexcept {
+  return state == ThreadState::runnable || state == ThreadState::ring_work || state == ThreadState::call_work;
+}
 
 // The time a thread runs on: one of the two, or none.
 struct Account {
@@ -146,6 +153,8 @@ class Thread final : public TypedObject<Thread, schema::Thread>,
   Ref<Object> waiting_hold;            // keeps what it waits for alive
   Timeout timeout;                     // of the wait it is in, if that has a limit
   LeaseUse wait_lease;                 // of the call or wait it is in, if the capability is under a lease
+
+  CallProgress progress;               // of a call by registers that is done in portions
 
   Ref<Object> supervisor;              // a ClientEndpoint of a FaultHandler; null: none
   Call fault_call{*this, CallKind::fault};

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "process/thread_object.hpp"
 
+#include <algorithm>
+#include <bit>
+
 #include "capos/abi/ring.hpp"
 #include "core/account.hpp"
 #include "core/termination.hpp"
@@ -31,7 +34,8 @@ schema::ThreadActivity activity_of(ThreadState state) noexcept {
     case ThreadState::await_signal:
     case ThreadState::await_leased:
     case ThreadState::await_completions: return ThreadActivity::waits_for_event;
-    case ThreadState::ring_work: return ThreadActivity::ready;
+    case ThreadState::ring_work:
+    case ThreadState::call_work: return ThreadActivity::ready;
     case ThreadState::sleeping: return ThreadActivity::sleeps;
     case ThreadState::await_supervisor: return ThreadActivity::waits_for_supervisor;
     case ThreadState::parked: return ThreadActivity::parked;
@@ -45,11 +49,20 @@ bool entry_valid(schema::ThreadFactory::Create::Params::Reader params) noexcept 
          params.fs_base() < abi::kUserEnd;
 }
 
+// Is the memory for a ring's queues and operations at hand (clean_ahead)?
+bool ring_can_be_made(std::uint32_t entries) noexcept {
+  if (entries == 0 || entries > abi::kMaxSubmissionEntries) return true;  // refused
+  const auto queues = static_cast<unsigned>(std::bit_width((abi::queue_bytes(entries) - 1) / hal::kPageSize));
+  const unsigned pool = RingState::order_for(entries);
+  return clean_ahead((std::uint64_t{1} << queues) + (std::uint64_t{1} << pool), std::max(queues, pool));
+}
+
 class ThreadFactoryService final : public SingletonObject<ThreadFactoryService, schema::ThreadFactory> {
  public:
   Outcome create(CallContext& call, schema::ThreadFactory::Create::Params::Reader params,
                  schema::ThreadFactory::Create::Results::Builder results) noexcept {
     if (!entry_valid(params)) return Outcome::invalid(KernelError::bad_address);
+    if (!clean_ahead(Process::kThreadFrames, Process::kThreadOrder)) return Outcome::unfinished();
     auto supervisor = supervisor_of(call, params.has_supervisor(), params.supervisor());
     if (!supervisor.has_value()) return Outcome::invalid(supervisor.error());
     SchedulingContext* context = nullptr;
@@ -99,6 +112,7 @@ class ThreadFactoryService final : public SingletonObject<ThreadFactoryService, 
 
 class ThreadControlService final : public SingletonObject<ThreadControlService, schema::ThreadControl> {
  public:
+  static constexpr bool kPortionsByRegisters = true;
   using Interface = schema::ThreadControl;
   Outcome set_fs_base(CallContext& call, const Interface::SetFsBase::Params::Value& params,
                       Interface::SetFsBase::Results::Value&) noexcept {
@@ -114,6 +128,7 @@ class ThreadControlService final : public SingletonObject<ThreadControlService, 
   Outcome set_ring(CallContext& call, const Interface::SetRing::Params::Value& params,
                    Interface::SetRing::Results::Value&) noexcept {
     if (!call.may_block) return Outcome::transport(schema::TransportError::invalid_operation);
+    if (!ring_can_be_made(params.entries)) return Outcome::unfinished();
     const auto made = call.thread.set_ring(params.entries);
     if (made.has_value()) return Outcome::done();
     switch (made.error()) {
@@ -215,6 +230,7 @@ ResultOf<void, KernelError> Thread::set_ring(std::uint32_t entries) noexcept {
 }
 
 void Thread::give_back() noexcept {
+  outgoing = &direct_call;  // not one of the ring's
   if (ring_state != nullptr) RingState::release(*std::exchange(ring_state, nullptr), process.pages());
   if (void* const area = user.vector_area(); area != nullptr) process.pages().give_page(area);
   user.attach_vector_area(nullptr);

@@ -67,7 +67,7 @@ bool IslandChapter::is_ready(Number number) {
   if (thread->state == ThreadState::await_release) {
     return worker == number && actors_.at(number).context->is_released(world.machine().now().ns());
   }
-  return thread->state == ThreadState::runnable || thread->state == ThreadState::ring_work;
+  return goes_on(thread->state) && !thread->account.is_none();  // else it is being made
 }
 
 void IslandChapter::time_passes(Time to) {
@@ -186,7 +186,7 @@ void IslandChapter::observe() {
     actor.is_new = false;
     const bool is_own = account_of(number) == number;
     const Thread* const worker = is_own ? thread_of(worker_of(number)) : nullptr;
-    const bool ready = worker != nullptr && (worker->state == ThreadState::runnable || worker->state == ThreadState::ring_work);
+    const bool ready = worker != nullptr && goes_on(worker->state);
     const bool waits_for_release = worker != nullptr && worker->state == ThreadState::await_release;
     if (ready && !actor.ran_on_own) actor.context->becomes_ready(now);
     actor.ran_on_own = ready || waits_for_release;

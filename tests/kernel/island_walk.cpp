@@ -54,7 +54,10 @@ void IslandChapter::step(std::size_t number) {
   const bool init = runs && world.cpu(cpu).thread == &world.init();
   last_.push_back("step " + std::to_string(number) + ", cpu " + std::to_string(cpu) + ": ");
   if (last_.size() > 20) last_.pop_front();
-  if (init && random.one_in(3)) {
+  const bool pending = world.machine().mail_pending(CpuId(cpu)) || world.machine().timer_due(CpuId(cpu));
+  if (pending) {
+    pass(CpuId(cpu));  // else it might come between two portions of a call, and another thread be chosen
+  } else if (init && random.one_in(3)) {
     manage();
   } else if (runs && !init && !random.one_in(3)) {
     work(*world.cpu(cpu).thread);

@@ -129,6 +129,7 @@ TEST(Machine, AFaultingProgramEndsAndIsReported) {
   World world;
   const Child child = world.spawn({});
   world.fault(world.thread(child), 14, 0x1234);
+  world.settle();  // the reaper writes it
   EXPECT_NE(world.machine().console().find("fault: program: page fault (14"), std::string::npos);
   const auto state = world.call<schema::ProcessHandle::State>(world.init(), child.handle);
   EXPECT_FALSE(state.value.alive);

@@ -235,7 +235,10 @@ void Chapter::step(std::size_t number) {
     const bool runs = world.machine().place(CpuId(cpu)) == host::Place::user;
     // init never waits; so that the others come to run, time goes on more often while it does.
     const bool init = runs && world.cpu(cpu).thread == &world.init();
-    if (runs && !random.one_in(init ? 2 : 8)) return thread_acts(cpu);
+    // What is pending comes first: else the kernel would let it in between two portions of a call, and might leave the call
+    // for another thread, half done. The model has calls at once; the conformance program has the others.
+    const bool pending = world.machine().mail_pending(CpuId(cpu)) || world.machine().timer_due(CpuId(cpu));
+    if (runs && !pending && !random.one_in(init ? 2 : 8)) return thread_acts(cpu);
     machine_acts(cpu);
     tell("; ");
     look();
@@ -288,7 +291,9 @@ void Chapter::machine_acts(std::uint16_t cpu) {
     ++tally_["timer"];
     ++timers[cpu];
     model.timer(cpu);
-    (void)machine.fire(id);
+    do {
+      (void)machine.fire(id);  // it is due at once again where more timeouts had come than expire at a time
+    } while (machine.timer_due(id) && !machine.is_off());
   } else if (random.one_in(10) && device_acts(*this)) {
   } else if (random.one_in(20)) {
     tell("cpu " + std::to_string(cpu) + ": an interrupt of no use");

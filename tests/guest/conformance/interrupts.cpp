@@ -222,6 +222,7 @@ void level_storm(Guest& guest) noexcept {
 void released_under_way(Guest& guest) noexcept {
   Hpet timer(guest);
   CHECK(static_cast<bool>(timer));
+  guest.sleep(5 * kMillisecond);  // the driver of the case before is being taken apart
   for (std::uint32_t ticks = 0; ticks < 60; ticks += 3) {
     auto line = open_line(guest, {.line = kHpetLine, .trigger = schema::InterruptTrigger::edge_high});
     const Notice event = make_notification(guest);

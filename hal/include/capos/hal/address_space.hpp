@@ -46,7 +46,8 @@ class AddressSpace {
   [[nodiscard]] ResultOf<Mapping, MapError> lookup(UserAddress page) const noexcept;
   // First mapped page at or after `from`, below abi::kUserEnd; false if none. For teardown in steps.
   [[nodiscard]] bool next_mapped(UserAddress& from) const noexcept;
-  // Frees at most `limit` table frames; true when all are gone. Mapped frames are the caller's.
+  // Frees at most `limit` table frames, and looks at no more than 256 entries besides; true when all are gone. Mapped frames
+  // are the caller's.
   [[nodiscard]] bool destroy_step(FrameSource& source, unsigned limit) noexcept;
   // Drops stale translations of `page` on this CPU, if this space is live on it.
   void invalidate(UserAddress page) noexcept;
@@ -54,6 +55,7 @@ class AddressSpace {
 
  private:
   PhysicalAddress root_{};
+  std::uint64_t torn_down_ = 0;  // below this address no table is left
   FrameSource* source_ = nullptr;
 };
 

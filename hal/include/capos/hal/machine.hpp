@@ -90,6 +90,9 @@ inline constexpr std::uint8_t kExitRefusedPack = 0x7d;  // launcher sees 251; al
 // Takes a pending interrupt, if there is one; that starts its upcall on a fresh stack and this call never returns.
 // For work that would otherwise be idle time, between steps that leave everything consistent.
 void interrupt_window() noexcept;
+// Goes on in `function`, with the kernel stack as empty as at an upcall: for a way through the kernel that would lead to where
+// it came from.
+[[noreturn]] void go_on_in(void (*function)() noexcept) noexcept;
 // Waits for an interrupt with interrupts on; the next upcall starts on a fresh stack. Never returns.
 [[noreturn]] void idle() noexcept;
 
