@@ -36,7 +36,7 @@ Thread* owner_of(const sched::Dispatch& dispatch) noexcept {
 constexpr Duration kEndOfTurn = Duration::ns(450);
 
 // How long best effort runs between two steps of the reaper.
-constexpr Duration kReaperPause = Duration::us(20);
+constexpr Duration kReaperPause = Duration::us(5);
 
 constexpr Duration turn_of(Duration quantum) noexcept { return std::max(quantum - kEndOfTurn, quantum / 2); }
 

@@ -96,6 +96,7 @@ void RingState::enter(Cpu& cpu, Time now) noexcept {
 void RingState::continue_enter(Cpu& cpu, Time now) noexcept {
   thread.state = ThreadState::runnable;
   unfinished_ = false;
+  if (!timers_.empty()) fire_timers(now);
   start_ready(cpu, now);
   if (alive() && (to_take_ != 0 || unfinished_)) take_rest(cpu, now);
   if (alive() && stalled_) take_submissions(cpu, now);
