@@ -78,6 +78,12 @@ sched::Dispatch choose(Cpu& cpu, Time now) noexcept {
   }
 }
 
+// Of work in idle time: interrupts, and the machine's other CPUs where they are simulated in turn.
+void between_steps() noexcept {
+  if (parameters().quantum != Duration{}) hal::end_turn();
+  hal::interrupt_window();
+}
+
 // What the current thread does in the kernel goes on.
 [[noreturn]] void go_on() noexcept {
   Cpu& cpu = Cpu::current();
@@ -134,9 +140,9 @@ void Cpu::start(Time now) noexcept {
     cpu.trace.note_idle(cpu.scheduler.idle_time());
     // A step leaves everything consistent: an interrupt taken in the window does not come back here.
     bool reaped = false;
-    for (; cpu.id == CpuId(0) && reap_step(); reaped = true) hal::interrupt_window();
+    for (; cpu.id == CpuId(0) && reap_step(); reaped = true) between_steps();
     if (reaped) leave(cpu, hal::now());  // what went may have set a server free
-    while (cpu.id == CpuId(0) && stock_step()) hal::interrupt_window();
+    while (cpu.id == CpuId(0) && stock_step()) between_steps();
     if constexpr (kDebugChecks) check_invariants(cpu);
     hal::idle();
   }
