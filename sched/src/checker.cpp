@@ -255,8 +255,9 @@ Verdict check_triggered(const Certificate& c, const ChainClaim& chain, std::size
   return {};
 }
 
-Verdict check_chain(const Certificate& c, std::size_t index) noexcept {
+Verdict check_chain(const Certificate& c, std::size_t index, std::uint32_t runs) noexcept {
   const ChainClaim& chain = c.chains[index];
+  if (chain.hops == HopKind::triggered && (runs & kRunsTriggeredHops) == 0) return refuse(Rejection::not_run, index);
   if (chain.tasks.empty() || chain.tasks.size() > kMaxClaimedTasks) return refuse(Rejection::chain_path, index);
   for (const std::uint16_t task : chain.tasks) {
     if (task >= c.tasks.size()) return refuse(Rejection::chain_path, index);
@@ -291,8 +292,8 @@ Verdict check_certificate(const Certificate& certificate, const MachineFacts& ma
     if (edf && t.response != t.deadline) return refuse(Rejection::response, i, t.response, t.deadline);
   }
   for (std::uint16_t cpu = 0; edf && cpu < kMaxCpus; ++cpu) TRY_VOID(check_demand(certificate, cpu));
-  for (std::size_t i = 0; i < certificate.chains.size(); ++i) TRY_VOID(check_chain(certificate, i));
-  return {};
+  for (std::size_t i = 0; i < certificate.chains.size(); ++i) TRY_VOID(check_chain(certificate, i, machine.runs));
+  return check_triggers(certificate);
 }
 
 }  // namespace capos::sched

@@ -10,18 +10,23 @@ ResultOf<void, ContextError> check(const ContextParameters& p) noexcept {
   if (p.budget < kMinBudget) return fail(ContextError::budget_below_minimum);
   if (p.budget > period) return fail(ContextError::budget_exceeds_period);
   if (p.deadline < p.budget) return fail(ContextError::deadline_below_budget);
-  if (p.deadline > period) return fail(ContextError::deadline_exceeds_period);
+  const bool may_be_long = p.on_miss == Consequence::run_late && !p.triggered;
+  if (p.deadline > (may_be_long ? kMaxPeriod : period)) return fail(ContextError::deadline_exceeds_period);
   if (p.cpu.value() >= kMaxCpus) return fail(ContextError::cpu_out_of_range);
+  if (p.jitter < Duration{} || p.jitter > kMaxPeriod) return fail(ContextError::jitter_out_of_range);
   return {};
 }
 
 ResultOf<void, ContextError> Context::configure(const ContextParameters& parameters, Time now) noexcept {
   TRY_VOID(check(parameters));
   parameters_ = parameters;
-  priority_ = base_priority_ = parameters.priority;
+  priority_ = base_priority_ = parameters.edf ? Priority{} : parameters.priority;
+  floor_ = Time::never();
+  activated_ = now;
+  demoted_ = false;
   refill_period_ = parameters.period.floor();
-  refills_.reset(now, parameters.budget);
-  jobs_.configure(parameters.period, parameters.deadline, parameters.on_miss);
+  refills_.reset(now, parameters.budget, parameters.edf);
+  jobs_.configure(parameters.period, parameters.deadline, parameters.on_miss, parameters.triggered, parameters.jitter);
   total_consumed_ = Duration{};
   return {};
 }

@@ -17,11 +17,44 @@ void CpuScheduler::await(Context& context, ContextState state, Time when) noexce
   release_.insert(context, when);
 }
 
+// In the order of its kind.
+inline void CpuScheduler::push_ready(Context& context) noexcept {
+  context.state_ = ContextState::ready;
+  if (context.edf()) [[unlikely]] {
+    edf_.insert(context, context.due());
+  } else {
+    ready_.push_back(context);
+  }
+}
+
+inline void CpuScheduler::erase_ready(Context& context) noexcept {
+  if (context.edf()) [[unlikely]] {
+    edf_.remove(context);
+  } else {
+    ready_.erase(context);
+  }
+}
+
+// EDF: its deadline has changed.
+void CpuScheduler::reorder(Context& context) noexcept {
+  if (context.state_ == ContextState::ready) edf_.move(context, context.due());
+}
+
+// What runs may have come to a refill of a later deadline.
+Context* CpuScheduler::first_due() noexcept {
+  if (running_ != nullptr && running_->edf()) reorder(*running_);
+  return edf_.earliest();
+}
+
+inline Context* CpuScheduler::first_ready() noexcept {
+  Context* const first = ready_.highest();
+  return first != nullptr || edf_.empty() ? first : first_due();
+}
+
 // To the ready queue, or to the release queue until the head refill is usable.
 void CpuScheduler::enqueue(Context& context, Time now) noexcept {
   if (context.head_ready(now)) {
-    context.state_ = ContextState::ready;
-    ready_.push_back(context);
+    push_ready(context);
   } else {
     await_refill(context);
   }
@@ -34,9 +67,11 @@ void CpuScheduler::await_refill(Context& context) noexcept {
 
 void CpuScheduler::leave_queues(Context& context) noexcept {
   if (context.state_ == ContextState::ready) {
-    ready_.erase(context);
-  } else if (context.state_ != ContextState::blocked) {
+    erase_ready(context);
+  } else if (context.queued()) {
     release_.remove(context);
+  } else if (context.state_ == ContextState::awaiting_input) {
+    unwatch_deadline(context);
   }
   context.state_ = ContextState::blocked;
 }
@@ -53,8 +88,7 @@ bool CpuScheduler::make_ready(Context& context, Time now) noexcept {
       await_refill(context);
       return false;
     }
-    context.state_ = ContextState::ready;
-    ready_.push_back(context);
+    push_ready(context);
     return true;
   }
   return context.state_ == ContextState::ready;
@@ -77,10 +111,12 @@ void CpuScheduler::arm_jobs(Context& context, Time first, Time now) noexcept {
   charge(now);
   unwatch_deadline(context);
   context.jobs_.arm(first);
-  const bool waits = context.awaits_start_ || context.state_ == ContextState::awaiting_release;
+  const bool waits = context.awaits_start_ || context.state_ == ContextState::awaiting_release ||
+                     context.state_ == ContextState::awaiting_input;
   if (!waits) return;
   context.awaits_start_ = false;
   leave_queues(context);
+  if (context.parameters_.triggered) return await_input(context, now);
   await(context, ContextState::awaiting_release, first);
 }
 
@@ -115,6 +151,11 @@ void CpuScheduler::resume_jobs(Context& context, Time now) noexcept {
 }
 
 void CpuScheduler::set_base_priority(Context& context, Priority priority, Time now) noexcept {
+  if (context.edf()) {
+    charge(now);
+    context.demoted_ = priority < context.parameters_.priority;
+    return reorder(context);
+  }
   context.base_priority_ = priority;
   if ((context.jobs_.last_finished().flags & kJobAbandoned) == 0) set_priority(context, priority, now);
 }
@@ -122,12 +163,18 @@ void CpuScheduler::set_base_priority(Context& context, Priority priority, Time n
 bool CpuScheduler::end_job(Context& context, Time now, std::uint32_t flags) noexcept {
   stop_running(context);
   leave_queues(context);
-  if ((flags & kJobAbandoned) == 0) context.priority_ = context.base_priority_;  // a job that ends itself is in no call
+  if ((flags & kJobAbandoned) == 0) {  // a job that ends itself is in no call
+    context.priority_ = context.base_priority_;
+    context.floor_ = Time::never();
+  }
   unwatch_deadline(context);
   const bool ended = context.jobs_.finish(now, flags);
   context.jobs_.settle_backlog(now, (flags & kJobAbandoned) != 0);
   if (!context.jobs_.armed()) {
     context.awaits_start_ = true;
+  } else if (context.parameters_.triggered) [[unlikely]] {
+    await_input(context, now);
+    release_with_input(context, now, true);
   } else if (context.jobs_.next_release() > now) {
     await(context, ContextState::awaiting_release, context.jobs_.next_release());
   } else {
@@ -138,19 +185,56 @@ bool CpuScheduler::end_job(Context& context, Time now, std::uint32_t flags) noex
 
 // The next release becomes the job in progress, activated at its scheduled time, so that a late timer
 // never moves the refills.
-void CpuScheduler::release_job(Context& context, Time now, bool late) noexcept {
+inline void CpuScheduler::release_job(Context& context, Time now, bool late) noexcept {
   context.jobs_.release(now, late);
-  const bool funded = context.activate(context.jobs_.current().release);
-  watch_deadline(context, now);
+  begin_released(context, context.jobs_.current().release, now);
+}
+
+inline void CpuScheduler::begin_released(Context& context, Time activation, Time now) noexcept {
+  const bool funded = context.activate(activation);
+  watch_deadline(context, context.jobs_.current().deadline, now);
   if (funded) [[likely]] {
-    context.state_ = ContextState::ready;
-    ready_.push_back(context);
+    push_ready(context);
   } else {
     enqueue(context, now);
     if (context.state_ == ContextState::awaiting_refill) context.jobs_.awaits_refill();
   }
   const Context* const current = running_;
-  if (current != nullptr && current->priority_ >= context.priority_) context.jobs_.delayed(current->source);
+  if (current == nullptr || current->priority_ < context.priority_) return;
+  if (!context.edf() || !current->edf() || current->due() <= context.due()) context.jobs_.delayed(current->source);
+}
+
+// --- triggered jobs ---------------------------------------------------------------------------------------
+
+// In no queue, but that its deadline is watched, without its input too.
+void CpuScheduler::await_input(Context& context, Time now) noexcept {
+  context.state_ = ContextState::awaiting_input;
+  watch_deadline(context, context.jobs_.next_deadline(), now);
+}
+
+void CpuScheduler::release_with_input(Context& context, Time now, bool late) noexcept {
+  if (!context.jobs_.find_input()) return;
+  unwatch_deadline(context);
+  context.jobs_.release(now, late);
+  begin_released(context, context.jobs_.arrival(), now);
+}
+
+void CpuScheduler::drop_job(Context& context, Time now) noexcept {
+  unwatch_deadline(context);
+  context.jobs_.drop_next(now);
+  watch_deadline(context, context.jobs_.next_deadline(), now);
+}
+
+bool CpuScheduler::take_inputs(Context& context, Inputs inputs, Time now) noexcept {
+  charge(now);
+  context.jobs_.note_inputs(inputs);
+  if (context.state_ != ContextState::awaiting_input) return false;
+  if (context.jobs_.next_deadline() < now) {
+    drop_job(context, now);
+    return true;
+  }
+  release_with_input(context, now, false);
+  return false;
 }
 
 ReleaseKind CpuScheduler::release_earliest(Time now) noexcept {
@@ -165,16 +249,20 @@ ReleaseKind CpuScheduler::release_earliest(Time now) noexcept {
 }
 
 // A job that is late before it begins is due at once, but never in the past: the next event stays ahead.
-void CpuScheduler::watch_deadline(Context& context, Time now) noexcept {
-  deadlines_.insert(context.deadline_, std::max(context.jobs_.current().deadline, now));
+void CpuScheduler::watch_deadline(Context& context, Time deadline, Time now) noexcept {
+  deadlines_.insert(context.deadline_, std::max(deadline, now));
 }
 
 void CpuScheduler::unwatch_deadline(Context& context) noexcept {
   if (context.deadline_.queued()) deadlines_.remove(context.deadline_);
 }
 
-bool CpuScheduler::miss_earliest() noexcept {
+bool CpuScheduler::miss_earliest(Time now) noexcept {
   DeadlineNode& node = *deadlines_.earliest();
+  if (node.context().state_ == ContextState::awaiting_input) {
+    drop_job(node.context(), now);
+    return true;
+  }
   deadlines_.remove(node);
   return node.context().jobs_.miss_deadline();
 }
@@ -182,6 +270,7 @@ bool CpuScheduler::miss_earliest() noexcept {
 void CpuScheduler::yield(Context& context, Time now) noexcept {
   charge(now);
   if (context.state_ != ContextState::ready) return;
+  if (context.edf()) return edf_.to_back(context);
   ready_.erase(context);
   ready_.push_back(context);
 }
@@ -189,6 +278,10 @@ void CpuScheduler::yield(Context& context, Time now) noexcept {
 Context* CpuScheduler::yield_over(Context& context, Time now) noexcept {
   charge(now);
   if (running_ != &context || !context.head_ready(now)) return nullptr;
+  if (context.edf()) [[unlikely]] {
+    edf_.to_back(context);
+    return nullptr;
+  }
   Context* const next = ready_.next(context);
   if (next == nullptr) return nullptr;
   ready_.to_back(context);
@@ -198,7 +291,7 @@ Context* CpuScheduler::yield_over(Context& context, Time now) noexcept {
 
 void CpuScheduler::set_priority(Context& context, Priority priority, Time now) noexcept {
   charge(now);
-  if (context.priority_ == priority) return;
+  if (context.priority_ == priority || context.edf()) return;
   if (context.state_ != ContextState::ready) {
     context.priority_ = priority;
     return;
@@ -210,6 +303,12 @@ void CpuScheduler::set_priority(Context& context, Priority priority, Time now) n
   } else {
     ready_.push_back(context);
   }
+}
+
+void CpuScheduler::set_floor(Context& context, Time floor, Time now) noexcept {
+  charge(now);
+  context.floor_ = floor;
+  if (context.edf()) reorder(context);
 }
 
 // --- best effort ------------------------------------------------------------------------------------------
@@ -285,7 +384,7 @@ Context* CpuScheduler::take_spent(Time now) noexcept {
 Dispatch CpuScheduler::pick(Time now) noexcept {
   Dispatch next;
   next.overrun = take_spent(now);
-  next.context = ready_.highest();
+  next.context = first_ready();
   if (next.context != nullptr) {
     next.kind = DispatchKind::context;
   } else {
@@ -340,7 +439,7 @@ void CpuScheduler::switch_to(Context* context, FairEntity* entity, Time now) noe
 bool CpuScheduler::must_switch(Time now) noexcept {
   charge(now);
   if (running_ != nullptr && !running_->head_ready(now)) return true;
-  if (Context* const context = ready_.highest(); context != nullptr) return context != running_;
+  if (Context* const context = first_ready(); context != nullptr) return context != running_;
   if (running_ != nullptr) return true;
   settle();
   return best_effort_.pick() != running_entity_;

@@ -16,6 +16,7 @@ const char* check_refills(const RefillList& refills, Duration budget, Duration p
 
 const char* CpuScheduler::check_invariants(Time now) noexcept {
   if (const char* broken = check_ready(now); broken != nullptr) return broken;
+  if (const char* broken = check_edf(now); broken != nullptr) return broken;
   if (const char* broken = check_release(); broken != nullptr) return broken;
   if (const char* broken = check_deadlines(); broken != nullptr) return broken;
   if (running_ != nullptr && running_entity_ != nullptr) return "two things run at once";
@@ -48,6 +49,18 @@ const char* CpuScheduler::check_ready(Time now) noexcept {
   return count == ready_.size() ? nullptr : "ready queue: fewer contexts than counted";
 }
 
+const char* CpuScheduler::check_edf(Time now) noexcept {
+  if (!edf_.well_formed()) return "queue of deadlines to run by: heap order or ranks broken";
+  for (Context* context = edf_.walk_next(nullptr); context != nullptr; context = edf_.walk_next(context)) {
+    if (!context->edf()) return "a context of fixed priority is ordered by its deadline";
+    if (context->state_ != ContextState::ready) return "a context is in the queue of deadlines to run by but not ready";
+    if (context != running_ && !context->head_ready(now)) return "a ready context has no budget";
+    if (context != running_ && context->when() != context->due()) return "a ready context is ordered by another deadline than its own";
+    if (const char* broken = check_context(*context); broken != nullptr) return broken;
+  }
+  return nullptr;
+}
+
 const char* CpuScheduler::check_release() noexcept {
   if (!release_.well_formed()) return "release queue: heap order or ranks broken";
   for (Context* context = release_.walk_next(nullptr); context != nullptr;
@@ -72,6 +85,10 @@ const char* CpuScheduler::check_deadlines() noexcept {
   for (DeadlineNode* node = deadlines_.walk_next(nullptr); node != nullptr;
        node = deadlines_.walk_next(node)) {
     const JobTracker& jobs = node->context().jobs();
+    if (node->context().state() == ContextState::awaiting_input) {
+      if (node->when() < jobs.next_deadline()) return "the deadline of a job without input is watched too early";
+      continue;
+    }
     if (!jobs.in_progress()) return "a deadline is watched but no job is in progress";
     if (node->when() < jobs.current().deadline) return "a deadline is watched too early";
   }

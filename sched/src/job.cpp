@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "capos/sched/job.hpp"
 
+#include <algorithm>
+#include <bit>
 #include <limits>
 
 namespace capos::sched {
@@ -29,8 +31,10 @@ std::uint32_t saturate(std::uint64_t value) noexcept {
 
 }  // namespace
 
-void JobTracker::configure(Period period, Duration deadline, Consequence on_miss) noexcept {
+void JobTracker::configure(Period period, Duration deadline, Consequence on_miss, bool triggered, Duration jitter) noexcept {
   *this = JobTracker{};
+  triggered_ = triggered;
+  jitter_ = jitter;
   period_ = period;
   deadline_ = deadline;
   on_miss_ = on_miss;
@@ -56,22 +60,61 @@ void JobTracker::rearm(Time now) noexcept {
   settle_backlog(now, true);
 }
 
-void JobTracker::release(Time now, bool late) noexcept {
+// The next release as a record, and the clock moved past it.
+inline void JobTracker::begin_record() noexcept {
   job_ = Job{};
   job_.index = next_index_++;
   job_.previous_release = previous_release_;
   job_.release = clock_.next();
   job_.deadline = job_.release + deadline_;
-  job_.observed_release = now;
   job_.first_run = job_.finish = Time::never();
   job_.skipped = skipped_;
-  if (late) job_.flags |= kJobReleasedLate;
   if (skipped_ != 0) job_.flags |= kJobSkippedReleases;
   skipped_ = 0;
   previous_release_ = job_.release;
   clock_.advance();
+}
+
+void JobTracker::release(Time now, bool late) noexcept {
+  begin_record();
+  job_.observed_release = now;
+  if (late) job_.flags |= kJobReleasedLate;
   ++totals_.released;
   state_ = JobState::released;
+  if (!triggered_) [[likely]] return;
+  job_.observed_release = std::max(job_.release, now - jitter_);
+  if (!late && job_.observed_release > job_.release) job_.flags |= kJobInputLate;
+}
+
+void JobTracker::skip(std::uint64_t count) noexcept {
+  next_index_ += count;
+  totals_.skipped += count;
+  skipped_ = saturate(std::uint64_t{skipped_} + count);
+}
+
+bool JobTracker::find_input() noexcept {
+  const auto behind = static_cast<std::int32_t>(inputs_.latest - static_cast<std::uint32_t>(next_index_));
+  if (inputs_.ended == 0 || behind < 0) return false;
+  const std::uint32_t awaited = inputs_.ended & (behind >= 31 ? ~0u : (2u << behind) - 1);
+  if (awaited == 0) return false;
+  const int oldest = 31 - std::countl_zero(awaited);
+  const auto passed = static_cast<std::uint64_t>(behind - oldest);
+  if (passed == 0) return true;
+  clock_.advance_by(passed);
+  skip(passed);
+  return true;
+}
+
+void JobTracker::drop_next(Time now) noexcept {
+  begin_record();
+  job_.observed_release = job_.release;
+  job_.finish = now;
+  job_.flags |= kJobDeadlineMissed | kJobNoInput;
+  ++totals_.missed;
+  ++totals_.skipped;
+  finished_ = job_;
+  skipped_ = saturate(std::uint64_t{job_.skipped} + 1);
+  if (next_deadline() < now) skip(pass_until(clock_, now - deadline_ - Duration::ns(1)));
 }
 
 void JobTracker::dispatched(Time now) noexcept {
@@ -126,19 +169,24 @@ bool JobTracker::finish(Time now, std::uint32_t extra_flags) noexcept {
   return ended;
 }
 
-void JobTracker::settle_backlog(Time now, bool skip) noexcept {
-  const bool keep = on_miss_ == Consequence::run_late && !skip;
+void JobTracker::settle_backlog(Time now, bool skip_passed) noexcept {
+  const bool keep = on_miss_ == Consequence::run_late && !skip_passed;
   if (!armed_ || keep || clock_.next() > now) return;
-  const std::uint64_t passed = pass_until(clock_, now);
-  next_index_ += passed;
-  totals_.skipped += passed;
-  skipped_ = saturate(std::uint64_t{skipped_} + passed);
+  if (!triggered_) return skip(pass_until(clock_, now));
+  // Those whose input has come; what still waits for its own keeps its time.
+  const auto behind = static_cast<std::int32_t>(inputs_.latest - static_cast<std::uint32_t>(next_index_));
+  if (inputs_.ended == 0 || behind < 0) return;
+  const auto passed = static_cast<std::uint64_t>(behind) + 1;
+  clock_.advance_by(passed);
+  skip(passed);
 }
 
 MissCause miss_cause(const Job& job, Duration jitter) noexcept {
   if ((job.flags & kJobDeadlineMissed) == 0) return MissCause::none;
+  if ((job.flags & kJobNoInput) != 0) return MissCause::no_input;
   if ((job.flags & (kJobBudgetSpent | kJobAwaitedRefill)) != 0) return MissCause::budget_spent;
   if ((job.flags & kJobReleasedLate) != 0) return MissCause::previous_job_late;
+  if ((job.flags & kJobInputLate) != 0) return MissCause::input_late;
   if (job.observed_release - job.release > jitter) return MissCause::late_wakeup;
   return job.delayed_by != kNoSource ? MissCause::preempted : MissCause::ran_long;
 }

@@ -5,7 +5,8 @@
 
 namespace capos::sched {
 
-void RefillList::reset(Time first, Duration budget) noexcept {
+void RefillList::reset(Time first, Duration budget, bool apart) noexcept {
+  apart_ = apart;
   first_ = 0;
   size_ = 1;
   slots_[0] = {first, budget};
@@ -85,6 +86,7 @@ void RefillList::gather() noexcept {
 
 Duration RefillList::run_length_of_several(Time now) const noexcept {
   Duration run = head().amount;
+  if (apart_) return run;
   for (std::size_t i = 1; i < size_ && (*this)[i].time <= now + run; ++i) run += (*this)[i].amount;
   return run;
 }

@@ -55,6 +55,8 @@ std::string_view describe(Rejection reason) noexcept {
       return "the demand has too many steps to check";
     case Rejection::consequence:
       return "a task's consequences of misses are malformed, or nothing can stand in for it";
+    case Rejection::trigger:
+      return "a task cannot be released by another's finish: two of them, a circle, too many, due after its period, or a fallback";
   }
   return "unknown reason";
 }

@@ -4,7 +4,8 @@
 // Checked at each step, independently of the scheduler's bookkeeping:
 //   budget   what is charged to activations within any window of one period is at most the budget; and for a
 //            context that nothing ever delays, so is what it runs in any sliding window of one period;
-//   service  a context that wants the CPU is ready whenever it has budget, and the highest ready one runs;
+//   service  a context that wants the CPU is ready whenever it has budget, and the highest ready one runs, or, on one machine
+//            in three, the one due first;
 //   states   blocked contexts are in no queue, waiting ones wait for the right thing; the next event is
 //   ahead.
 #pragma once
@@ -32,6 +33,8 @@ struct Slot {
   Wish wish = Wish::blocked;
   bool periodic = false;
   bool undelayed = false;  // alone at the highest priority
+  Time floor = Time::never();
+  Time activated{};        // of a full budget, which keeps no refills
   std::deque<Interval> runs;
   std::deque<Refill> charges;  // activation, amount
   RefillList before;
@@ -75,13 +78,16 @@ inline Duration ran_within(const std::deque<Interval>& runs, Time from, Time to)
 
 class RandomMachine {
  public:
-  explicit RandomMachine(std::uint64_t seed) : random_(seed), slots_(count(2, 6)), entities_(count(0, 3)) {
+  explicit RandomMachine(std::uint64_t seed)
+      : random_(seed), edf_(random_.chance(33)), slots_(count(2, 6)), entities_(count(0, 3)) {
     cpu_.start(CpuId(1), now_);
     int highest = 0;
     for (Slot& slot : slots_) highest = std::max(highest, configure(slot));
     int at_top = 0;
     for (const Slot& slot : slots_) at_top += slot.context.priority().value() == highest ? 1 : 0;
-    for (Slot& slot : slots_) slot.undelayed = at_top == 1 && slot.context.priority().value() == highest;
+    for (Slot& slot : slots_) {
+      slot.undelayed = !edf_ && at_top == 1 && slot.context.priority().value() == highest;
+    }
     for (FairEntity& entity : entities_)
       cpu_.set_share(entity, static_cast<std::uint32_t>(random_.between(1, 1000)),
                      random_.duration(kMinRequest, Duration::us(500)), now_);
@@ -105,14 +111,17 @@ class RandomMachine {
         random_.duration(kMinBudget, random_.chance(10) ? period : period / 3 + kMinBudget);
     const auto priority = static_cast<std::uint8_t>(random_.between(1, 6));
     const std::uint32_t denominator = random_.chance(50) ? 1'000'000'000u : 999'999'937u;
+    const Consequence on_miss = random_.chance(50) ? Consequence::run_late : Consequence::skip;
+    const bool is_long = on_miss == Consequence::run_late && random_.chance(40);
     const ContextParameters parameters{
         .budget = std::min(budget, period),
         .period = {static_cast<std::uint32_t>(period.ns()), denominator},
-        .deadline = period,
+        .deadline = is_long ? random_.duration(period, period * 4) : random_.duration(std::min(budget, period), period),
         .priority = Priority(priority),
         .cpu = CpuId(1),
         .island = IslandId(1),
-        .on_miss = random_.chance(50) ? Consequence::run_late : Consequence::skip};
+        .on_miss = on_miss,
+        .edf = edf_};
     EXPECT_TRUE(slot.context.configure(parameters, now_).has_value());
     slot.periodic = random_.chance(60);
     if (slot.periodic) {
@@ -150,8 +159,13 @@ class RandomMachine {
       note_run(*running, {now_, until});
     }
     now_ = until;
-    cpu_.release_due(now_, [this](Context& c, ReleaseKind) { slot_of(&c)->wish = Wish::runs; });
-    cpu_.deadlines_due(now_, [](Context&) {});
+    cpu_.release_due(now_, [this](Context& c, ReleaseKind kind) {
+      slot_of(&c)->wish = Wish::runs;
+      if (kind != ReleaseKind::refill) slot_of(&c)->activated = c.jobs().current().release;
+    });
+    cpu_.deadlines_due(now_, [this](Context& late) {
+      ASSERT_LT(late.jobs().current().deadline, now_) << "missed too early";
+    });
   }
 
   void note_run(Slot& slot, Interval run) {
@@ -212,6 +226,7 @@ class RandomMachine {
   void wake(Slot& slot) {
     if (slot.wish != Wish::blocked) return;
     cpu_.make_ready(slot.context, now_);
+    slot.activated = now_;
     slot.wish = Wish::runs;
   }
   void block(Slot& slot) {
@@ -222,6 +237,8 @@ class RandomMachine {
   void end_job(Slot& slot) {
     if (slot.wish != Wish::runs || !slot.periodic) return;
     cpu_.wait_next_release(slot.context, now_);
+    slot.floor = Time::never();
+    if (slot.context.jobs().in_progress()) slot.activated = slot.context.jobs().current().release;
     const bool late = slot.context.jobs().in_progress();
     slot.wish = late ? Wish::runs : Wish::waits_release;
   }
@@ -231,10 +248,16 @@ class RandomMachine {
   // A ceiling below the undelayed context's priority, or back to its own.
   void raise(Slot& slot) {
     if (slot.undelayed) return;
+    if (edf_) return floor(slot);
     const auto base = slot.context.base_priority().value();
     const auto ceiling =
         static_cast<std::uint8_t>(random_.chance(50) ? base : std::max<int>(base, highest_other()));
     cpu_.set_priority(slot.context, Priority(ceiling), now_);
+  }
+  // The floor of a server, or none any more.
+  void floor(Slot& slot) {
+    slot.floor = random_.chance(50) ? Time::never() : now_ + random_.duration(Duration{}, slot.period());
+    cpu_.set_floor(slot.context, slot.floor, now_);
   }
   int highest_other() {
     int highest = 0;
@@ -267,6 +290,10 @@ class RandomMachine {
   void check_slot(Slot& slot) {
     Context& c = slot.context;
     ASSERT_STREQ(check_refills(c.refills(), slot.budget(), slot.period()), nullptr);
+    if (c.jobs().in_progress() && c.jobs().current().observed_release < now_) {
+      const bool late = c.jobs().current().deadline < now_;
+      ASSERT_EQ((c.jobs().current().flags & kJobDeadlineMissed) != 0, late) << "a deadline passed unnoticed";
+    }
     switch (slot.wish) {
       case Wish::blocked:
         ASSERT_EQ(c.state(), ContextState::blocked);
@@ -281,11 +308,22 @@ class RandomMachine {
         if (c.state() != ContextState::ready) break;
         ASSERT_NE(picked_.context, nullptr) << "a ready context is starved";
         ASSERT_GE(picked_.context->priority(), c.priority()) << "a less urgent context runs";
+        if (edf_) {
+          ASSERT_LE(due(*slot_of(picked_.context)), due(slot)) << "a context runs that is due later";
+        }
         break;
     }
   }
 
+  // From when its budget counts, and its relative deadline from there.
+  static Time due(const Slot& slot) {
+    const Context& c = slot.context;
+    const Time from = c.full_budget() ? slot.activated : c.refills().head().time;
+    return std::min(from + c.parameters().deadline, slot.floor);
+  }
+
   Random random_;
+  bool edf_;
   Time now_ = Time::from_ns(1'000'000);
   CpuScheduler cpu_;
   std::deque<Slot> slots_;

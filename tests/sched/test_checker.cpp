@@ -152,7 +152,10 @@ TEST(Checker, RefusesForgedParameters) {
           {"budget over deadline", Rejection::budget,
            [](auto& c) { c.tasks[1].budget = c.tasks[1].deadline + kNs; }},
           {"deadline over period", Rejection::deadline,
-           [](auto& c) { c.tasks[1].deadline = us(1000) + kNs; }},
+           [](auto& c) {
+             c.tasks[1].deadline = us(1000) + kNs;
+             c.tasks[1].on_miss = Consequence::skip;
+           }},
           {"negative jitter", Rejection::negative, [](auto& c) { c.tasks[1].jitter = -kNs; }},
           {"negative blocking", Rejection::negative, [](auto& c) { c.tasks[1].blocking = -kNs; }},
           {"absurd jitter", Rejection::negative, [](auto& c) { c.tasks[1].jitter = Duration::max(); }},
@@ -246,6 +249,72 @@ TEST(Checker, RefusesForgedTriggeredChains) {
                                 c.chains[0].tasks = kPath;
                               }},
                          });
+}
+
+// Task 1 behind 0 on one CPU; 2 and 3 are of the same period, on another.
+Island triggered_pair() {
+  Island island;
+  island.task(1000, 100);
+  island.task(1000, 50);
+  island.task(1000, 30, 0, -1, 2).on_miss = Consequence::run_late;
+  island.task(1000, 30, 0, -1, 2);
+  island.chain({0, 1}, 900, HopKind::triggered);
+  island.chain({2, 3}, 900, HopKind::triggered);
+  return island;
+}
+
+TEST(Checker, RefusesWhatCannotBeTriggered) {
+  expect_refused(
+      triggered_pair(),
+      {{"two predecessors", Rejection::trigger,
+        [](auto& c) {
+          static constexpr std::array<std::uint16_t, 2> kPath{2, 1};
+          c.tasks[1].jitter = std::max(c.tasks[1].jitter, c.tasks[2].response);
+          c.chains[1].tasks = kPath;
+          c.chains[1].latency = c.tasks[1].response;
+        }},
+       {"due after its period", Rejection::trigger, [](auto& c) { c.tasks[1].deadline = us(1001); }},
+       {"with a fallback", Rejection::trigger,
+        [](auto& c) {
+          c.tasks[1].repeated = {.misses = 1, .of = 1, .then = Repeated::fall_back};
+          c.tasks[1].fallback = 0;
+        }},
+       {"as a fallback", Rejection::trigger,
+        [](auto& c) {
+          c.tasks[0].repeated = {.misses = 1, .of = 1, .then = Repeated::fall_back};
+          c.tasks[0].fallback = 1;
+        }},
+       {"where they are not run", Rejection::not_run, [](auto& c) { c.machine.runs = kRunsAll & ~kRunsTriggeredHops; }}});
+}
+
+// No responses satisfy a circle's inequalities, so this is asked by itself.
+TEST(Checker, NothingIsTriggeredInACircle) {
+  Certified c(triggered_pair());
+  EXPECT_TRUE(check_triggers(c.certificate).has_value());
+  static constexpr std::array<std::uint16_t, 2> kBack{3, 2};
+  c.chains[0].tasks = kBack;
+  const auto verdict = check_triggers(c.certificate);
+  ASSERT_FALSE(verdict.has_value());
+  EXPECT_EQ(verdict.error().reason, Rejection::trigger);
+}
+
+TEST(Checker, ATaskTriggersAtMostFour) {
+  for (const std::size_t successors : {kMaxSuccessors, kMaxSuccessors + 1}) {
+    Island island;
+    island.task(1000, 10);
+    for (std::size_t i = 1; i <= successors; ++i) {
+      island.task(1000, 10);
+      island.chain({0, static_cast<std::uint16_t>(i)}, 1000, HopKind::triggered);
+    }
+    Certified c(island);
+    ASSERT_TRUE(c.admitted);
+    const auto verdict = c.check();
+    ASSERT_EQ(verdict.has_value(), successors == kMaxSuccessors);
+    if (!verdict.has_value()) {
+      EXPECT_EQ(verdict.error().reason, Rejection::trigger);
+      EXPECT_EQ(verdict.error().index, 0);
+    }
+  }
 }
 
 // A timer that may be late lets two releases come closer together: at 96 us one job of the other task fits in

@@ -40,7 +40,37 @@ TEST(ContextParameters, DeadlineOneMicrosecondEitherSide) {
   p.deadline = Duration::us(1000);
   EXPECT_TRUE(check(p).has_value());
   p.deadline = Duration::us(1001);
+  p.on_miss = Consequence::skip;
   expect_error(p, ContextError::deadline_exceeds_period);
+}
+
+TEST(ContextParameters, BeyondThePeriodOnlyIfReleasesAreKept) {
+  ContextParameters p = sound();
+  p.deadline = kMaxPeriod;
+  EXPECT_TRUE(check(p).has_value());
+  p.deadline = kMaxPeriod + Duration::ns(1);
+  expect_error(p, ContextError::deadline_exceeds_period);
+  p.deadline = Duration::us(1001);
+  for (const Consequence other : {Consequence::skip, Consequence::hold, Consequence::stop_task, Consequence::stop_island}) {
+    p.on_miss = other;
+    expect_error(p, ContextError::deadline_exceeds_period);
+  }
+  p.on_miss = Consequence::run_late;
+  p.triggered = true;
+  expect_error(p, ContextError::deadline_exceeds_period);
+  p.deadline = Duration::us(1000);
+  EXPECT_TRUE(check(p).has_value());
+}
+
+TEST(ContextParameters, JitterRange) {
+  ContextParameters p = sound();
+  p.triggered = true;
+  p.jitter = kMaxPeriod;
+  EXPECT_TRUE(check(p).has_value());
+  p.jitter = kMaxPeriod + Duration::ns(1);
+  expect_error(p, ContextError::jitter_out_of_range);
+  p.jitter = -Duration::ns(1);
+  expect_error(p, ContextError::jitter_out_of_range);
 }
 
 TEST(ContextParameters, PeriodOneMicrosecondEitherSide) {

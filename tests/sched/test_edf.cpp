@@ -194,7 +194,7 @@ TEST(EdfChecker, AcceptsTheAnalysersCertificate) {
 
 TEST(EdfChecker, RefusesEdfWhereItIsNotRun) {
   Certified c(sample());
-  c.machine.runs = kKernelRuns;
+  c.machine.runs = kRunsAll & ~kRunsEdf;
   EXPECT_EQ(c.rejection(), Rejection::not_run);
 }
 

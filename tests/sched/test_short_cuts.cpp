@@ -70,6 +70,7 @@ class Twins {
  public:
   explicit Twins(std::uint64_t seed) : random_(seed) {
     const int count = static_cast<int>(random_.between(1, 5));
+    const bool edf = random_.chance(25);
     for (int i = 0; i < count; ++i) {
       const Duration period = Duration::us(static_cast<std::int64_t>(random_.between(5, 20)) * 50);
       const ContextParameters parameters{.budget = us(static_cast<std::int64_t>(random_.between(5, 120))),
@@ -78,7 +79,8 @@ class Twins {
                                          .priority = Priority(static_cast<std::uint8_t>(random_.between(1, 3))),
                                          .cpu = CpuId(1),
                                          .island = IslandId(1),
-                                         .on_miss = Consequence::skip};
+                                         .on_miss = Consequence::skip,
+                                         .edf = edf};
       const Time first = at_us(random_.between(1, 8) * 50);
       for (Twin* const twin : {&fast_, &slow_}) twin->add(parameters, first);
     }

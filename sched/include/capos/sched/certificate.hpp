@@ -34,6 +34,8 @@ namespace capos::sched {
 inline constexpr std::uint32_t kCertificateFormat = 1;
 inline constexpr std::size_t kMaxClaimedTasks = 256;
 inline constexpr std::uint16_t kNoTask = 0xffff;
+// How many tasks may be released by one task's finish.
+inline constexpr std::size_t kMaxSuccessors = 4;
 // Evaluations for one CPU under EDF, or for one task with a response beyond its period; more are refused.
 inline constexpr std::uint32_t kMaxDemandPoints = 20'000;
 
@@ -49,8 +51,8 @@ enum KernelFeature : std::uint32_t {
   kRunsTriggeredHops = 1u << 2,  // releases by a predecessor's finish
   kRunsAll = 0b111,
 };
-// This kernel: none of them yet. The analyser knows them all; admission refuses what is not run.
-inline constexpr std::uint32_t kKernelRuns = 0;
+// This kernel. The analyser knows them all; admission refuses what is not run.
+inline constexpr std::uint32_t kKernelRuns = kRunsAll;
 
 // What the kernel adds to the tasks' own work; measured, or stated by the machine's description.
 struct Overheads {
@@ -164,6 +166,7 @@ enum class Rejection : std::uint8_t {
   demand,         // EDF: within `claimed` more is due than fits; index = CPU
   demand_points,  // EDF: the walk takes more than kMaxDemandPoints steps; index = CPU
   consequence,    // see check_consequences()
+  trigger,        // see check_triggers(); index = the task that is triggered, or triggers too many
 };
 
 struct Refusal {
@@ -180,6 +183,15 @@ struct Refusal {
 // all the time, and a demoted task takes less from those that it was above than they were promised with it (what its
 // calls may block them for is a part of its budget). O(tasks^2).
 [[nodiscard]] ResultOf<void, Refusal> check_consequences(std::span<const TaskClaim> tasks) noexcept;
+
+// Of each task the one whose finish releases it, kNoTask if time does: the first that a triggered chain names. `out` is as
+// long as the tasks; indices in chains must be theirs. O(hops).
+void find_predecessors(const Certificate& certificate, std::span<std::uint16_t> out) noexcept;
+
+// Triggered hops form trees: each task has one predecessor at most, none is its own in a circle, none has more than
+// kMaxSuccessors. What is triggered is due by its period's end, falls back to nothing and stands in for nobody. Chains must
+// have been checked. O(tasks^2 + hops).
+[[nodiscard]] ResultOf<void, Refusal> check_triggers(const Certificate& certificate) noexcept;
 
 // Verifies every inequality by one evaluation. O(tasks^2 + calls * (calls + tasks)), plus
 // O(kMaxDemandPoints * tasks) for each task with a response beyond its period; EDF: the same for each CPU. No

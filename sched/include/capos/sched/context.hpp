@@ -2,7 +2,12 @@
 // A scheduling context: the right to a budget of processor time in each period, at a priority, on one CPU.
 //
 // A context is in exactly one state: blocked (in no queue), ready (in its CPU's ready queue, budget usable;
-// the running one included), or in its CPU's release queue, waiting for a release or for a refill.
+// the running one included), or waiting for a release or a refill (in its CPU's release queue), or for a job's input.
+//
+// Under EDF contexts are in the order of their deadlines, and no priority counts. The deadline is that of the budget: when it
+// became usable, and the relative deadline from there (the job's own deadline, unless the job suspended itself or took more
+// than its budget). So a task that does not keep to what was admitted is never more urgent than admission reckons with
+// (T. Ghazalie, T. Baker 1995; L. Abeni, G. Buttazzo 1998). A call to a server lowers it to that server's floor (edf_queue.hpp).
 // Which thread runs on it is the owner's business and may change at any time (donation).
 // Bounds: no operation allocates; each is O(kMaxRefills).
 #pragma once
@@ -25,12 +30,15 @@ inline constexpr Duration kMaxPeriod = Duration::s(3600);
 struct ContextParameters {
   Duration budget;    // per period; kMinBudget to period
   Period period;      // exact; kMinPeriod to kMaxPeriod
-  Duration deadline;  // relative to the release; budget to period
-  Priority priority;  // 255 is the most urgent
+  Duration deadline;  // relative to the release; budget to period, or to kMaxPeriod if on_miss is run_late
+  Priority priority;  // 255 is the most urgent; under EDF only whether it is demoted is told by it
   CpuId cpu;
   IslandId island;
   Consequence on_miss = Consequence::run_late;  // see job.hpp; carried out by the caller
   Consequence on_overrun = Consequence::hold;
+  bool edf = false;        // ordered by deadlines; all contexts of a CPU, or none
+  bool triggered = false;  // jobs begin with their input (job.hpp); then the deadline is at most the period
+  Duration jitter{};       // triggered: how long after its release an input may come, as admission reckons; 0 to kMaxPeriod
 };
 
 enum class ContextError : std::uint8_t {
@@ -40,6 +48,7 @@ enum class ContextError : std::uint8_t {
   deadline_below_budget,
   deadline_exceeds_period,
   cpu_out_of_range,
+  jitter_out_of_range,
 };
 
 // The rules above, each checked; the same that admission applies. O(1).
@@ -50,12 +59,13 @@ enum class ContextState : std::uint8_t {
   ready,             // in the ready queue; the head refill is usable
   awaiting_release,  // in the release queue until the next job's release
   awaiting_refill,   // in the release queue until the head refill is usable
+  awaiting_input,    // triggered, in no queue: until the next job's input comes; its deadline is watched
 };
 
 struct ReadyTag;
 class Context;
 
-// A context's place in the queue of deadlines; queued while a job is in progress and not yet late.
+// A context's place in the queue of deadlines; queued while a job is in progress and not yet late, or waits for its input.
 class DeadlineNode : public TimedNode {
  public:
   explicit DeadlineNode(Context& context) noexcept : context_(&context) {}
@@ -75,8 +85,18 @@ class Context : public ListHook<ReadyTag>, public TimedNode {
                                                        Time now) noexcept;
 
   [[nodiscard]] const ContextParameters& parameters() const noexcept { return parameters_; }
+  // Under EDF both are 0, and stay so.
   [[nodiscard]] Priority priority() const noexcept { return priority_; }  // effective: a ceiling may raise it
   [[nodiscard]] Priority base_priority() const noexcept { return base_priority_; }  // lower than declared while demoted
+  [[nodiscard]] bool edf() const noexcept { return parameters_.edf; }
+  // EDF: the floor that it works at, Time::never() if none; and its place in the order of deadlines, Time::never() while
+  // demoted. Meaningful while it has usable budget.
+  [[nodiscard]] Time floor() const noexcept { return floor_; }
+  [[nodiscard]] Time due() const noexcept {
+    if (demoted_) return floor_;
+    const Time own = (full_budget() ? activated_ : refills_.head().time) + parameters_.deadline;
+    return own < floor_ ? own : floor_;
+  }
   [[nodiscard]] CpuId cpu() const noexcept { return parameters_.cpu; }
   [[nodiscard]] ContextState state() const noexcept { return state_; }
   // In wait_next_release(), or suspended, with no release scheduled.
@@ -104,7 +124,12 @@ class Context : public ListHook<ReadyTag>, public TimedNode {
   friend class CpuScheduler;
   friend class ReadyQueue;
   void charge(Duration consumed) noexcept;
-  bool activate(Time at) noexcept { return full_budget() || refills_.activate(at); }  // true if its head refill is usable then
+  // True if its head refill is usable then.
+  bool activate(Time at) noexcept {
+    if (!full_budget()) return refills_.activate(at);
+    activated_ = at;
+    return true;
+  }
 
   ContextParameters parameters_{};
   Duration refill_period_{};  // the period in whole ns, rounded down: a refill is never after its release
@@ -112,8 +137,11 @@ class Context : public ListHook<ReadyTag>, public TimedNode {
   JobTracker jobs_;
   DeadlineNode deadline_;
   Duration total_consumed_{};
+  Time floor_ = Time::never();
+  Time activated_{};  // the last time, of a full budget
   Priority priority_{};
   Priority base_priority_{};
+  bool demoted_ = false;  // EDF
   ContextState state_ = ContextState::blocked;
   bool awaits_start_ = false;  // in wait_next_release, but no release is scheduled: see arm_jobs, resume_jobs
 };

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The scheduler of one CPU: contexts by fixed priority, best effort by weight below them (EEVDF), time passed in.
+// The scheduler of one CPU: contexts by fixed priority or, below those, by deadline (EDF), best effort by weight below them
+// (EEVDF), time passed in.
 //
 // Only its own CPU may call it; it takes no lock. Every operation that takes `now` first charges what runs
 // for the time since the last one, so `now` is stamped once, on kernel entry, and never decreases.
@@ -11,7 +12,8 @@
 //
 // Invariants (check_invariants): a context is queued xor blocked; a ready context has a usable head refill,
 // except a running one whose budget ended since the last pick; what runs is the first of the highest level.
-// Bounds: r = contexts in the release queue, b = ready best-effort entities. Costs stand at each operation. No allocation.
+// Bounds: r = contexts in the release queue, b = ready best-effort entities. Costs stand at each operation; where they say
+// O(1), a context of an EDF island takes O(log e) for e such that are ready. No allocation.
 #pragma once
 
 #include <cstdint>
@@ -19,6 +21,7 @@
 #include "capos/base/strong.hpp"
 #include "capos/base/time.hpp"
 #include "capos/sched/context.hpp"
+#include "capos/sched/edf_queue.hpp"
 #include "capos/sched/fair_queue.hpp"
 #include "capos/sched/ready_queue.hpp"
 #include "capos/sched/timed_queue.hpp"
@@ -66,8 +69,8 @@ class CpuScheduler {
   // Schedules job 0 at `first`; for a context that already waits in wait_next_release, so that it is released
   // then. Any other goes on as it is until it waits. O(log r).
   void arm_jobs(Context& context, Time first, Time now) noexcept;
-  // Ends the job in progress, if any, and waits for the next release; blocks if no release is scheduled yet
-  // (see arm_jobs). Stays ready if the next release has passed and the policy is run_late.
+  // Ends the job in progress, if any, and waits for the next release, or input; blocks if no release is scheduled yet
+  // (see arm_jobs). Stays ready if the next release has passed, or its input has come, and the policy is run_late.
   // A job that so starts after its own deadline is reported by the next deadlines_due().
   // True if a job ended: context.jobs().last_finished() is its record. O(log r).
   bool wait_next_release(Context& context, Time now) noexcept;
@@ -76,6 +79,11 @@ class CpuScheduler {
   // At the next release the context is ready whatever its thread was doing: if that waits for something that
   // is not time, block() the context then.
   bool abandon_job(Context& context, Time now) noexcept;
+  // What has come of a triggered context's inputs, all that was told before included. If it waits for one of them, that job is
+  // released. If the deadline of the job that it waits for has passed, that one is dropped instead, and this returns true:
+  // context.jobs().current() is its record, see deadlines_due(); then call it again. O(log r).
+  [[nodiscard]] bool take_inputs(Context& context, Inputs inputs, Time now) noexcept;
+  // Not of a triggered context.
   // No releases until resume_jobs(): the job in progress, if any, is ended and marked as abandoned, and the context blocks,
   // whatever its thread was doing. Its releases keep their grid. True if a job ended. Without effect, and false, if no
   // release is scheduled. O(log r).
@@ -84,7 +92,8 @@ class CpuScheduler {
   // suspend_jobs(). O(log r).
   void resume_jobs(Context& context, Time now) noexcept;
   // What it runs at when no ceiling raises it. Right after its job has ended: at once if the program ended it; else, as the
-  // thread may be in a call, from its next wait_next_release() on. O(1).
+  // thread may be in a call, from its next wait_next_release() on. Under EDF a priority below its parameters' puts it behind
+  // all others of its CPU, at once, but for its floor. O(1).
   void set_base_priority(Context& context, Priority priority, Time now) noexcept;
   // To the back of its priority level. O(1).
   void yield(Context& context, Time now) noexcept;
@@ -92,8 +101,11 @@ class CpuScheduler {
   // runs has spent its budget, or is alone in its level, and has not moved. O(1).
   [[nodiscard]] Context* yield_over(Context& context, Time now) noexcept;
   // The effective priority: a server's ceiling on a call, base_priority() on the reply. What runs stays first
-  // of its new level, others go to its back. O(1).
+  // of its new level, others go to its back. Without effect under EDF. O(1).
   void set_priority(Context& context, Priority priority, Time now) noexcept;
+  // Under EDF instead: the floor that a called server works at (deadline_floor(), or what it was before that), Time::never() for
+  // none. O(log e).
+  void set_floor(Context& context, Time floor, Time now) noexcept;
 
   // --- best effort ----------------------------------------------------------------------------------------
   // Each O(log b).
@@ -128,13 +140,14 @@ class CpuScheduler {
   // `released` is set if this has released a job. O(log r).
   [[nodiscard]] Context* release_over(Time now, bool& released) noexcept;
 
-  // Calls visit(Context&) once for every job in progress whose deadline is before `now`. O(d log r). The
-  // visitor must not call the scheduler; what the miss entails is done afterwards.
+  // Calls visit(Context&) once for every job in progress whose deadline is before `now`; and for every job that is dropped
+  // because its input has not come by then, the first of them if several of a context are. jobs().current() is the job, with
+  // kJobNoInput if it was dropped. O(d log r). The visitor must not call the scheduler; what the miss entails is done afterwards.
   template <typename Visitor>
   void deadlines_due(Time now, Visitor&& visit) noexcept {
     while (deadlines_.earliest_time() < now) {
       Context& context = deadlines_.earliest()->context();
-      if (miss_earliest()) visit(context);
+      if (miss_earliest(now)) visit(context);
     }
   }
 
@@ -172,11 +185,20 @@ class CpuScheduler {
   void enqueue(Context& context, Time now) noexcept;
   bool end_job(Context& context, Time now, std::uint32_t flags) noexcept;
   void release_job(Context& context, Time now, bool late) noexcept;
-  void watch_deadline(Context& context, Time now) noexcept;
+  void begin_released(Context& context, Time activation, Time now) noexcept;
+  void await_input(Context& context, Time now) noexcept;
+  void release_with_input(Context& context, Time now, bool late) noexcept;
+  void drop_job(Context& context, Time now) noexcept;
+  void watch_deadline(Context& context, Time deadline, Time now) noexcept;
   void unwatch_deadline(Context& context) noexcept;
-  bool miss_earliest() noexcept;
+  bool miss_earliest(Time now) noexcept;
   void await(Context& context, ContextState state, Time when) noexcept;
   [[gnu::noinline]] void await_refill(Context& context) noexcept;
+  void push_ready(Context& context) noexcept;
+  void erase_ready(Context& context) noexcept;
+  void reorder(Context& context) noexcept;
+  [[nodiscard]] Context* first_due() noexcept;
+  [[nodiscard]] Context* first_ready() noexcept;
   void leave_queues(Context& context) noexcept;
   void stop_running(Context& context) noexcept;
   void put_off_spent(Context& context) noexcept;
@@ -184,11 +206,13 @@ class CpuScheduler {
   void settle() noexcept;
   void charge_running(Time now) noexcept;
   [[nodiscard]] const char* check_ready(Time now) noexcept;
+  [[nodiscard]] const char* check_edf(Time now) noexcept;
   [[nodiscard]] const char* check_release() noexcept;
   [[nodiscard]] const char* check_deadlines() noexcept;
   [[nodiscard]] const char* check_context(Context& context) noexcept;
 
   ReadyQueue ready_;
+  EdfQueue<Context> edf_;  // those of an EDF island, by due()
   TimedQueue<Context> release_;
   TimedQueue<DeadlineNode> deadlines_;
   FairQueue best_effort_;

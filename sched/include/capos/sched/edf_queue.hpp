@@ -48,15 +48,22 @@ class EdfQueue {
     move(item, deadline);
     return queue_.earliest() != &item;
   }
-  [[nodiscard]] bool well_formed() const noexcept { return queue_.well_formed(); }
-
- private:
+  // Either of the two.
   void move(T& item, Time deadline) noexcept {
     if (item.when() == deadline) return;  // keeps its place among equals
     queue_.remove(item);
     queue_.insert(item, deadline);
   }
+  // Behind its equals.
+  void to_back(T& item) noexcept {
+    const Time deadline = item.when();
+    queue_.remove(item);
+    queue_.insert(item, deadline);
+  }
+  [[nodiscard]] bool well_formed() const noexcept { return queue_.well_formed(); }
+  [[nodiscard]] T* walk_next(const T* item) const noexcept { return queue_.walk_next(item); }
 
+ private:
   TimedQueue<T> queue_;
 };
 

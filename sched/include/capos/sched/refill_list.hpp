@@ -31,8 +31,9 @@ struct Refill {
 
 class RefillList {
  public:
-  // One refill of the whole budget, usable from `first` on.
-  void reset(Time first, Duration budget) noexcept;
+  // One refill of the whole budget, usable from `first` on. `apart`: run_length() ends with each refill, as each has a deadline
+  // of its own (EDF).
+  void reset(Time first, Duration budget, bool apart = false) noexcept;
 
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
   [[nodiscard]] const Refill& operator[](std::size_t index) const noexcept {
@@ -72,7 +73,7 @@ class RefillList {
   // owner cut it up.
   void gather() noexcept;
 
-  // How long the owner may run from `now` on without a break: refills that become usable meanwhile count.
+  // How long the owner may run from `now` on without a break: refills that become usable meanwhile count, unless kept apart.
   // Zero if the head is not usable.
   [[nodiscard]] Duration run_length(Time now) const noexcept {
     if (!usable(now)) return {};
@@ -101,6 +102,7 @@ class RefillList {
   std::array<Refill, kMaxRefills> slots_{};
   std::size_t first_ = 0;
   std::size_t size_ = 0;
+  bool apart_ = false;
 };
 
 }  // namespace capos::sched
