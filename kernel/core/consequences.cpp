@@ -114,6 +114,7 @@ void stop_context(Cpu& cpu, SchedulingContext& context, ThreadFault why, Time no
   if (context.thread != nullptr) raise_lost_time(cpu, *context.thread, why, now);
   context.fallback = {};
   context.primary = {};
+  for (auto& successor : context.successors) successor = {};
 }
 
 void stop_islands(Cpu& cpu) noexcept {

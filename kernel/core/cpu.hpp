@@ -43,6 +43,7 @@ class Cpu {
 
   CpuId id{};
   std::atomic<CpuUse> use{CpuUse::off};
+  std::atomic<std::uint32_t> best_effort_processes{0};  // that live here and have time of their own; any CPU
   sched::CpuScheduler scheduler;
   sched::TimedQueue<Timeout> timeouts;
   Thread* thread = nullptr;  // in user mode, or about to be

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "core/consequences.hpp"
+#include "core/triggers.hpp"
 
 namespace capos::kernel {
 namespace {
@@ -60,7 +61,15 @@ void record_job(Cpu& cpu, SchedulingContext& context, Time now) noexcept {
 
 void end_job(Cpu& cpu, SchedulingContext& context, Time now) noexcept {
   record_job(cpu, context, now);
-  judge_job(cpu, context, context.jobs().last_finished(), now);
+  const sched::Job& job = context.jobs().last_finished();
+  if (context.successors.front() && (job.flags & sched::kJobAbandoned) == 0) [[unlikely]] tell_successors(cpu, context, job, now);
+  judge_job(cpu, context, job, now);
+}
+
+void note_dropped(Cpu& cpu, SchedulingContext& context, Time now) noexcept {
+  report_miss(cpu, context, context.jobs().current(), now);
+  carry_out(cpu, context, context.policy.missed(), schema::ThreadFault::deadline_missed, now);
+  judge_job(cpu, context, context.jobs().current(), now);
 }
 
 void note_overrun(Cpu& cpu, SchedulingContext& context, Time now) noexcept {
@@ -79,6 +88,10 @@ void expire_deadlines(Cpu& cpu, Time now) noexcept {
     missed = &context;
   });
   for (; missed != nullptr; missed = missed->next_missed) {
+    if ((missed->jobs().current().flags & sched::kJobNoInput) != 0) {
+      note_dropped(cpu, *missed, now);
+      continue;
+    }
     report_miss(cpu, *missed, missed->jobs().current(), now);
     carry_out(cpu, *missed, missed->policy.missed(), schema::ThreadFault::deadline_missed, now);
   }

@@ -15,6 +15,8 @@ void begin_job(Thread& thread) noexcept;
 void record_job(Cpu& cpu, SchedulingContext& context, Time now) noexcept;
 // The same, and what repetition entails.
 void end_job(Cpu& cpu, SchedulingContext& context, Time now) noexcept;
+// A job was dropped for want of input, context.jobs().current(): reports it, and draws what a miss and its repetition entail.
+void note_dropped(Cpu& cpu, SchedulingContext& context, Time now) noexcept;
 // A budget was spent: reports it, and draws the declared consequence.
 void note_overrun(Cpu& cpu, SchedulingContext& context, Time now) noexcept;
 // Reports every job whose deadline has passed unfinished, and draws the declared consequences.

@@ -10,6 +10,7 @@
 
 #include "capos/base/list.hpp"
 #include "capos/base/strong.hpp"
+#include "capos/base/time.hpp"
 
 namespace capos::kernel {
 
@@ -35,9 +36,10 @@ class Call : public ListHook<CallTag> {
   Endpoint* queued_at = nullptr;   // where it waits for a server
   std::uint64_t disclosed = 0;     // what the server is told of who calls
   Priority priority_at_call{};     // the caller's context's, while the call is served
+  Time floor_at_call{};            // the same of its floor (EDF); not of a direct call, which changes none
   const CallKind kind;
   bool one_way = false;            // a send: while it queues
-  bool direct = false;             // while it is served: by registers, without a limit, on an endpoint without floor or ceiling
+  bool direct = false;             // while it is served: by registers, without a limit, on a plain endpoint
   static constexpr std::uint8_t kNoSlot = 0xff;
   std::uint8_t slot = kNoSlot;     // of a message: its place among those that its server's ring has open
 };

@@ -59,18 +59,31 @@ void start_limit(Cpu& cpu, Thread& caller, Time now) noexcept {
   if (limit_us != 0) start_timeout(cpu, caller.timeout, now + Duration::us(limit_us), limit_reached, &caller);
 }
 
+// Under EDF: to the server's floor, for the time of the call.
+void lower_to_floor(Cpu& cpu, Call& call, SchedulingContext& context, Duration floor, Time now) noexcept {
+  call.floor_at_call = context.floor();
+  if (floor != Duration{}) cpu.scheduler.set_floor(context, sched::deadline_floor(context.floor(), now, floor), now);
+}
+
 // For the time of the call.
-void raise_to(Cpu& cpu, Call& call, Priority ceiling, Time now) noexcept {
+void raise_to(Cpu& cpu, Call& call, const Endpoint& endpoint, Time now) noexcept {
   SchedulingContext* const context = call.caller.account.context;
   if (context == nullptr) return;
   call.priority_at_call = context->priority();
-  if (ceiling > context->priority()) cpu.scheduler.set_priority(*context, ceiling, now);
+  if (context->edf()) return lower_to_floor(cpu, call, *context, endpoint.floor(), now);
+  if (endpoint.ceiling() > context->priority()) cpu.scheduler.set_priority(*context, endpoint.ceiling(), now);
 }
 
-// To what it had when it called: a ceiling, if it is a server itself. True if that was lower.
+// To what it had when it called: a ceiling or a floor, if it is a server itself. True if that was lower.
 bool lower_again(Cpu& cpu, Call& call, Time now) noexcept {
   SchedulingContext* const context = call.caller.account.context;
-  if (context == nullptr || context->priority() == call.priority_at_call) return false;
+  if (context == nullptr) return false;
+  if (context->edf()) {
+    if (call.direct || context->floor() == call.floor_at_call) return false;
+    cpu.scheduler.set_floor(*context, call.floor_at_call, now);
+    return true;
+  }
+  if (context->priority() == call.priority_at_call) return false;
   cpu.scheduler.set_priority(*context, call.priority_at_call, now);
   return true;
 }
@@ -135,7 +148,7 @@ Outcome Endpoint::deliver(Cpu& cpu, Call& call, Thread& server, Time now) noexce
     if (outcome.kind() != Outcome::Kind::done) return outcome;
   }
   give_account(caller.account, server);
-  raise_to(cpu, call, ceiling_, now);
+  raise_to(cpu, call, *this, now);
   call.direct = plain_ && call.kind == CallKind::registers && !by_ring &&
                 caller.user.operation() >> 32 == 0 && !caller.wait_lease.active();
   server.incoming = &call;
@@ -419,7 +432,7 @@ void hand_on(Cpu& cpu, Account account, Thread& server, Time now) noexcept {
   for (; worker->outgoing->server != nullptr; worker = worker->outgoing->server) {
     worker->account = account;
     // Else the reply would restore the priority of the account that is gone.
-    raise_to(cpu, *worker->outgoing, worker->outgoing->server->serving->ceiling(), now);
+    raise_to(cpu, *worker->outgoing, *worker->outgoing->server->serving, now);
   }
   give_account(account, *worker);
   if (goes_on(worker->state)) make_ready(cpu, account, now);
@@ -431,6 +444,7 @@ Call* stop_serving(Call& call) noexcept {
   if (server.incoming == &call) server.incoming = other;
   if (other != nullptr && call.caller.outgoing == &call) {
     other->priority_at_call = call.priority_at_call;
+    other->floor_at_call = call.floor_at_call;
     call.caller.outgoing = other;
   }
   return other;

@@ -24,15 +24,18 @@ class Endpoint final : public TypedObject<Endpoint, schema::Endpoint> {
   static constexpr ObjectType kType = ObjectType::endpoint;
   using Interface = schema::Endpoint;
   static constexpr schema::Resource kResource = schema::Resource::endpoints;
-  Endpoint(std::uint64_t served, Duration minimum_budget, Priority ceiling) noexcept
+  // `floor`: for callers of EDF islands; zero: none.
+  Endpoint(std::uint64_t served, Duration minimum_budget, Priority ceiling, Duration floor) noexcept
       : TypedObject(kType),
         served_(served),
         minimum_budget_(minimum_budget),
+        floor_(floor),
         ceiling_(ceiling),
-        plain_(minimum_budget == Duration{} && ceiling == Priority{}) {}
+        plain_(minimum_budget == Duration{} && ceiling == Priority{} && floor == Duration{}) {}
 
   [[nodiscard]] std::uint64_t served() const noexcept { return served_; }
   [[nodiscard]] Priority ceiling() const noexcept { return ceiling_; }
+  [[nodiscard]] Duration floor() const noexcept { return floor_; }
 
   Outcome connect(CallContext&, schema::Endpoint::Connect::Params::Reader,
                   schema::Endpoint::Connect::Results::Builder) noexcept;
@@ -99,8 +102,9 @@ class Endpoint final : public TypedObject<Endpoint, schema::Endpoint> {
 
   const std::uint64_t served_;
   const Duration minimum_budget_;
+  const Duration floor_;
   const Priority ceiling_;
-  const bool plain_;  // no least budget and no ceiling: a call looks at neither time nor priority
+  const bool plain_;  // no least budget, no ceiling and no floor: a call looks at neither time nor urgency
   // Is this its CPU? Makes it so if it has none yet.
   [[nodiscard]] bool is_home(CpuId cpu) noexcept;
   void join(Thread& server, Time now) noexcept;

@@ -212,6 +212,7 @@ std::uint32_t RingState::take_returns(Cpu& cpu, std::uint32_t head, std::uint32_
   Call*& lent = next.caller.outgoing;
   if (lent->kind == CallKind::message && lent->idle()) {  // it was for one of these: for the next now
     next.priority_at_call = lent->priority_at_call;
+    next.floor_at_call = lent->floor_at_call;
     lent = &next;
   }
   if (thread.incoming->idle()) thread.incoming = &next;

@@ -21,7 +21,8 @@ constinit SpinLock g_links(LockRank::islands);
 constinit sched::Overheads g_overheads{};
 constinit CertificateStorage g_storage{};  // used by one admission at a time: on the boot CPU only
 
-sched::ContextParameters parameters_of(const sched::TaskClaim& claim, std::uint32_t island) noexcept {
+sched::ContextParameters parameters_of(const sched::TaskClaim& claim, const sched::Certificate& certificate, bool triggered,
+                                       std::uint32_t island) noexcept {
   return {.budget = claim.budget,
           .period = claim.period,
           .deadline = claim.deadline,
@@ -29,7 +30,10 @@ sched::ContextParameters parameters_of(const sched::TaskClaim& claim, std::uint3
           .cpu = claim.cpu,
           .island = IslandId(island + 1),
           .on_miss = claim.on_miss,
-          .on_overrun = claim.on_overrun};
+          .on_overrun = claim.on_overrun,
+          .edf = certificate.policy == sched::Policy::edf,
+          .triggered = triggered,
+          .jitter = triggered ? claim.jitter + certificate.overheads.jitter : Duration{}};
 }
 
 sched::MissRules rules_of(const sched::TaskClaim& claim) noexcept {
@@ -143,15 +147,20 @@ ResultOf<Ref<Island>, KernelError> Island::create(Ledger& payer, const sched::Ce
   Ref<Island> island = TRY(new_object<Island>(payer, index, certificate.cpus));
   if (!payer.charge(Resource::cpu_ppm, bandwidth)) return fail(KernelError::quota_exceeded);
   island->bandwidth_ = bandwidth;
+  std::array<std::uint16_t, kMaxCertificateTasks> storage;
+  const std::span<std::uint16_t> predecessors(storage.data(), certificate.tasks.size());
+  sched::find_predecessors(certificate, predecessors);
   for (const sched::TaskClaim& claim : certificate.tasks) {
+    const bool triggered = predecessors[island->count_] != sched::kNoTask;
     Ref<SchedulingContext> context = TRY(new_object<SchedulingContext>(payer));
     context->source = index << 16 | island->count_;
     island->contexts_[island->count_++] = context;
-    if (!context->configure(parameters_of(claim, index), now).has_value()) return fail(KernelError::bad_certificate);
+    if (!context->configure(parameters_of(claim, certificate, triggered, index), now).has_value()) return fail(KernelError::bad_certificate);
     context->policy.configure(rules_of(claim));
     context->island = island.get();
   }
   island->pair_fallbacks(certificate);
+  island->link_triggers(predecessors);
   lease_cpus(certificate.cpus, slack);
   island->leased_ = true;
   return island;
@@ -164,6 +173,18 @@ void Island::pair_fallbacks(const sched::Certificate& certificate) noexcept {
     if (fallback == sched::kNoTask) continue;
     contexts_[task]->fallback = contexts_[fallback];
     contexts_[fallback]->primary = contexts_[task];
+  }
+}
+
+// A reference of each task to those behind it, dropped as those of fallbacks are. At most kMaxSuccessors: that was checked.
+void Island::link_triggers(std::span<const std::uint16_t> predecessors) noexcept {
+  for (unsigned task = 0; task < count_; ++task) {
+    if (predecessors[task] == sched::kNoTask) continue;
+    for (Ref<SchedulingContext>& place : contexts_[predecessors[task]]->successors) {
+      if (place) continue;
+      place = contexts_[task];
+      break;
+    }
   }
 }
 

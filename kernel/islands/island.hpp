@@ -43,6 +43,7 @@ class Island final : public TypedObject<Island, schema::RealtimeIsland> {
   void destroy() noexcept override;
   friend void end_island(SchedulingContext& context, Time now) noexcept;
   void pair_fallbacks(const sched::Certificate& certificate) noexcept;
+  void link_triggers(std::span<const std::uint16_t> predecessors) noexcept;
   // Stops the contexts and gives the CPUs back. False if that has been done.
   bool end() noexcept;
 

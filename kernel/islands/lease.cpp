@@ -38,6 +38,23 @@ void lease_cpus(std::uint32_t cpus, bool slack) noexcept {
 
 void release_cpus(std::uint32_t cpus) noexcept { set_use(cpus, CpuUse::housekeeping); }
 
+CpuId least_busy_cpu() noexcept {
+  for (const CpuUse wanted : {CpuUse::housekeeping, CpuUse::leased_slack}) {
+    const Cpu* best = nullptr;
+    std::uint32_t fewest = 0;
+    for (std::uint16_t id = 0; id < kMaxCpus; ++id) {
+      const Cpu* const cpu = Cpu::find(CpuId(id));
+      if (cpu == nullptr || cpu->use.load(std::memory_order_acquire) != wanted) continue;
+      const std::uint32_t processes = cpu->best_effort_processes.load(std::memory_order_relaxed);
+      if (best != nullptr && processes >= fewest) continue;
+      best = cpu;
+      fewest = processes;
+    }
+    if (best != nullptr) return best->id;
+  }
+  return kAnyCpu;
+}
+
 bool best_effort_allowed(CpuId id, bool passive) noexcept {
   const Cpu* const cpu = Cpu::find(id);
   return cpu != nullptr && (passive || cpu->use.load(std::memory_order_acquire) != CpuUse::leased);

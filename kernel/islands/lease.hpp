@@ -21,4 +21,10 @@ void release_cpus(std::uint32_t cpus) noexcept;
 // May a thread without a context be started there? A passive server may anywhere: it only runs up to its first wait.
 [[nodiscard]] bool best_effort_allowed(CpuId cpu, bool passive) noexcept;
 
+// ProcessSpawner.spawn's `cpu` for least_busy_cpu().
+inline constexpr CpuId kAnyCpu{0xffff};
+// Of the housekeeping CPUs, or, if there is none, of those leased with slack, the first with the fewest best-effort processes.
+// Others may be placed meanwhile: a good choice, not the best. O(CPUs).
+[[nodiscard]] CpuId least_busy_cpu() noexcept;
+
 }  // namespace capos::kernel

@@ -5,6 +5,9 @@
 // the thread has started. Counters may be read by others (relaxed).
 #pragma once
 
+#include <array>
+
+#include "capos/sched/certificate.hpp"
 #include "capos/sched/context.hpp"
 #include "capos/sched/miss_policy.hpp"
 #include "core/mailbox.hpp"
@@ -39,6 +42,11 @@ class SchedulingContext final : public TypedObject<SchedulingContext, schema::Sc
   // What misses entail. `fallback` stands in for this one, `primary` is whom this one stands in for; both until it is stopped.
   sched::MissPolicy policy;
   Ref<SchedulingContext> fallback, primary;
+  // Triggered hops (core/triggers.hpp). Whom the end of a job here releases: until this is stopped. What this one's predecessor
+  // has ended (sched::Inputs): that one's CPU alone writes it.
+  std::array<Ref<SchedulingContext>, sched::kMaxSuccessors> successors;
+  std::atomic<std::uint64_t> inputs{0};
+  Mail input_mail;                             // from its predecessor
   Island* island = nullptr;                    // until that is gone; by Island alone
   SchedulingContext* next_stopping = nullptr;  // whose island its CPU is to stop; holds a reference
   Mail stop_island_mail;                       // to CPU 0

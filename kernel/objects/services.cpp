@@ -172,11 +172,13 @@ class ObjectFactoryService final : public SingletonObject<ObjectFactoryService, 
   }
   Outcome create_endpoint(CallContext& call, schema::ObjectFactory::CreateEndpoint::Params::Reader params,
                           schema::ObjectFactory::CreateEndpoint::Results::Builder results) noexcept {
-    const std::uint64_t minimum = params.minimum_budget_ns();
-    if (minimum > static_cast<std::uint64_t>(sched::kMaxPeriod.ns())) return Outcome::invalid(KernelError::bad_range);
+    const std::uint64_t minimum = params.minimum_budget_ns(), floor = params.floor_ns();
+    constexpr auto kLongest = static_cast<std::uint64_t>(sched::kMaxPeriod.ns());
+    if (minimum > kLongest || floor > kLongest) return Outcome::invalid(KernelError::bad_range);
     return give_new(call,
                     new_object<Endpoint>(call.ledger(), params.interface_id(),
-                                         Duration::ns(static_cast<std::int64_t>(minimum)), Priority(params.ceiling())),
+                                         Duration::ns(static_cast<std::int64_t>(minimum)), Priority(params.ceiling()),
+                                         Duration::ns(static_cast<std::int64_t>(floor))),
                     [&](std::uint32_t index) { results.set_endpoint(index); });
   }
 

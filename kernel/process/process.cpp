@@ -7,6 +7,7 @@
 
 #include "capos/abi/ring.hpp"
 #include "core/assert.hpp"
+#include "core/cpu.hpp"
 #include "core/wake.hpp"
 #include "resources/charged.hpp"
 
@@ -79,8 +80,14 @@ void Process::set_entry(std::uint64_t entry) noexcept {
                     abi::kCapSetAddress);
 }
 
+void Process::take_place() noexcept {
+  has_place_ = true;
+  Cpu::find(cpu_)->best_effort_processes.fetch_add(1, std::memory_order_relaxed);
+}
+
 void Process::end(const ExitRecord& exit) noexcept {
   require(alive(), "a process ends once");
+  if (has_place_) Cpu::find(cpu_)->best_effort_processes.fetch_sub(1, std::memory_order_relaxed);
   exit_ = exit;
   for (Thread* thread = threads_.front(); thread != nullptr; thread = threads_.next(*thread)) thread->end(exit);
   alive_.store(false, std::memory_order_release);

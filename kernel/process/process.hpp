@@ -80,6 +80,8 @@ class Process : public Watched<Process> {
   [[nodiscard]] ResultOf<void, schema::KernelError> install_capset(Ref<MemoryObject> page) noexcept;
   void set_entry(std::uint64_t entry) noexcept;
 
+  // It is one of its CPU's best-effort processes until it ends. By whoever builds it, once.
+  void take_place() noexcept;
   // By its own CPU, or by whoever built it and did not start it, once: records the exit, of its threads too, which have
   // left everything, and tells those who wait. The caller hands the remains to the reaper.
   void end(const ExitRecord& exit) noexcept;
@@ -114,6 +116,7 @@ class Process : public Watched<Process> {
   std::atomic<Share> share_{Share{}};
   std::uint32_t number_;
   CpuId cpu_;
+  bool has_place_ = false;
   std::size_t name_length_ = 0;
   char name_[kMaxName + 1] = {};
   Ref<Ledger> ledger_;

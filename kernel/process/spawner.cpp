@@ -114,7 +114,10 @@ class ProcessSpawnerService final : public SingletonObject<ProcessSpawnerService
       if (request.context == nullptr) return Outcome::invalid(KernelError::bad_capability);
       if (request.context->stopped) return Outcome::failed(KernelError::bad_state);
       request.cpu = request.context->cpu();
-    } else if (!best_effort_allowed(request.cpu, params.passive())) {
+    } else if (params.cpu() == kAnyCpu.value()) {
+      request.cpu = least_busy_cpu();
+    }
+    if (request.context == nullptr && !best_effort_allowed(request.cpu, params.passive())) {
       return Outcome::invalid(KernelError::bad_cpu);
     }
     const Outcome account = find_ledger(call, params, request);
@@ -125,6 +128,7 @@ class ProcessSpawnerService final : public SingletonObject<ProcessSpawnerService
       if (request.context != nullptr) request.context->claimed = false;
       return Outcome::failed(build.error());
     }
+    if (request.context == nullptr && !params.passive()) (*build)->process().take_place();
     call.progress.object = *std::move(build);
     call.progress.begun = true;
     return Outcome::unfinished();
@@ -196,6 +200,7 @@ Outcome ProcessHandle::state(CallContext&, const Interface::State::Params::Value
                              Interface::State::Results::Value& results) noexcept {
   results.alive = process_->alive();
   results.ready = results.alive && process_->main_thread().has_waited;
+  results.cpu = process_->cpu().value();
   return Outcome::done();
 }
 

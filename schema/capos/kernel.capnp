@@ -197,7 +197,8 @@ interface ProcessSpawner @0xf0a1b6c8d2e34717 {
   spawn @0 (name :Text, program :Text, grants :List(CapabilityGrant), cpu :UInt16, memoryPages :UInt64,
             context :SchedulingContext, passive :Bool, source :UInt32, supervisor :AnyPointer,
             ledger :Authority.ResourceLedger, session :Authority.Session) -> (process :ProcessHandle);
-  # Starts `program` of the boot pack. `context` null: best effort on `cpu`. `passive`: no time of its own; it runs
+  # Starts `program` of the boot pack. `context` null: best effort on `cpu`; 65535: on the housekeeping CPU where the fewest
+  # best-effort processes live, or, if all CPUs are leased, on one leased with slack. It stays there. `passive`: no time of its own; it runs
   # once, on the spawner's account, up to its first receive. `source` is the number its trace events carry.
   # `supervisor`: a FaultHandler that is told of its threads' faults; null: a fault ends the process.
   # `ledger`: what the process runs on, together with whoever else does; null: a child of the spawner's ledger with
@@ -214,8 +215,8 @@ interface ProcessHandle @0xf0a1b6c8d2e34718 {
   wait @0 () -> (reason :ExitReason, code :Int64, address :UInt64);
   # Blocks until the process has ended. `code`: exit code, or exception vector; `address`: of the fault.
   kill @1 () -> ();
-  state @2 () -> (alive :Bool, ready :Bool);
-  # `ready`: its thread has waited once for a release, a call or an event.
+  state @2 () -> (alive :Bool, ready :Bool, cpu :UInt16);
+  # `ready`: its thread has waited once for a release, a call or an event. `cpu`: where it lives.
 }
 
 interface SchedulingPolicy @0xf0a1b6c8d2e34723 {
@@ -266,9 +267,12 @@ interface Endpoint @0xf0a1b6c8d2e3471b {
 interface ObjectFactory @0xf0a1b6c8d2e3471c {
   # What it makes is charged to the caller's ledger. Errors: quotaExceeded, outOfMemory, outOfCapabilities.
   createNotification @0 () -> (notification :Notification);
-  createEndpoint @1 (interfaceId :UInt64, minimumBudgetNs :UInt64, ceiling :UInt8) -> (endpoint :Endpoint);
+  createEndpoint @1 (interfaceId :UInt64, minimumBudgetNs :UInt64, ceiling :UInt8, floorNs :UInt64) -> (endpoint :Endpoint);
   # `interfaceId`: what is served. A call whose context has less than minimumBudgetNs left is refused. `ceiling`: the
-  # priority at which calls made on scheduling contexts are served, if it is above the caller's. Errors: badRange.
+  # priority at which calls made on scheduling contexts are served, if it is above the caller's. `floorNs`: the same for
+  # contexts of EDF islands: a call is served as if it were due so long after it was taken up, or when its caller is due
+  # if that is earlier; 0: none; else the least time from an arrival of one of its callers to its deadline.
+  # Errors: badRange (minimumBudgetNs or floorNs over an hour).
 }
 
 interface IslandAuthority @0xf0a1b6c8d2e3471d {

@@ -75,7 +75,9 @@ struct Service {
   weight @5 :UInt16 = 100;
   # Share of best-effort time of each of its threads, relative to others on its CPU, 1 to 1000.
   cpu @6 :UInt16 = 0;
-  # Where its best-effort thread runs. A leased CPU is refused unless its island says slack = bestEffort.
+  # Where its best-effort thread runs. A leased CPU is refused unless its island says slack = bestEffort. 65535: the
+  # housekeeping CPU with the fewest best-effort services when it starts; then it neither serves nor calls other services, for
+  # calls do not cross CPUs.
   passive @7 :Bool = false;
   # Has no time of its own: runs only on the contexts of those who call it.
   config @8 :ServiceConfig;
@@ -162,7 +164,7 @@ enum IslandPolicy {
   fixedPriority @0;
   # Deadline monotonic unless tasks state priorities.
   edf @1;
-  # The earliest deadline first. Analysed by `./capos admit --analyse-only`; the kernel does not run it yet.
+  # The earliest deadline first. Tasks state no priorities; passive servers run at the floor of their callers' deadlines.
 }
 
 enum SlackPolicy {
@@ -183,8 +185,8 @@ struct Task {
   budget @3 :Units.Time;
   # Time per period, calls to passive servers included. At least 5 us; at most the deadline. Required.
   deadline @4 :Units.Time;
-  # Relative to the release; the period unless given. At most the period: beyond it `./capos admit --analyse-only`
-  # analyses, and the kernel does not run it yet.
+  # Relative to the release; the period unless given. Beyond the period (up to 1 hour) only with onMiss = runLate: job
+  # after job runs in order, each due at its own release and this.
   priority @5 :Int16 = -1;
   # 0 to 255, 255 most urgent; -1: derived from the deadlines.
   cpu @6 :Int16 = -1;
@@ -261,5 +263,7 @@ enum HopKind {
   sampled @0;
   # Each task reads the newest value at its own release.
   triggered @1;
-  # Each task is released by its predecessor's finish: same period required.
+  # Each task is released by its predecessor's finish. Same period required. Its job counts from the release of the
+  # chain's first task: that is what its deadline, at most the period, is relative to. If its predecessor does not finish a
+  # job by then (held, skipped, stopped, late), the task's job is not run: it is a missed one, for the cause noInput.
 }

@@ -94,6 +94,10 @@ enum MissCause {
   ranLong @4;
   # Started in time, was not preempted, and ran past its deadline.
   previousJobLate @5;
+  inputLate @6;
+  # Its predecessor in a triggered chain ended later than was admitted.
+  noInput @7;
+  # Its predecessor had not ended by its deadline: the job was not run.
 }
 
 enum InterruptCause {

@@ -59,7 +59,13 @@ std::span<const wire::Word> ask(const System& system, const AdmissionService& se
   give_up(system, kRefused, name, {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
 }
 
-// Ceilings as the certificate's blocking assumes them: nested servers included.
+// The least time from the latest arrival of a job to its deadline, at least 1 ns.
+std::uint64_t floor_of(schema::IslandCertificate::Reader claim, schema::TaskClaim::Reader task) noexcept {
+  const std::uint64_t late = task.jitter_ns() + claim.overheads().jitter_ns();
+  return task.deadline_ns() > late ? task.deadline_ns() - late : 1;
+}
+
+// Ceilings and floors as the certificate's blocking assumes them: nested servers included.
 void note_servers(System& system, schema::IslandCertificate::Reader claim) noexcept {
   for (const auto call : claim.calls()) {
     if (call.server() >= kMaxServices) continue;
@@ -68,6 +74,9 @@ void note_servers(System& system, schema::IslandCertificate::Reader claim) noexc
     place.called = true;
     place.cpu = task.cpu();
     if (task.priority() > place.ceiling) place.ceiling = task.priority();
+    if (claim.policy() != static_cast<std::uint16_t>(schema::IslandPolicy::edf)) continue;
+    const std::uint64_t floor = floor_of(claim, task);
+    if (place.floor_ns == 0 || floor < place.floor_ns) place.floor_ns = floor;
   }
 }
 

@@ -75,6 +75,7 @@ void make_exports(System& system, std::uint32_t index) noexcept {
     auto made = objects->create_endpoint([&](auto params) {
       params.set_interface_id(item.interface());
       params.set_ceiling(system.servers[index].ceiling);
+      params.set_floor_ns(system.servers[index].floor_ns);
     });
     if (!made.has_value()) give_up(system, kStartFailed, service.name(), made.error().text());
     place.endpoint = made->cap(made->reader().endpoint());

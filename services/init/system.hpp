@@ -32,10 +32,11 @@ struct TaskPlace {
   abi::CapId context;
 };
 
-// What a certificate says of a passive server: the priority it serves at, and where its callers run.
+// What a certificate says of a passive server: the priority or the deadline it serves at, and where its callers run.
 struct ServerPlace {
   bool called = false;
   std::uint8_t ceiling = 0;
+  std::uint64_t floor_ns = 0;  // of an EDF island's server; 0: none
   std::uint16_t cpu = 0;
 };
 
@@ -76,7 +77,7 @@ struct ServerPath {
 
 // --- grants.cpp: memory, endpoints, capabilities.
 void make_buffers(System& system) noexcept;
-// The endpoints of one service's exports, at the ceiling of its place.
+// The endpoints of one service's exports, at the ceiling and floor of its place.
 void make_exports(System& system, std::uint32_t index) noexcept;
 void make_notifications(System& system) noexcept;
 [[nodiscard]] abi::CapId find_grant(const System& system, schema::Grant::Reader grant) noexcept;

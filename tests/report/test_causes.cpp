@@ -74,7 +74,11 @@ INSTANTIATE_TEST_SUITE_P(
             "balance.control: 1 of 20 jobs missed the deadline; the first, job 5: ran long, 30 us late"},
         CauseCase{Cause::previous_job_late, kNobody,
                   "balance.control: 1 of 20 jobs missed the deadline; the first, job 5: previous job late, "
-                  "30 us late"}));
+                  "30 us late"},
+        CauseCase{Cause::input_late, kNobody,
+                  "balance.control: 1 of 20 jobs missed the deadline; the first, job 5: input late, 30 us late"},
+        CauseCase{Cause::no_input, kNobody,
+                  "balance.control: 1 of 20 jobs missed the deadline; the first, job 5: no input, 30 us late"}));
 
 Event miss_event(std::uint64_t index, Cause cause) {
   const Job job = job_of(1, index);

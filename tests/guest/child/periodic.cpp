@@ -18,8 +18,15 @@ void write(std::uint64_t* out, std::uint64_t number, const Record& record) noexc
 }
 
 // What the job does. Returns a word for the record.
-std::uint64_t do_job(const Child& child, std::uint64_t index, std::uint64_t scheduled,
-                     std::uint64_t period) noexcept {
+std::uint64_t do_job(const Child& child, runtime::Capability<schema::SchedulingContext>& context, std::uint64_t index,
+                     std::uint64_t scheduled, std::uint64_t period) noexcept {
+  if (child.role() == Role::worker) {
+    for (;;) {
+      const auto used = context->consumed();
+      if (!used.has_value()) return 91;
+      if (used->job_ns >= std::uint64_t{child.argument()} * 1'000) return 0;
+    }
+  }
   if (child.role() == Role::overrun_once && index == child.argument()) {
     child.compute_until(scheduled + 2 * period + period / 2);
   }
@@ -42,7 +49,7 @@ int run_periodic(const Child& child) noexcept {
   for (std::uint64_t number = 0;; ++number) {
     const auto release = context->wait_next_release();
     if (!release.has_value()) return 96;
-    const std::uint64_t status = do_job(child, release->index, release->scheduled_ns, period);
+    const std::uint64_t status = do_job(child, context, release->index, release->scheduled_ns, period);
     if (number >= jobs) continue;
     write(out, number,
           {release->index, release->scheduled_ns, release->actual_ns, release->previous_ns,

@@ -16,8 +16,8 @@ std::uint32_t calling(Method method, std::uint32_t us = 0) noexcept {
 class PassiveServer {
  public:
   PassiveServer(Guest& guest, std::uint16_t cpu, std::uint64_t minimum_budget = 0,
-                std::uint8_t ceiling = 0) noexcept
-      : service_(make_service(guest, minimum_budget, ceiling)),
+                std::uint8_t ceiling = 0, std::uint64_t floor_ns = 0) noexcept
+      : service_(make_service(guest, minimum_budget, ceiling, schema::Echo::kInterfaceId, floor_ns)),
         event_(make_notification(guest)),
         grants_{Grant{"serve", service_.endpoint.cap()}, Grant{"event", event_.cap()}},
         server_(guest, {.role = Role::server, .grants = grants_, .cpu = cpu, .passive = true}) {
@@ -84,7 +84,7 @@ void least_budget(Guest& guest) noexcept {
 }
 
 // The lower task's call takes 300 us when the upper task is released. Returns how late that starts, in ns.
-std::uint64_t lateness_of_upper(Guest& guest, std::uint8_t ceiling) noexcept {
+std::uint64_t lateness_of_upper(Guest& guest, std::uint8_t ceiling, bool edf = false, std::uint64_t floor_ns = 0) noexcept {
   constexpr std::uint64_t kFailed = ~std::uint64_t{0};
   Shared upper_out(guest), lower_out(guest);
   // The upper one is released every millisecond, the lower one every three: its call begins with the release
@@ -93,8 +93,13 @@ std::uint64_t lateness_of_upper(Guest& guest, std::uint8_t ceiling) noexcept {
   const Task tasks[] = {
       {.name = "upper", .period_us = 1'000, .budget_ns = 50 * kMicrosecond, .priority = 60, .blocking_ns = 0},
       {.name = "lower", .period_us = 6'000, .budget_ns = 2'600 * kMicrosecond, .priority = 40}};
-  Island island(guest, honest(guest, tasks));
-  PassiveServer passive(guest, island.cpu(), 0, ceiling);
+  Claim claim = honest(guest, tasks);
+  if (edf) {
+    claim.policy = kEdf;
+    claim.busy_ns = 3'000 * kMicrosecond;
+  }
+  Island island(guest, claim);
+  PassiveServer passive(guest, island.cpu(), 0, ceiling, floor_ns);
   if (!island.admitted() || !passive.ready()) return kFailed;
   const Grant to_upper[] = {{"out", upper_out.cap()}};
   const Grant to_lower[] = {{"out", lower_out.cap()}, {"service", passive.client()}};
@@ -126,6 +131,28 @@ void ceiling_ends_with_the_reply(Guest& guest) noexcept {
   const std::uint64_t late = lateness_of_upper(guest, 60);
   guest.note("late", late);
   CHECK(late > 50 * kMicrosecond && late < 300 * kMicrosecond);
+}
+
+// In an EDF island, where what is due first runs; a ceiling says nothing there.
+void without_floor_the_server_is_preempted(Guest& guest) noexcept {
+  const std::uint64_t late = lateness_of_upper(guest, 60, true);
+  guest.note("late", late);
+  CHECK(late < 15 * kMicrosecond);
+}
+
+// A millisecond after the call was taken up: before the upper task's next job is due. The call takes longer than that.
+void floor_ends_with_the_reply(Guest& guest) noexcept {
+  const std::uint64_t late = lateness_of_upper(guest, 0, true, kMillisecond);
+  guest.note("late", late);
+  CHECK(late > 50 * kMicrosecond && late < 300 * kMicrosecond);
+}
+
+void floor_out_of_range(Guest& guest) noexcept {
+  const auto made = [&](std::uint64_t floor_ns) {
+    return guest.objects->create_endpoint([&](auto params) { params.set_floor_ns(floor_ns); });
+  };
+  CHECK(made(3'600'000'000'000).has_value());
+  CHECK(invalid(made(3'600'000'000'001), KernelError::bad_range));
 }
 
 // The call outlasts the budget: the server goes on in the next period, the caller gets its answer.
@@ -237,6 +264,9 @@ constexpr Case kCases[] = {
     {"donation least budget", least_budget},
     {"donation without a ceiling", without_ceiling_the_server_is_preempted},
     {"donation ceiling ends with the reply", ceiling_ends_with_the_reply},
+    {"donation without a floor", without_floor_the_server_is_preempted},
+    {"donation floor ends with the reply", floor_ends_with_the_reply},
+    {"donation floor out of range", floor_out_of_range},
     {"donation budget ends in the server, hold", budget_ends_hold},
     {"donation budget ends in the server, runLate", budget_ends_late},
     {"donation task stopped in the server", stopped_in_the_server},

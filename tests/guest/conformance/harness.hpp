@@ -117,7 +117,7 @@ struct Service {
   OwnedCapability<schema::Echo> client;  // the interface's name does not matter: calls are made raw
 };
 [[nodiscard]] Service make_service(Guest& guest, std::uint64_t minimum_budget = 0, std::uint8_t ceiling = 0,
-                                   std::uint64_t interface_id = schema::Echo::kInterfaceId) noexcept;
+                                   std::uint64_t interface_id = schema::Echo::kInterfaceId, std::uint64_t floor_ns = 0) noexcept;
 
 // A page that a child writes and a case reads.
 class Shared {
@@ -234,6 +234,8 @@ std::span<const Case> certificate_cases() noexcept;
 std::span<const Case> island_cases() noexcept;
 std::span<const Case> budget_cases() noexcept;
 std::span<const Case> repetition_cases() noexcept;
+std::span<const Case> deadline_cases() noexcept;
+std::span<const Case> trigger_cases() noexcept;
 std::span<const Case> hostile_cases() noexcept;
 std::span<const Case> donation_cases() noexcept;
 std::span<const Case> accounting_cases() noexcept;

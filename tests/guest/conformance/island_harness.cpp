@@ -30,6 +30,7 @@ void write_tasks(schema::IslandCertificate::Builder certificate, const Claim& cl
     out.set_budget_ns(task.budget_ns);
     out.set_deadline_ns(deadline);
     out.set_blocking_ns(task.blocking_ns);
+    out.set_jitter_ns(task.jitter_ns);
     out.set_priority(task.priority);
     out.set_cpu(task.cpu != 0xffff ? task.cpu : claim.cpu);
     out.set_response_ns(task.response_ns != 0 ? task.response_ns : deadline);
@@ -49,6 +50,7 @@ void write_chain(schema::IslandCertificate::Builder certificate, const Claim& cl
   chain.set_name("chain");
   chain.set_bound_ns(claim.chain_bound_ns);
   chain.set_latency_ns(claim.chain_latency_ns);
+  chain.set_triggered(claim.triggered);
   const auto path = chain.init_tasks(static_cast<std::uint32_t>(claim.tasks.size()));
   for (std::uint32_t i = 0; i < claim.tasks.size(); ++i) path.set(i, static_cast<std::uint16_t>(i));
 }
@@ -58,7 +60,15 @@ void write_certificate(Guest& guest, schema::IslandCertificate::Builder certific
   const MachineOverheads machine = machine_overheads(guest);
   certificate.set_format_version(claim.format);
   certificate.set_island_name("tried");
-  certificate.init_cpus(1).set(0, claim.cpu);
+  const bool two = claim.second_cpu != 0xffff;
+  const auto cpus = certificate.init_cpus(two ? 2 : 1);
+  cpus.set(0, claim.cpu);
+  if (two) cpus.set(1, claim.second_cpu);
+  certificate.set_policy(claim.policy);
+  if (claim.busy_ns != 0) {
+    const auto busy = certificate.init_busy_ns(two ? 2 : 1);
+    for (std::uint32_t i = 0; i < (two ? 2u : 1u); ++i) busy.set(i, claim.busy_ns);
+  }
   const auto overheads = certificate.init_overheads();
   overheads.set_release_ns(machine.release + claim.release_overhead_ns);
   overheads.set_switch_ns(machine.context_switch);

@@ -20,6 +20,7 @@ struct Task {
   std::uint8_t priority = 100;
   std::uint64_t response_ns = 0;  // 0: the deadline
   std::uint64_t blocking_ns = 0;
+  std::uint64_t jitter_ns = 0;
   std::uint16_t on_miss = kRunLate;
   std::uint16_t on_overrun = kHold;
   std::uint16_t cpu = 0xffff;                    // the island's
@@ -44,7 +45,15 @@ struct Claim {
   std::uint64_t version_change = 0;
   std::uint64_t chain_bound_ns = 0;  // of a chain over all tasks; 0: none
   std::uint64_t chain_latency_ns = 0;
+  bool triggered = false;              // that chain's hops
+  std::uint16_t policy = 0;
+  std::uint64_t busy_ns = 0;           // EDF: the busy window of each CPU
+  std::uint16_t second_cpu = 0xffff;   // leased too, after `cpu`
 };
+
+// Of manifest.capnp's IslandPolicy.
+inline constexpr std::uint16_t kEdf = 1;
+
 
 // CPU 1 without slack if there is one, else CPU 0 with slack.
 [[nodiscard]] Claim honest(Guest& guest, std::span<const Task> tasks) noexcept;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // ProcessSpawner and ProcessHandle; programs that the loader must refuse.
-#include "harness.hpp"
+#include "island_harness.hpp"
 
 namespace conformance {
 namespace {
@@ -37,10 +37,58 @@ void unknown_program(Guest& guest) noexcept {
 
 void bad_cpus(Guest& guest) noexcept {
   for (const std::uint16_t cpu :
-       {static_cast<std::uint16_t>(guest.cpus), std::uint16_t{16}, std::uint16_t{0xffff}}) {
+       {static_cast<std::uint16_t>(guest.cpus), std::uint16_t{16}, std::uint16_t{0xfffe}}) {
     CHECK(invalid(try_spawn(guest, {.role = Role::exit_with, .cpu = cpu}), KernelError::bad_cpu));
     CHECK(invalid(try_spawn(guest, {.role = Role::exit_with, .cpu = cpu, .passive = true}),
                   KernelError::bad_cpu));
+  }
+}
+
+constexpr std::uint16_t kAnyCpu = 0xffff;
+
+// Where it was placed; kAnyCpu if it was not.
+std::uint16_t place(Guest& guest, Process& child) noexcept {
+  auto made = try_spawn(guest, {.role = Role::sleeper_loop, .cpu = kAnyCpu});
+  if (!made.has_value()) return kAnyCpu;
+  child = *std::move(made);
+  const auto state = child->state();
+  return state.has_value() ? state->cpu : kAnyCpu;
+}
+
+void end(Process& child) noexcept {
+  (void)child->kill();
+  (void)child->wait();
+}
+
+// As many on each CPU, and the place of one that has ended is taken again.
+void placed_where_least_lives(Guest& guest) noexcept {
+  constexpr std::size_t kMost = 8;
+  Process children[kMost];
+  std::uint16_t places[kMost];
+  unsigned on_cpu[16] = {};
+  const std::size_t count = 2 * guest.cpus < kMost ? 2 * guest.cpus : kMost;
+  for (std::size_t i = 0; i < count; ++i) {
+    places[i] = place(guest, children[i]);
+    CHECK(places[i] < guest.cpus);
+    ++on_cpu[places[i]];
+  }
+  for (unsigned cpu = 0; cpu < guest.cpus; ++cpu) CHECK(on_cpu[cpu] == count / guest.cpus);
+  end(children[1]);
+  CHECK(place(guest, children[1]) == places[1]);
+  for (std::size_t i = 0; i < count; ++i) end(children[i]);
+}
+
+// Not on a leased CPU while another keeps house.
+void placed_beside_a_lease(Guest& guest) noexcept {
+  if (guest.cpus < 2) return;
+  const Task tasks[] = {{}};
+  const Island island(guest, honest(guest, tasks));
+  CHECK(island.admitted());
+  for (unsigned i = 0; i < 4; ++i) {
+    Process child;
+    const std::uint16_t cpu = place(guest, child);
+    CHECK(cpu < guest.cpus && cpu != island.cpu());
+    end(child);
   }
 }
 
@@ -109,6 +157,8 @@ constexpr Case kCases[] = {
     {"spawn grant names", bad_names},     {"spawn many grants", many_grants},
     {"spawn tiny quotas", tiny_quotas},   {"spawn two waiters", two_waiters},
     {"spawn on every CPU", on_every_cpu},
+    {"spawn where least lives", placed_where_least_lives},
+    {"spawn beside a lease", placed_beside_a_lease},
 };
 
 // Made of the child's ELF by the packer, one broken thing each.

@@ -63,6 +63,7 @@ enum class Role : std::uint8_t {
   ring_wake_thread,  // calls wakeRing on "thread"; exits with the detail of the refusal, 0 if there is none
   polled_task,     // jobs, each submits four POSTs to a poller on the context "poller" and reaps; jobs, completions, those out of
                    // order, and ns that the poller spent in words 0 to 3 of "out"
+  worker,          // as periodic, 40 jobs, each of which computes for argument us
   sender,          // sends Method::note with argument to "service": exits with 0 or result_code
 };
 // What a child with threads does.

@@ -73,8 +73,8 @@ std::uint64_t Job::response_ns() const noexcept {
 std::uint64_t Job::wakeup_ns() const noexcept { return start_ns > release_ns ? start_ns - release_ns : 0; }
 
 std::string_view describe(Cause cause) noexcept {
-  static constexpr std::string_view kNames[] = {"none",      "budget spent", "late wake-up",
-                                                "preempted", "ran long",     "previous job late"};
+  static constexpr std::string_view kNames[] = {"none",     "budget spent",      "late wake-up", "preempted",
+                                                "ran long", "previous job late", "input late",   "no input"};
   return name_at(kNames, static_cast<std::uint64_t>(cause));
 }
 

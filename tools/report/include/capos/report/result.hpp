@@ -55,7 +55,7 @@ struct TaskResult {
   Summary response, wakeup;  // of jobs that the program finished
   Histogram response_histogram, wakeup_histogram;
   std::vector<Miss> miss_details;                  // all, in time order
-  std::array<std::uint64_t, 6> misses_by_cause{};  // by Cause
+  std::array<std::uint64_t, 8> misses_by_cause{};  // by Cause
   bool stopped = false;                            // by a consequence, a fault or an exit of its program
 };
 
