@@ -43,7 +43,9 @@ TEST(Admit, TheDemoFits) {
 TEST(Admit, TheOtherShippedManifestsFit) {
   for (const auto& [path, name] : {std::pair{"configs/wakeup.capnp", "wakeup"},
                                    {"configs/examples/minimal.capnp", "minimal"},
-                                   {"configs/examples/two-rate.capnp", "twoRate"}}) {
+                                   {"configs/examples/two-rate.capnp", "twoRate"},
+                                   {"configs/examples/edf.capnp", "edf"},
+                                   {"configs/examples/triggered.capnp", "triggered"}}) {
     Admitted island(Compiled::file(path, name));
     EXPECT_TRUE(island.good()) << path << ": " << island.refusal();
   }

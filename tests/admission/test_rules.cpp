@@ -27,10 +27,10 @@ std::ostream& operator<<(std::ostream& out, const Finding& finding) {
   return out << finding.rule << " at " << finding.path;
 }
 
-std::vector<Finding> findings(const std::string& text) {
+std::vector<Finding> findings(const std::string& text, std::uint32_t runs = sched::kKernelRuns) {
   auto message = Compiled::value(text);
   auto found = std::make_unique<Diagnostics>();
-  const bool good = validate(message.manifest(), *found);
+  const bool good = validate(message.manifest(), *found, runs);
   std::vector<Finding> result;
   for (const Diagnostic& one : found->all()) {
     result.push_back({std::string(one.path.view()), std::string(one.rule)});
@@ -46,6 +46,7 @@ struct Case {
   std::string label;
   std::vector<Edit> edits;
   Finding expected;
+  std::uint32_t runs = sched::kKernelRuns;
 };
 
 std::string edited(const std::vector<Edit>& edits) {
@@ -61,7 +62,7 @@ std::string edited(const std::vector<Edit>& edits) {
 class Rule : public testing::TestWithParam<Case> {};
 
 TEST_P(Rule, IsFoundAloneAtItsPlace) {
-  EXPECT_EQ(findings(edited(GetParam().edits)), std::vector{GetParam().expected});
+  EXPECT_EQ(findings(edited(GetParam().edits), GetParam().runs), std::vector{GetParam().expected});
 }
 
 const std::string kConfig = "initConfig";
@@ -208,7 +209,20 @@ const Case kCases[] = {
      {kSimulate + ".budget", "budget-over-deadline"}},
     {"deadline_over_period",
      {{"(us = 80)", "(us = 80), deadline = (us = 1001)"}},
-     {kSimulate + ".deadline", "deadline-over-period"}},
+     {kSimulate + ".deadline", "deadline-over-period"},
+     sched::kRunsAll & ~sched::kRunsLongDeadlines},
+    {"deadline_long_and_skipped",
+     {{"(us = 80)", "(us = 80), deadline = (us = 1001), onMiss = skip"}},
+     {kSimulate + ".deadline", "long-deadline-skips"}},
+    {"any_cpu_with_exports",
+     {{"(name = \"actuator\", binary = \"actuator\", passive = true, exports = [(name = \"drive\", interface = 7)]),",
+       "(name = \"actuator\", binary = \"actuator\", passive = true, exports = [(name = \"drive\", interface = 7)]),\n"
+       "      (name = \"other\", binary = \"load\", cpu = 65535, exports = [(name = \"drive\", interface = 7)]),"}},
+     {kConfig + ".services[3].cpu", "any-cpu-with-calls"}},
+    {"policy_not_run",
+     {{"cpus = [1]", "cpus = [1], policy = edf"}},
+     {kIsland + ".policy", "policy-not-run"},
+     sched::kRunsAll & ~sched::kRunsEdf},
     {"deadline_zero",
      {{"(us = 80)", "(us = 80), deadline = (us = 0)"}},
      {kSimulate + ".deadline", "zero-deadline"}},
@@ -260,7 +274,23 @@ const Case kCases[] = {
     {"chain_bound", {{", bound = (us = 1500)", ""}}, {kIsland + ".chains[0].bound", "chain-bound"}},
     {"chain_hops",
      {{"bound = (us = 1500)", "bound = (us = 1500), hops = triggered"}},
-     {kIsland + ".chains[0].hops", "hops-unsupported"}},
+     {kIsland + ".chains[0].hops", "hops-unsupported"},
+     sched::kRunsAll & ~sched::kRunsTriggeredHops},
+    {"hop_period",
+     {{"bound = (us = 1500)", "bound = (us = 1500), hops = triggered"}, {"period = (ms = 1)", "period = (ms = 2)"}},
+     {kIsland + ".chains[0].path[1]", "hop-period"}},
+    {"hop_deadline",
+     {{"bound = (us = 1500)", "bound = (us = 1500), hops = triggered"}, {"(us = 120)", "(us = 120), deadline = (us = 1001)"}},
+     {kIsland + ".chains[0].path[1]", "hop-deadline"}},
+    {"hop_fallback",
+     {{"bound = (us = 1500)", "bound = (us = 1500), hops = triggered"},
+      {"(us = 80)", "(us = 80), onRepeated = (misses = 1, of = 1, then = fallBack, fallback = \"control\")"}},
+     {kIsland + ".chains[0].path[1]", "hop-fallback"}},
+    {"hop_circle",
+     {{"bound = (us = 1500))",
+       "bound = (us = 1500), hops = triggered), (name = \"back\", path = [\"control\", \"simulate\"], bound = (us = 1500), "
+       "hops = triggered)"}},
+     {kIsland + ".chains[1].path[1]", "hop-circle"}},
 };
 
 INSTANTIATE_TEST_SUITE_P(Each, Rule, testing::ValuesIn(kCases),
@@ -342,6 +372,7 @@ TEST(Rules, MixedCallersAreFoundThroughOtherPassiveServers) {
 
 TEST(Rules, BoundariesAreAccepted) {
   EXPECT_TRUE(findings(edited({{"(us = 80)", "(us = 5)"}})).empty());
+  EXPECT_TRUE(findings(edited({{"binary = \"load\",", "binary = \"load\", cpu = 65535,"}})).empty());
   EXPECT_TRUE(findings(edited({{"(us = 80)", "(us = 1000)"}})).empty());
   EXPECT_TRUE(findings(edited({{"(ms = 1), budget = (us = 80)", "(us = 10), budget = (us = 10)"}})).empty());
   EXPECT_TRUE(findings(edited({{"(ms = 1)", "(ms = 3600000)"}})).empty());
@@ -404,6 +435,8 @@ TEST(Rules, TheShippedManifestsAreGood) {
                                    {"configs/wakeup.capnp", "wakeup"},
                                    {"configs/examples/minimal.capnp", "minimal"},
                                    {"configs/examples/two-rate.capnp", "twoRate"},
+                                   {"configs/examples/edf.capnp", "edf"},
+                                   {"configs/examples/triggered.capnp", "triggered"},
                                    {"configs/examples/too-much.capnp", "tooMuch"}}) {
     auto message = Compiled::file(path, name);
     auto found = std::make_unique<Diagnostics>();

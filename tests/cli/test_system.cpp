@@ -39,8 +39,9 @@ TEST(Refusal, OfTheGuestHasTheSameReason) {
 }
 
 TEST(Run, BootsTheExamples) {
-  for (const char* manifest : {"configs/examples/minimal.capnp", "configs/examples/two-rate.capnp"}) {
-    const SystemRun run = run_command({"run", manifest, "--accel", "tcg", "--seconds", "1"}, "run");
+  for (const char* manifest : {"configs/examples/minimal.capnp", "configs/examples/two-rate.capnp", "configs/examples/edf.capnp",
+                               "configs/examples/triggered.capnp"}) {
+    const SystemRun run = run_command({"run", manifest, "--accel", "tcg", "--seconds", "0.5"}, "run");
     EXPECT_TRUE(run.process.state.exited(0)) << manifest << ": " << run.text();
   }
 }

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# Wrong: EDF knows no priorities, and the kernel does not run it
+# Wrong: EDF knows no priorities
 using M = import "/capos/manifest.capnp";
 
 const bad :M.SystemManifest = (

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# Wrong: nothing releases a task by its predecessor's finish
+# Wrong: a task is released by the finish of one of another period
 using M = import "/capos/manifest.capnp";
 
 const bad :M.SystemManifest = (
@@ -16,6 +16,7 @@ const bad :M.SystemManifest = (
     buffers = [(name = "samples", size = (kib = 16))],
     services = [
       (name = "worker", binary = "worker", grants = [(name = "drive", from = "server.drive")]),
+      (name = "second", binary = "worker"),
       (name = "server", binary = "server", passive = true, exports = [(name = "drive", interface = 7)]),
       (name = "noise", binary = "load", grants = [(name = "samples", buffer = "samples")]),
     ],
@@ -27,8 +28,9 @@ const bad :M.SystemManifest = (
           name = "work", service = "worker", period = (ms = 1), budget = (us = 100),
           calls = [(server = "server.drive", wcet = (us = 15))],
         ),
+        (name = "rest", service = "second", period = (ms = 2), budget = (us = 100)),
       ],
-      chains = [(name = "flow", path = ["work", "work"], bound = (ms = 5), hops = triggered)],
+      chains = [(name = "flow", path = ["work", "rest"], bound = (ms = 5), hops = triggered)],
     )],
   ),
 );

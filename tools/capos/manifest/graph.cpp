@@ -122,7 +122,8 @@ void add_service(Graph& graph, schema::Service::Reader service) {
   graph.line(fmt::format("{} [label={}{}];", service_node(service.name()),
                          label({std::string(service.name()),
                                 service.passive() ? std::string("passive: on its callers' time")
-                                                  : fmt::format("CPU {}, weight {}", service.cpu(), service.weight()),
+                                                  : fmt::format("{}, weight {}", service.cpu() == 0xffff ? "any CPU" : fmt::format("CPU {}", service.cpu()),
+                                                                service.weight()),
                                 exports, kernel}),
                          service.passive() ? ", style=\"rounded,dashed\"" : ""));
 }

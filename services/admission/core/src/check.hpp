@@ -192,6 +192,7 @@ void check_islands(Check& check) noexcept;
 void check_task(Check& check, schema::Island::Reader island, std::uint32_t index) noexcept;
 void check_misses(Check& check, schema::Island::Reader island, std::uint32_t index) noexcept;
 void check_chains(Check& check, schema::Island::Reader island) noexcept;
+void check_hops(Check& check, schema::Island::Reader island) noexcept;
 
 // The island that leases `cpu`, or kNotFound.
 [[nodiscard]] std::uint32_t island_of_cpu(schema::SystemManifest::Reader manifest,

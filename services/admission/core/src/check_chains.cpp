@@ -41,14 +41,12 @@ void check_bound(Check& check, schema::Chain::Reader chain) noexcept {
                text("for example bound = (ms = 2)"));
 }
 
-// Nothing releases a task by its predecessor's finish yet, so a bound that relies on it would be a false
-// promise.
-void check_hops(Check& check, schema::Chain::Reader chain) noexcept {
+void check_hop_kind(Check& check, schema::Chain::Reader chain) noexcept {
   const bool run = chain.hops() == schema::HopKind::triggered && (check.runs & sched::kRunsTriggeredHops) != 0;
   if (run || chain.hops() == schema::HopKind::sampled) return;
   check.report("hops", "hops-unsupported",
-               text("chain '", chain.name(), "' asks for hops other than sampled"),
-               text("only hops = sampled is supported by this version"));
+               text("chain '", chain.name(), "' asks for hops that this version's kernel does not run"),
+               text("hops = sampled"));
 }
 
 }  // namespace
@@ -62,8 +60,9 @@ void check_chains(Check& check, schema::Island::Reader island) noexcept {
     unique_name(check, "chain", chains, i);
     check_path(check, island, chains[i]);
     check_bound(check, chains[i]);
-    check_hops(check, chains[i]);
+    check_hop_kind(check, chains[i]);
   }
+  check_hops(check, island);
 }
 
 }  // namespace capos::admission

@@ -74,7 +74,7 @@ void check_policies(Check& check, schema::Island::Reader island) noexcept {
                  text("policy = fixedPriority; `./capos admit --analyse-only` shows what EDF would give"));
   } else if (island.policy() > schema::IslandPolicy::edf) {
     check.report("policy", "policy-unsupported",
-                 text("island '", island.name(), "' asks for an unknown policy"), text("fixedPriority"));
+                 text("island '", island.name(), "' asks for an unknown policy"), text("fixedPriority or edf"));
   }
   if (island.slack() > schema::SlackPolicy::best_effort) {
     check.report("slack", "policy-unsupported",

@@ -36,9 +36,22 @@ void check_limits(Check& check, schema::Service::Reader service) noexcept {
   }
 }
 
+constexpr std::uint16_t kAnyCpu = 0xffff;
+
+// Calls do not cross CPUs, and nobody knows on which one it will be.
+void check_any_cpu(Check& check, schema::Service::Reader service) noexcept {
+  bool calls = service.exports().size() != 0;
+  for (const auto grant : service.grants()) calls |= grant.which() == schema::Grant::Which::from;
+  if (!calls) return;
+  check.report("cpu", "any-cpu-with-calls",
+               text("service '", service.name(), "' lives on any CPU, and serves or calls another service"),
+               text("choose its CPU: who calls and who serves must be on the same"));
+}
+
 // Only for services that are neither passive nor a task's: those run where their callers or tasks are.
 void check_best_effort_cpu(Check& check, schema::Service::Reader service) noexcept {
   const std::uint16_t cpu = service.cpu();
+  if (cpu == kAnyCpu) return check_any_cpu(check, service);
   const std::uint16_t cpus = check.manifest.kernel_params().cpus();
   if (cpu >= cpus) {
     check.report("cpu", "cpu-range",

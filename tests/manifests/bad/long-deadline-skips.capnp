@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# Wrong: the kernel does not run EDF
+# Wrong: a deadline after the next release, which a miss would skip
 using M = import "/capos/manifest.capnp";
 
 const bad :M.SystemManifest = (
@@ -22,10 +22,9 @@ const bad :M.SystemManifest = (
     islands = [(
       name = "beat",
       cpus = [1],
-      policy = edf,
       tasks = [
         (
-          name = "work", service = "worker", period = (ms = 1), budget = (us = 100),
+          name = "work", service = "worker", period = (ms = 1), budget = (us = 100), deadline = (ms = 2), onMiss = skip,
           calls = [(server = "server.drive", wcet = (us = 15))],
         ),
       ],
