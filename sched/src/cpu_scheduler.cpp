@@ -185,12 +185,7 @@ bool CpuScheduler::end_job(Context& context, Time now, std::uint32_t flags) noex
 
 // The next release becomes the job in progress, activated at its scheduled time, so that a late timer
 // never moves the refills.
-inline void CpuScheduler::release_job(Context& context, Time now, bool late) noexcept {
-  context.jobs_.release(now, late);
-  begin_released(context, context.jobs_.current().release, now);
-}
-
-inline void CpuScheduler::begin_released(Context& context, Time activation, Time now) noexcept {
+[[gnu::always_inline]] inline void CpuScheduler::begin_released(Context& context, Time activation, Time now) noexcept {
   const bool funded = context.activate(activation);
   watch_deadline(context, context.jobs_.current().deadline, now);
   if (funded) [[likely]] {
@@ -202,6 +197,11 @@ inline void CpuScheduler::begin_released(Context& context, Time activation, Time
   const Context* const current = running_;
   if (current == nullptr || current->priority_ < context.priority_) return;
   if (!context.edf() || !current->edf() || current->due() <= context.due()) context.jobs_.delayed(current->source);
+}
+
+void CpuScheduler::release_job(Context& context, Time now, bool late) noexcept {
+  context.jobs_.release(now, late);
+  begin_released(context, context.jobs_.current().release, now);
 }
 
 // --- triggered jobs ---------------------------------------------------------------------------------------

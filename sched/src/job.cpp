@@ -61,7 +61,7 @@ void JobTracker::rearm(Time now) noexcept {
 }
 
 // The next release as a record, and the clock moved past it.
-inline void JobTracker::begin_record() noexcept {
+[[gnu::always_inline]] inline void JobTracker::begin_record() noexcept {
   job_ = Job{};
   job_.index = next_index_++;
   job_.previous_release = previous_release_;

@@ -159,6 +159,7 @@ int play(const Child& child) noexcept {
       return check_vectors(child);
     case Role::periodic:
     case Role::overrun_once:
+    case Role::worker:
     case Role::wait_in_job:
       return run_periodic(child);
     case Role::periodic_sleep:
