@@ -68,8 +68,8 @@ void who_hangs_and_goes_on(Guest& guest) noexcept { who_hangs_is_no_more_urgent(
 // Due before the other one, it would run first; demoted, it does not.
 void demoted_by_deadline(Guest& guest) noexcept {
   Shared bad_out(guest), out(guest);
-  const Task tasks[] = {{.name = "bad", .budget_ns = 200 * kMicrosecond, .deadline_ns = 500 * kMicrosecond, .on_overrun = kSkip,
-                         .misses = 1, .of = 1, .then = kDemote},
+  const Task tasks[] = {{.name = "bad", .budget_ns = 200 * kMicrosecond, .deadline_ns = 500 * kMicrosecond, .on_miss = kSkip,
+                         .on_overrun = kSkip, .misses = 1, .of = 1, .then = kDemote},
                         {.name = "good", .budget_ns = 300 * kMicrosecond}};
   Island island(guest, by_deadline(guest, tasks, 900));
   CHECK(island.admitted());
