@@ -11,7 +11,8 @@
 #include "core/assert.hpp"
 #include "core/text.hpp"
 #include "devices/services.hpp"
-#include "islands/island.hpp"
+#include "islands/group.hpp"
+#include "islands/island_authority.hpp"
 #include "objects/services.hpp"
 #include "objects/session.hpp"
 #include "process/scheduling_policy.hpp"
@@ -112,7 +113,7 @@ Process& make_init(schema::BootPack::Reader pack) noexcept {
       grant("hostChannel", host_channel_service()), grant("control", system_control_service()),
       grant("frames", frame_allocator_service()), grant("objects", object_factory_service()),
       grant("bootPackage", boot_package_service()), grant("spawner", process_spawner_service()),
-      grant("islands", island_authority_service()),
+      grant("islands", island_authority_service()), grant("standing", island_reader_service()),
       grant("sessions", session_authority_service()),
       grant("devices", device_manager_service()),  grant("entropy", entropy_service()),
       grant("systemInfo", system_info_service()), grant("sharedBuffers", shared_buffers_service()),

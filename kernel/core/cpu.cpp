@@ -9,6 +9,7 @@
 #include "core/job_trace.hpp"
 #include "core/termination.hpp"
 #include "ipc/ring_state.hpp"
+#include "islands/settling.hpp"
 #include "memory/frame_allocator.hpp"
 #include "process/process.hpp"
 #include "process/reaper.hpp"
@@ -128,8 +129,14 @@ void Cpu::start(Time now) noexcept {
 [[gnu::noinline]] void leave(Cpu& cpu, Time now) noexcept {
   if (cpu.remains) [[unlikely]] clear_remains(cpu);
   sched::Dispatch next = choose(cpu, now);
-  // What went may have set a server free or woken somebody, and took time: the choice is made again.
-  if (next.entity != nullptr && cpu.id == CpuId(0) && reap_step()) next = choose(cpu, now = hal::now());
+  if (next.context == nullptr) {
+    if (cpu.awaits_idle) [[unlikely]] {
+      settle(cpu, now);
+      next = choose(cpu, now);
+    }
+    // What went may have set a server free or woken somebody, and took time: the choice is made again.
+    if (next.entity != nullptr && cpu.id == CpuId(0) && reap_step()) next = choose(cpu, now = hal::now());
+  }
   Thread* const thread = owner_of(next);
   Time turn_end = quantum_end(cpu, next, now);
   // A thread that competes with nobody has no slice: the reaper is to come again all the same.

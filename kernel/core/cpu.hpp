@@ -20,6 +20,8 @@
 
 namespace capos::kernel {
 
+class ModeChange;
+
 // Who may run on a CPU.
 enum class CpuUse : std::uint8_t {
   off,           // not started
@@ -57,6 +59,12 @@ class Cpu {
   Thread* doomed = nullptr;
   Thread* ended_threads = nullptr;
   Process* ended_processes = nullptr;
+
+  // Waits for an instant at which no context is ready (islands/settling.hpp).
+  bool awaits_idle = false;  // something of these
+  bool unsettled = false;    // contexts have gone, and what they delayed may be under way
+  SchedulingContext* arming = nullptr;
+  ModeChange* change = nullptr;
 
   // Scratch for messages: what came in, and what goes out.
   std::byte* message_in = nullptr;   // abi::kArenaBytes

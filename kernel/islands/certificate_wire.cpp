@@ -73,78 +73,85 @@ ResultOf<sched::TaskClaim, CertificateError> read_task(schema::TaskClaim::Reader
   return task;
 }
 
+// The next `count` places of an array of the storage, or nothing if there are not so many.
+template <typename T, std::size_t kSize>
+std::span<T> take(std::array<T, kSize>& places, std::size_t& used, std::size_t count) noexcept {
+  if (count > kSize - used) return {};
+  used += count;
+  return std::span(places).subspan(used - count, count);
+}
+
 ResultOf<std::span<const sched::TaskClaim>, CertificateError> read_tasks(
     schema::IslandCertificate::Reader message, CertificateStorage& storage) noexcept {
   const auto list = message.tasks();
-  if (list.size() > storage.tasks.size()) return fail(CertificateError::too_many_tasks);
-  for (std::uint32_t i = 0; i < list.size(); ++i) storage.tasks[i] = TRY(read_task(list[i]));
-  return std::span<const sched::TaskClaim>(storage.tasks.data(), list.size());
+  if (list.size() > kMaxCertificateTasks) return fail(CertificateError::too_many_tasks);
+  const auto tasks = take(storage.tasks, storage.used.tasks, list.size());
+  if (tasks.size() != list.size()) return fail(CertificateError::too_many_tasks);
+  for (std::uint32_t i = 0; i < list.size(); ++i) {
+    tasks[i] = TRY(read_task(list[i]));
+    if (tasks[i].fallback != sched::kNoTask && tasks[i].fallback >= list.size()) return fail(CertificateError::foreign_task);
+  }
+  return std::span<const sched::TaskClaim>(tasks);
 }
 
-// Takes the chain's hops from storage.hops[used] on and advances `used`.
-ResultOf<sched::ChainClaim, CertificateError> read_chain(schema::ChainClaim::Reader message,
-                                                         CertificateStorage& storage,
-                                                         std::size_t& used) noexcept {
+ResultOf<sched::ChainClaim, CertificateError> read_chain(schema::ChainClaim::Reader message, std::size_t tasks,
+                                                         CertificateStorage& storage) noexcept {
   sched::ChainClaim chain;
   const auto path = message.tasks();
-  if (path.size() > storage.hops.size() - used) return fail(CertificateError::too_many_hops);
-  for (std::uint32_t i = 0; i < path.size(); ++i) storage.hops[used + i] = path[i];
+  const auto hops = take(storage.hops, storage.used.hops, path.size());
+  if (hops.size() != path.size()) return fail(CertificateError::too_many_hops);
+  for (std::uint32_t i = 0; i < path.size(); ++i) {
+    hops[i] = path[i];
+    if (hops[i] >= tasks) return fail(CertificateError::foreign_task);
+  }
   chain.name = message.name();
-  chain.tasks = {storage.hops.data() + used, path.size()};
+  chain.tasks = hops;
   chain.hops = message.triggered() ? sched::HopKind::triggered : sched::HopKind::sampled;
   chain.bound = TRY(duration(message.bound_ns()));
   chain.latency = TRY(duration(message.latency_ns()));
-  used += path.size();
   return chain;
 }
 
 ResultOf<std::span<const sched::ChainClaim>, CertificateError> read_chains(
-    schema::IslandCertificate::Reader message, CertificateStorage& storage) noexcept {
+    schema::IslandCertificate::Reader message, std::size_t tasks, CertificateStorage& storage) noexcept {
   const auto list = message.chains();
-  if (list.size() > storage.chains.size()) return fail(CertificateError::too_many_chains);
-  std::size_t used = 0;
-  for (std::uint32_t i = 0; i < list.size(); ++i) storage.chains[i] = TRY(read_chain(list[i], storage, used));
-  return std::span<const sched::ChainClaim>(storage.chains.data(), list.size());
+  const auto chains = take(storage.chains, storage.used.chains, list.size());
+  if (chains.size() != list.size()) return fail(CertificateError::too_many_chains);
+  for (std::uint32_t i = 0; i < list.size(); ++i) chains[i] = TRY(read_chain(list[i], tasks, storage));
+  return std::span<const sched::ChainClaim>(chains);
 }
 
 ResultOf<std::span<const sched::ServerCall>, CertificateError> read_calls(
-    schema::IslandCertificate::Reader message, CertificateStorage& storage) noexcept {
+    schema::IslandCertificate::Reader message, std::size_t tasks, CertificateStorage& storage) noexcept {
   const auto list = message.calls();
-  if (list.size() > storage.calls.size()) return fail(CertificateError::too_many_calls);
+  const auto calls = take(storage.calls, storage.used.calls, list.size());
+  if (calls.size() != list.size()) return fail(CertificateError::too_many_calls);
   for (std::uint32_t i = 0; i < list.size(); ++i) {
     const auto call = list[i];
-    storage.calls[i] = {call.task(), call.server(), TRY(duration(call.wcet_ns()))};
+    if (call.task() >= tasks) return fail(CertificateError::foreign_task);
+    calls[i] = {call.task(), call.server(), TRY(duration(call.wcet_ns()))};
   }
-  return std::span<const sched::ServerCall>(storage.calls.data(), list.size());
+  return std::span<const sched::ServerCall>(calls);
 }
 
 ResultOf<std::span<const sched::InterruptSource>, CertificateError> read_interrupts(
     schema::IslandCertificate::Reader message, CertificateStorage& storage) noexcept {
   const auto list = message.interrupts();
-  if (list.size() > storage.interrupts.size()) return fail(CertificateError::too_many_interrupts);
+  const auto sources = take(storage.interrupts, storage.used.interrupts, list.size());
+  if (sources.size() != list.size()) return fail(CertificateError::too_many_interrupts);
   for (std::uint32_t i = 0; i < list.size(); ++i) {
     const auto source = list[i];
     const std::uint16_t cpu = source.cpu();
     if (cpu >= kMaxCpus) return fail(CertificateError::cpu_out_of_range);
-    storage.interrupts[i] = {source.name(), CpuId(cpu), TRY(duration(source.min_interarrival_ns())),
-                             TRY(duration(source.cost_ns()))};
+    sources[i] = {source.name(), CpuId(cpu), TRY(duration(source.min_interarrival_ns())), TRY(duration(source.cost_ns()))};
   }
-  return std::span<const sched::InterruptSource>(storage.interrupts.data(), list.size());
+  return std::span<const sched::InterruptSource>(sources);
 }
 
-// EDF's busy windows stand in the order of the leased CPUs, the lowest first.
-ResultOf<void, CertificateError> read_policy(schema::IslandCertificate::Reader message,
-                                             sched::Certificate& certificate) noexcept {
+ResultOf<sched::Policy, CertificateError> read_policy(schema::IslandCertificate::Reader message) noexcept {
   const std::uint16_t policy = message.policy();
   if (policy > static_cast<std::uint16_t>(sched::Policy::edf)) return fail(CertificateError::unknown_policy);
-  certificate.policy = static_cast<sched::Policy>(policy);
-  const auto busy = message.busy_ns();
-  std::uint32_t next = 0;
-  for (std::uint16_t cpu = 0; cpu < kMaxCpus; ++cpu) {
-    if ((certificate.cpus >> cpu & 1u) == 0 || next >= busy.size()) continue;
-    certificate.busy[cpu] = TRY(duration(busy[next++]));
-  }
-  return {};
+  return static_cast<sched::Policy>(policy);
 }
 
 Duration overhead(std::uint64_t ns) noexcept {
@@ -175,6 +182,8 @@ std::string_view describe(CertificateError error) noexcept {
       return "too many interrupts";
     case CertificateError::unknown_policy:
       return "unknown scheduling policy";
+    case CertificateError::foreign_task:
+      return "a task that the certificate does not have";
   }
   return "unknown";
 }
@@ -187,10 +196,20 @@ ResultOf<sched::Certificate, CertificateError> read_certificate(schema::IslandCe
   certificate.cpus = TRY(read_cpus(message));
   certificate.overheads = TRY(read_overheads(message.overheads()));
   certificate.tasks = TRY(read_tasks(message, storage));
-  certificate.chains = TRY(read_chains(message, storage));
-  certificate.calls = TRY(read_calls(message, storage));
+  certificate.chains = TRY(read_chains(message, certificate.tasks.size(), storage));
+  certificate.calls = TRY(read_calls(message, certificate.tasks.size(), storage));
   certificate.interrupts = TRY(read_interrupts(message, storage));
-  TRY_VOID(read_policy(message, certificate));
+  certificate.policy = TRY(read_policy(message));
+  return read_busy_windows(message, certificate.cpus, certificate);
+}
+
+ResultOf<sched::Certificate, CertificateError> read_busy_windows(schema::IslandCertificate::Reader message, std::uint32_t cpus,
+                                                                 sched::Certificate certificate) noexcept {
+  const auto busy = message.busy_ns();
+  std::uint32_t next = 0;
+  for (std::uint16_t cpu = 0; cpu < kMaxCpus; ++cpu) {
+    if ((cpus >> cpu & 1u) != 0 && next < busy.size()) certificate.busy[cpu] = TRY(duration(busy[next++]));
+  }
   return certificate;
 }
 

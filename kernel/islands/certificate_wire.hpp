@@ -18,19 +18,26 @@
 
 namespace capos::kernel {
 
+// Of one island.
 inline constexpr std::size_t kMaxCertificateTasks = 128;
-inline constexpr std::size_t kMaxCertificateChains = 32;
-inline constexpr std::size_t kMaxCertificateHops = 512;
-inline constexpr std::size_t kMaxCertificateCalls = 1024;
-inline constexpr std::size_t kMaxCertificateInterrupts = 64;
+// Of all islands that are looked at together.
+inline constexpr std::size_t kMaxGroupTasks = sched::kMaxClaimedTasks;
+inline constexpr std::size_t kMaxGroupChains = 64;
+inline constexpr std::size_t kMaxGroupHops = 1024;
+inline constexpr std::size_t kMaxGroupCalls = 1536;
+inline constexpr std::size_t kMaxGroupInterrupts = 128;
 
-// About 40 KiB: static.
+// Certificates are read into it one behind another, until it is cleared. About 100 KiB: static.
 struct CertificateStorage {
-  std::array<sched::TaskClaim, kMaxCertificateTasks> tasks{};
-  std::array<sched::ChainClaim, kMaxCertificateChains> chains{};
-  std::array<std::uint16_t, kMaxCertificateHops> hops{};
-  std::array<sched::ServerCall, kMaxCertificateCalls> calls{};
-  std::array<sched::InterruptSource, kMaxCertificateInterrupts> interrupts{};
+  std::array<sched::TaskClaim, kMaxGroupTasks> tasks{};
+  std::array<sched::ChainClaim, kMaxGroupChains> chains{};
+  std::array<std::uint16_t, kMaxGroupHops> hops{};
+  std::array<sched::ServerCall, kMaxGroupCalls> calls{};
+  std::array<sched::InterruptSource, kMaxGroupInterrupts> interrupts{};
+  struct {
+    std::size_t tasks = 0, chains = 0, hops = 0, calls = 0, interrupts = 0;
+  } used;
+  void clear() noexcept { used = {}; }
 };
 
 enum class CertificateError : std::uint8_t {
@@ -44,13 +51,20 @@ enum class CertificateError : std::uint8_t {
   unknown_consequence,
   too_many_interrupts,
   unknown_policy,
+  foreign_task,  // a call, a hop or a fallback of a task that the certificate does not have
 };
 
 [[nodiscard]] std::string_view describe(CertificateError error) noexcept;
 
-// After it returns, look at the message's error() too: a malformed message reads as empty.
+// Behind what the storage holds. Tasks are named by their index in this certificate. After it returns, look at the message's
+// error() too: a malformed message reads as empty.
 [[nodiscard]] ResultOf<sched::Certificate, CertificateError> read_certificate(
     schema::IslandCertificate::Reader message, CertificateStorage& storage) noexcept;
+
+// The certificate with the busy windows that the message claims for those CPUs, the lowest first.
+[[nodiscard]] ResultOf<sched::Certificate, CertificateError> read_busy_windows(schema::IslandCertificate::Reader message,
+                                                                               std::uint32_t cpus,
+                                                                               sched::Certificate certificate) noexcept;
 
 // The overheads of a machine that runs `cpus` CPUs: those it states, and with more than one CPU the
 // simulation quantum as further timer lateness. Values over 1 s are cut to it. Admission computes the same.

@@ -3,9 +3,9 @@
 
 #include "core/consequences.hpp"
 #include "core/spin_lock.hpp"
-#include "core/text.hpp"
 #include "ipc/call_context.hpp"
 #include "islands/lease.hpp"
+#include "islands/settling.hpp"
 #include "resources/charged.hpp"
 
 namespace capos::kernel {
@@ -13,13 +13,29 @@ namespace {
 
 using schema::KernelError;
 
-constexpr std::uint64_t kActivated = 1, kRetired = 2, kRefused = 3;
+constexpr std::uint64_t kActivated = 1, kRetired = 2;
 
 // Whoever goes from a context to its island holds it, and so does the island that cuts these links as it goes.
 constinit SpinLock g_links(LockRank::islands);
 
-constinit sched::Overheads g_overheads{};
-constinit CertificateStorage g_storage{};  // used by one admission at a time: on the boot CPU only
+void remove_here(void* subject) noexcept {
+  auto& context = *static_cast<SchedulingContext*>(subject);
+  Cpu& cpu = Cpu::current();
+  note_removal(cpu);
+  stop_context(cpu, context, schema::ThreadFault::context_stopped, hal::now());
+  context.release();
+}
+
+void arm_here(void* subject) noexcept {
+  arm_when_settled(Cpu::current(), *static_cast<SchedulingContext*>(subject), hal::now());
+}
+
+void mail_to(SchedulingContext& context, Mail& mail, Mail::Handler handler) noexcept {
+  context.acquire();
+  if (!post(context.cpu(), mail, handler, &context)) context.release();
+}
+
+}  // namespace
 
 sched::ContextParameters parameters_of(const sched::TaskClaim& claim, const sched::Certificate& certificate, bool triggered,
                                        std::uint32_t island) noexcept {
@@ -40,113 +56,20 @@ sched::MissRules rules_of(const sched::TaskClaim& claim) noexcept {
   return {.on_miss = claim.on_miss, .on_overrun = claim.on_overrun, .repeated = claim.repeated};
 }
 
-// One line: which inequality of which task does not hold.
-Line explain(const sched::Certificate& certificate, const sched::Refusal& refusal) noexcept {
-  Line line;
-  line.text(certificate.island).text(": ").text(sched::describe(refusal.reason));
-  if (refusal.index < certificate.tasks.size()) line.text(" (").text(certificate.tasks[refusal.index].name).text(")");
-  if (refusal.claimed != Duration{} || refusal.required != Duration{}) {
-    line.text(": claimed ").decimal(static_cast<std::uint64_t>(refusal.claimed.ns()));
-    line.text(" ns, required ").decimal(static_cast<std::uint64_t>(refusal.required.ns())).text(" ns");
-  }
-  return line;
-}
-
-// What the tasks are promised, in millionths of a CPU, each rounded up.
-std::uint64_t bandwidth_of(const sched::Certificate& certificate) noexcept {
+std::uint64_t bandwidth_of(std::span<const sched::TaskClaim> tasks) noexcept {
   std::uint64_t sum = 0;
-  for (const sched::TaskClaim& claim : certificate.tasks) {
+  for (const sched::TaskClaim& claim : tasks) {
     const auto period = static_cast<std::uint64_t>(claim.period.floor().ns());
     sum += (static_cast<std::uint64_t>(claim.budget.ns()) * 1'000'000 + period - 1) / period;
   }
   return sum;
 }
 
-void arm_here(void* subject) noexcept {
-  auto& context = *static_cast<SchedulingContext*>(subject);
-  Cpu& cpu = Cpu::current();
-  if (!context.stopped.load(std::memory_order_relaxed)) {
-    const Time now = hal::now();
-    cpu.scheduler.arm_jobs(context, context.first_release, now);
-    if (context.primary) (void)cpu.scheduler.suspend_jobs(context, now);  // it stands by
-  }
-  context.release();
-}
-
-void remove_here(void* subject) noexcept {
-  auto& context = *static_cast<SchedulingContext*>(subject);
-  stop_context(Cpu::current(), context, schema::ThreadFault::context_stopped, hal::now());
-  context.release();
-}
-
-void mail_to(SchedulingContext& context, Mail& mail, Mail::Handler handler) noexcept {
-  context.acquire();
-  if (!post(context.cpu(), mail, handler, &context)) context.release();
-}
-
-class IslandAuthorityService final : public SingletonObject<IslandAuthorityService, schema::IslandAuthority> {
- public:
-  Outcome admit(CallContext& call, schema::IslandAuthority::Admit::Params::Reader params,
-                schema::IslandAuthority::Admit::Results::Builder results) noexcept {
-    if (call.cpu.id != CpuId(0)) return Outcome::failed(KernelError::bad_cpu);
-    const auto message = params.certificate();
-    const auto certificate = read_certificate(message, g_storage);
-    if (!certificate.has_value()) return refuse(call, message.island_index(), results, describe(certificate.error()));
-    const sched::MachineFacts facts{
-        .cpus = running_cpus(), .leased_cpus = leased_cpus(), .overheads = g_overheads};
-    const auto checked = sched::check_certificate(*certificate, facts);
-    if (!checked.has_value()) {
-      const Line reason = explain(*certificate, checked.error());
-      return refuse(call, message.island_index(), results, reason.view());
-    }
-    // CPU 0 keeps the house: it is leased only with best effort below.
-    if ((certificate->cpus & 1u) != 0 && !message.best_effort_slack()) {
-      return refuse(call, message.island_index(), results, "CPU 0 can be leased only with best-effort slack");
-    }
-    return make_island(call, *certificate, message.island_index(), message.best_effort_slack(), results);
-  }
-
- private:
-  static Outcome refuse(CallContext& call, std::uint32_t island, schema::AdmitResult::Builder results,
-                        std::string_view reason) noexcept {
-    results.set_refused(reason);
-    call.cpu.trace.emit(call.now, schema::EventKind::island, island, kRefused);
-    return Outcome::done();
-  }
-
-  static Outcome make_island(CallContext& call, const sched::Certificate& certificate, std::uint32_t index, bool slack,
-                             schema::AdmitResult::Builder results) noexcept {
-    if (certificate.tasks.size() + 1 > abi::kMaxTransfers) return Outcome::overloaded(KernelError::out_of_capabilities);
-    auto island = Island::create(call.ledger(), certificate, index, slack, call.now);
-    if (!island.has_value()) return Outcome::overloaded(island.error());
-    Island& made = **island;
-    const auto admitted = results.init_admitted();
-    const auto own = call.give(Ref<Object>::adopt(island->leak()));
-    if (!own.has_value()) return Outcome::overloaded(own.error());
-    admitted.set_island(*own);
-    const auto contexts = admitted.init_contexts(made.size());
-    for (unsigned task = 0; task < made.size(); ++task) {
-      const auto given = call.give(Ref<Object>::share(made.context(task)));
-      if (!given.has_value()) return Outcome::overloaded(given.error());
-      contexts.set(task, *given);
-    }
-    return Outcome::done();
-  }
-};
-
-constinit IslandAuthorityService g_authority;
-
-}  // namespace
-
-Object& island_authority_service() noexcept { return g_authority; }
-void set_machine_overheads(const sched::Overheads& overheads) noexcept { g_overheads = overheads; }
-
-ResultOf<Ref<Island>, KernelError> Island::create(Ledger& payer, const sched::Certificate& certificate, std::uint32_t index, bool slack,
-                                                  Time now) noexcept {
-  const std::uint64_t bandwidth = bandwidth_of(certificate);
+ResultOf<Ref<Island>, KernelError> Island::create(Ledger& payer, const sched::Certificate& certificate,
+                                                  std::span<const wire::Word> words, std::uint32_t index, Time now) noexcept {
+  const std::uint64_t bandwidth = bandwidth_of(certificate.tasks);
   Ref<Island> island = TRY(new_object<Island>(payer, index, certificate.cpus));
-  if (!payer.charge(Resource::cpu_ppm, bandwidth)) return fail(KernelError::quota_exceeded);
-  island->bandwidth_ = bandwidth;
+  island->keep(TRY(KeptCertificate::keep(payer, words)));
   std::array<std::uint16_t, kMaxCertificateTasks> storage;
   const std::span<std::uint16_t> predecessors(storage.data(), certificate.tasks.size());
   sched::find_predecessors(certificate, predecessors);
@@ -159,11 +82,19 @@ ResultOf<Ref<Island>, KernelError> Island::create(Ledger& payer, const sched::Ce
     context->policy.configure(rules_of(claim));
     context->island = island.get();
   }
+  if (!payer.charge(Resource::cpu_ppm, bandwidth)) return fail(KernelError::quota_exceeded);
+  island->bandwidth_ = bandwidth;
   island->pair_fallbacks(certificate);
   island->link_triggers(predecessors);
-  lease_cpus(certificate.cpus, slack);
-  island->leased_ = true;
+  island->serial_ = stand(*island);
+  island->stands_ = true;
   return island;
+}
+
+void Island::keep(KeptCertificate kept) noexcept {
+  kept_ = std::move(kept);
+  wire::MessageReader message(kept_.words());
+  name_ = message.root<schema::IslandCertificate>().island_name();
 }
 
 // References both ways; stop_context(), which comes to each of them in the end, drops them.
@@ -188,23 +119,45 @@ void Island::link_triggers(std::span<const std::uint16_t> predecessors) noexcept
   }
 }
 
-bool Island::end() noexcept {
+bool Island::stop() noexcept {
   if (state_.exchange(State::retired) == State::retired) return false;
   for (unsigned task = 0; task < count_; ++task) {
     contexts_[task]->stopped.store(true, std::memory_order_relaxed);
     mail_to(*contexts_[task], contexts_[task]->remove_mail, remove_here);
   }
-  if (leased_) release_cpus(cpus_);
-  payer()->give_back(Resource::cpu_ppm, bandwidth_);
   return true;
 }
 
+bool Island::end() noexcept {
+  if (!stop()) return false;
+  const auto leaves = [](void* subject) noexcept {
+    auto& island = *static_cast<Island*>(subject);
+    island.leave();
+    island.release();
+  };
+  acquire();
+  if (!post(CpuId(0), leave_mail_, leaves, this)) release();
+  return true;
+}
+
+void Island::leave() noexcept {
+  if (!std::exchange(stands_, false)) return;
+  leave_standing(*this);
+  payer()->give_back(Resource::cpu_ppm, bandwidth_);
+}
+
 void Island::destroy() noexcept {
-  (void)end();
+  (void)stop();
   g_links.acquire();
   for (unsigned task = 0; task < count_; ++task) contexts_[task]->island = nullptr;
   g_links.release();
-  delete_object(this);
+  const auto goes = [](void* subject) noexcept {
+    auto& island = *static_cast<Island*>(subject);
+    island.leave();
+    delete_object(&island);
+  };
+  if (!stands_) return delete_object(this);
+  (void)post(CpuId(0), leave_mail_, goes, this);
 }
 
 void end_island(SchedulingContext& context, Time now) noexcept {
@@ -250,6 +203,7 @@ Outcome Island::retire(CallContext& call, const Interface::Retire::Params::Value
 Outcome Island::status(CallContext&, const Interface::Status::Params::Value&,
                        Interface::Status::Results::Value& results) noexcept {
   results.active = state_.load() == State::active;
+  results.changing = is_changing();
   for (unsigned task = 0; task < count_; ++task) {
     results.jobs += contexts_[task]->jobs_done;
     results.misses += contexts_[task]->misses;

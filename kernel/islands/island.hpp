@@ -1,35 +1,50 @@
 // SPDX-License-Identifier: Apache-2.0
 // An admitted island: its certificate has passed the checker, its CPUs are leased, its contexts exist.
 //
-// Life: admitted -> active (releases run) -> retired (for good; the CPUs are free again), by retire(), by a task's
-// consequence, or when nobody holds the island any more. Changed by calls on a housekeeping CPU, or CPU 0 for a consequence;
-// what concerns a context reaches its own CPU by mail.
+// Life: admitted -> active (releases run) -> retired (for good), by retire(), by a task's consequence, or when nobody holds the
+// island any more. It stands (standing.hpp) until CPU 0 has heard of its end: so long its claims count, and its CPUs are leased.
+// What concerns a context reaches its own CPU by mail. A change (mode_change.hpp) goes over its CPUs one by one.
 #pragma once
 
 #include <array>
 
+#include "capos/base/list.hpp"
 #include "islands/certificate_wire.hpp"
+#include "islands/kept_certificate.hpp"
 #include "islands/scheduling_context.hpp"
+#include "islands/standing.hpp"
 
 namespace capos::kernel {
 
-class Island final : public TypedObject<Island, schema::RealtimeIsland> {
+class ModeChange;
+
+class Island final : public TypedObject<Island, schema::RealtimeIsland>, public ListHook<StandingTag> {
  public:
   static constexpr ObjectType kType = ObjectType::island;
   using Interface = schema::RealtimeIsland;
 
-  // Takes the leases and makes the contexts, charged to `payer`. The certificate has been checked.
-  // Errors: quota_exceeded, out_of_memory.
+  // Makes the contexts, charged to `payer`, and lets it stand; its CPUs have been leased, and are given back if this fails.
+  // The certificate has been checked, and `words` are its message. CPU 0. Errors: quota_exceeded, out_of_memory.
   [[nodiscard]] static ResultOf<Ref<Island>, schema::KernelError> create(Ledger& payer, const sched::Certificate& certificate,
-                                                                         std::uint32_t index, bool slack,
-                                                                         Time now) noexcept;
+                                                                         std::span<const wire::Word> words,
+                                                                         std::uint32_t index, Time now) noexcept;
 
   [[nodiscard]] unsigned size() const noexcept { return count_; }
   [[nodiscard]] SchedulingContext& context(unsigned task) noexcept { return *contexts_[task]; }
+  [[nodiscard]] std::uint32_t index() const noexcept { return index_; }
+  [[nodiscard]] std::uint32_t cpus() const noexcept { return cpus_; }
+  // CPU 0, while it stands.
+  [[nodiscard]] std::string_view name() const noexcept { return name_; }
+  [[nodiscard]] std::uint64_t serial() const noexcept { return serial_; }
+  [[nodiscard]] const KeptCertificate& kept() const noexcept { return kept_; }
+  // Any CPU.
+  [[nodiscard]] bool is_changing() const noexcept { return changing_.load(std::memory_order_acquire); }
+  void change_is_made() noexcept { changing_.store(false, std::memory_order_release); }
 
   Outcome activate(CallContext&, const Interface::Activate::Params::Value&, Interface::Activate::Results::Value&) noexcept;
   Outcome retire(CallContext&, const Interface::Retire::Params::Value&, Interface::Retire::Results::Value&) noexcept;
   Outcome status(CallContext&, const Interface::Status::Params::Value&, Interface::Status::Results::Value&) noexcept;
+  Outcome mode_change(CallContext&, Interface::ModeChange::Params::Reader, Interface::ModeChange::Results::Builder) noexcept;
 
  private:
   enum class State : std::uint8_t { admitted, active, retired };
@@ -44,24 +59,36 @@ class Island final : public TypedObject<Island, schema::RealtimeIsland> {
   friend void end_island(SchedulingContext& context, Time now) noexcept;
   void pair_fallbacks(const sched::Certificate& certificate) noexcept;
   void link_triggers(std::span<const std::uint16_t> predecessors) noexcept;
-  // Stops the contexts and gives the CPUs back. False if that has been done.
+  void keep(KeptCertificate kept) noexcept;
+  // Stops the contexts. False if that has been done.
+  bool stop() noexcept;
+  // The same, and tells CPU 0 that it does not stand any more.
   bool end() noexcept;
+  void leave() noexcept;
+  [[nodiscard]] Outcome begin_change(const sched::Certificate& claims, std::span<const wire::Word> words) noexcept;
 
   std::uint32_t index_;
   std::uint32_t cpus_;
   std::atomic<State> state_{State::admitted};
   unsigned count_ = 0;
-  bool leased_ = false;
-  std::uint64_t bandwidth_ = 0;  // charged, until the end, in ppm
+  bool stands_ = false;           // by CPU 0, or whoever holds the last reference
+  std::atomic<bool> changing_{false};
+  std::uint64_t serial_ = 0;
+  std::uint64_t bandwidth_ = 0;  // charged while it stands, in ppm
+  KeptCertificate kept_;
+  std::string_view name_;        // in kept_
+  Mail leave_mail_;              // to CPU 0
   std::array<Ref<SchedulingContext>, kMaxCertificateTasks> contexts_;
 };
 
+// How a task's claim looks to the scheduler, and what follows from its misses.
+[[nodiscard]] sched::ContextParameters parameters_of(const sched::TaskClaim& claim, const sched::Certificate& certificate,
+                                                     bool triggered, std::uint32_t island) noexcept;
+[[nodiscard]] sched::MissRules rules_of(const sched::TaskClaim& claim) noexcept;
+// What tasks are promised, in millionths of a CPU, each rounded up.
+[[nodiscard]] std::uint64_t bandwidth_of(std::span<const sched::TaskClaim> tasks) noexcept;
+
 // Retires the context's island, if that is there still. On CPU 0, not while contexts are walked through.
 void end_island(SchedulingContext& context, Time now) noexcept;
-
-// IslandAuthority: admission of certificates.
-[[nodiscard]] Object& island_authority_service() noexcept;
-// What certificates are checked against; set at boot.
-void set_machine_overheads(const sched::Overheads& overheads) noexcept;
 
 }  // namespace capos::kernel

@@ -1,10 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "islands/lease.hpp"
 
+#include <algorithm>
+
 #include "core/cpu.hpp"
+#include "core/spin_lock.hpp"
+#include "islands/island.hpp"
+#include "process/process.hpp"
 
 namespace capos::kernel {
 namespace {
+
+// Processes with best-effort threads.
+struct Roll {
+  SpinLock lock{LockRank::islands};
+  List<Process, BestEffortTag> processes;
+};
+constinit std::array<Roll, kMaxCpus> g_rolls{};
 
 template <typename Predicate>
 std::uint32_t cpus_where(Predicate&& predicate) noexcept {
@@ -32,8 +44,25 @@ std::uint32_t leased_cpus() noexcept {
   return cpus_where([](CpuUse use) { return use == CpuUse::leased || use == CpuUse::leased_slack; });
 }
 
-void lease_cpus(std::uint32_t cpus, bool slack) noexcept {
-  set_use(cpus, slack ? CpuUse::leased_slack : CpuUse::leased);
+ResultOf<void, Occupant> lease_cpus(std::uint32_t cpus, bool slack) noexcept {
+  const std::uint32_t anew = cpus & ~leased_cpus();
+  for (std::uint16_t id = 0; id < kMaxCpus; ++id) {
+    if ((anew >> id & 1) == 0) continue;
+    Roll& roll = g_rolls[id];
+    roll.lock.acquire();
+    Process* const first = slack ? nullptr : roll.processes.front();
+    if (first == nullptr) {
+      set_use(1u << id, slack ? CpuUse::leased_slack : CpuUse::leased);
+      roll.lock.release();
+      continue;
+    }
+    Occupant occupant{.cpu = CpuId(id)};
+    std::copy_n(first->name().begin(), std::min(first->name().size(), occupant.name.size() - 1), occupant.name.begin());
+    roll.lock.release();
+    release_cpus(anew & ((1u << id) - 1));
+    return fail(occupant);
+  }
+  return {};
 }
 
 void release_cpus(std::uint32_t cpus) noexcept { set_use(cpus, CpuUse::housekeeping); }
@@ -53,6 +82,27 @@ CpuId least_busy_cpu() noexcept {
     if (best != nullptr) return best->id;
   }
   return kAnyCpu;
+}
+
+void release_unused_cpus(std::uint32_t cpus) noexcept {
+  for (const Island* other = first_standing(); other != nullptr; other = next_standing(*other)) cpus &= ~other->cpus();
+  release_cpus(cpus);
+}
+
+bool enlist_best_effort(Process& process) noexcept {
+  Roll& roll = g_rolls[process.cpu().value()];
+  roll.lock.acquire();
+  const bool allowed = best_effort_allowed(process.cpu(), false);
+  if (allowed && !static_cast<ListHook<BestEffortTag>&>(process).linked()) roll.processes.push_back(process);
+  roll.lock.release();
+  return allowed;
+}
+
+void delist_best_effort(Process& process) noexcept {
+  Roll& roll = g_rolls[process.cpu().value()];
+  roll.lock.acquire();
+  if (static_cast<ListHook<BestEffortTag>&>(process).linked()) List<Process, BestEffortTag>::erase(process);
+  roll.lock.release();
 }
 
 bool best_effort_allowed(CpuId id, bool passive) noexcept {

@@ -1,25 +1,46 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which CPUs are leased to islands, and who may use them.
 //
-// One lock-free word of CPUs; changed by admission and retirement on housekeeping CPUs only.
+// A CPU that is leased without slack has no best-effort threads but those of passive servers. Neither they nor the interrupts
+// of their drivers can be moved (decisions 0005 and 0012), so a lease that finds some is refused, and names one. Enlisting and
+// leasing hold the CPU's own lock; admitted jobs do neither. Leases change on CPU 0 only.
 #pragma once
 
+#include <array>
 #include <cstdint>
 
+#include "capos/base/result.hpp"
 #include "capos/base/strong.hpp"
 
 namespace capos::kernel {
+
+class Process;
 
 // Bit c: CPU c runs.
 [[nodiscard]] std::uint32_t running_cpus() noexcept;
 // Bit c: CPU c is leased.
 [[nodiscard]] std::uint32_t leased_cpus() noexcept;
-// Marks the CPUs as leased; best effort below the island only if `slack`.
-void lease_cpus(std::uint32_t cpus, bool slack) noexcept;
+
+// Who is in the way of a lease: the process with best-effort threads on that CPU that came first.
+struct Occupant {
+  CpuId cpu{};
+  std::array<char, 32> name{};  // ends with 0
+};
+// Leases the CPUs, those that other islands lease already among them; best effort below the islands only if `slack`. All of
+// them or, with an error, none anew. O(CPUs).
+[[nodiscard]] ResultOf<void, Occupant> lease_cpus(std::uint32_t cpus, bool slack) noexcept;
+// Back to housekeeping; nobody leases them any more.
 void release_cpus(std::uint32_t cpus) noexcept;
+// Those of them that no island that stands leases.
+void release_unused_cpus(std::uint32_t cpus) noexcept;
 
 // May a thread without a context be started there? A passive server may anywhere: it only runs up to its first wait.
 [[nodiscard]] bool best_effort_allowed(CpuId cpu, bool passive) noexcept;
+// The process is about to have a best-effort thread on its CPU, and counts as having some until it ends. False if the CPU
+// is leased without slack, or does not run. Any CPU; O(1).
+[[nodiscard]] bool enlist_best_effort(Process& process) noexcept;
+// It has ended. No effect if it is not enlisted.
+void delist_best_effort(Process& process) noexcept;
 
 // ProcessSpawner.spawn's `cpu` for least_busy_cpu().
 inline constexpr CpuId kAnyCpu{0xffff};

@@ -51,6 +51,8 @@ class SchedulingContext final : public TypedObject<SchedulingContext, schema::Sc
   SchedulingContext* next_stopping = nullptr;  // whose island its CPU is to stop; holds a reference
   Mail stop_island_mail;                       // to CPU 0
   Time first_release{};                        // set by its island before the mail that arms it
+  SchedulingContext* next_arming = nullptr;    // while its CPU has not settled (settling.hpp); holds a reference
+  bool starts = false;                         // the same for its thread, which has not run yet
   Mail arm_mail;                               // from its island; one each, for both may be under way
   Mail remove_mail;
 

@@ -9,6 +9,7 @@
 #include "core/assert.hpp"
 #include "core/cpu.hpp"
 #include "core/wake.hpp"
+#include "islands/lease.hpp"
 #include "resources/charged.hpp"
 
 namespace capos::kernel {
@@ -90,6 +91,7 @@ void Process::end(const ExitRecord& exit) noexcept {
   if (has_place_) Cpu::find(cpu_)->best_effort_processes.fetch_sub(1, std::memory_order_relaxed);
   exit_ = exit;
   for (Thread* thread = threads_.front(); thread != nullptr; thread = threads_.next(*thread)) thread->end(exit);
+  delist_best_effort(*this);
   alive_.store(false, std::memory_order_release);
   if (Thread* const waiting = waiter.take(); waiting != nullptr) wake_for_exit(*waiting, exit_);
 }

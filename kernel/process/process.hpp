@@ -23,7 +23,9 @@
 
 namespace capos::kernel {
 
-class Process : public Watched<Process> {
+struct BestEffortTag;
+
+class Process : public Watched<Process>, public ListHook<BestEffortTag> {
  public:
   static constexpr std::size_t kMaxName = 31;
   static constexpr std::uint32_t kMaxThreads = 64;

@@ -9,6 +9,7 @@
 #include "ipc/call_context.hpp"
 #include "ipc/fault_call.hpp"
 #include "islands/lease.hpp"
+#include "islands/settling.hpp"
 #include "objects/session.hpp"
 #include "objects/transfer.hpp"
 #include "process/process_build.hpp"
@@ -36,8 +37,7 @@ ResultOf<std::uint32_t, KernelError> give_handle(CallContext& call, Process& pro
 void start_here(void* subject) noexcept {
   Process& process = *static_cast<Process*>(subject);
   if (process.alive()) {
-    process.main_thread().watch();
-    make_ready(Cpu::current(), process.main_thread().account, hal::now());
+    start_when_settled(Cpu::current(), process.main_thread(), hal::now());
   }
   process.release();
 }
@@ -128,7 +128,10 @@ class ProcessSpawnerService final : public SingletonObject<ProcessSpawnerService
       if (request.context != nullptr) request.context->claimed = false;
       return Outcome::failed(build.error());
     }
-    if (request.context == nullptr && !params.passive()) (*build)->process().take_place();
+    if (request.context == nullptr && !params.passive()) {
+      if (!enlist_best_effort((*build)->process())) return Outcome::invalid(KernelError::bad_cpu);
+      (*build)->process().take_place();
+    }
     call.progress.object = *std::move(build);
     call.progress.begun = true;
     return Outcome::unfinished();

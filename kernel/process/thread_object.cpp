@@ -12,6 +12,7 @@
 #include "ipc/fault_call.hpp"
 #include "ipc/ring_state.hpp"
 #include "islands/lease.hpp"
+#include "islands/settling.hpp"
 #include "process/process.hpp"
 #include "resources/charged.hpp"
 
@@ -95,14 +96,17 @@ class ThreadFactoryService final : public SingletonObject<ThreadFactoryService, 
       process.withdraw(thread);
       return Outcome::overloaded(index.error());
     }
+    if (context == nullptr && !params.passive() && !enlist_best_effort(process)) {
+      process.withdraw(thread);
+      return Outcome::invalid(KernelError::bad_cpu);  // the CPU was leased meanwhile
+    }
     thread.user.start(hal::UserAddress(params.entry()), hal::UserAddress(params.stack_top()), thread.ring_place(),
                       thread.number, params.argument());
     hal::set_thread_pointer(thread.user, hal::UserAddress(params.fs_base()));
     if (supervisor) thread.supervisor = std::move(supervisor);
     if (context != nullptr) bind(*context, thread);
     give_account(own_account(thread), thread);
-    thread.watch();
-    make_ready(call.cpu, thread.account, call.now);
+    start_when_settled(call.cpu, thread, call.now);
     results.set_thread(*index);
     results.set_number(thread.number);
     call.reschedule = true;

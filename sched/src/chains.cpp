@@ -45,7 +45,8 @@ Certificate certify(const IslandModel& model, std::span<TaskClaim> tasks,
                 .on_miss = t.on_miss,
                 .on_overrun = t.on_overrun,
                 .repeated = t.repeated,
-                .fallback = t.fallback};
+                .fallback = t.fallback,
+                .island = t.island};
   }
   for (std::size_t i = 0; i < model.chains.size(); ++i) {
     const ChainModel& c = model.chains[i];
@@ -54,6 +55,7 @@ Certificate certify(const IslandModel& model, std::span<TaskClaim> tasks,
   Certificate certificate;
   certificate.island = model.name;
   certificate.cpus = model.cpus;
+  certificate.islands = model.islands;
   certificate.policy = model.policy;
   certificate.busy = model.busy;
   certificate.overheads = model.overheads;

@@ -33,10 +33,6 @@ class Sum {
 constexpr Duration kLongest = kMaxPeriod * 1024;
 constexpr bool plausible(Duration d) noexcept { return d >= Duration{} && d <= kLongest; }
 
-constexpr bool has_cpu(std::uint32_t mask, CpuId cpu) noexcept {
-  return cpu.value() < kMaxCpus && (mask >> cpu.value() & 1u) != 0;
-}
-
 // How many arrivals a half-open window can hold: ceil(window / gap), and at least one.
 std::int64_t arrivals(Duration window, Duration gap) noexcept {
   const std::int64_t whole = window / gap;
@@ -61,14 +57,12 @@ Verdict check_frame(const Certificate& c, const MachineFacts& machine) noexcept 
   }
   if (c.tasks.empty()) return refuse(Rejection::no_tasks, 0);
   if (c.tasks.size() > kMaxClaimedTasks) return refuse(Rejection::too_many_tasks, c.tasks.size());
-  const std::uint32_t free = machine.cpus & ~machine.leased_cpus;
-  if (c.cpus == 0 || (c.cpus & ~free) != 0) return refuse(Rejection::cpu_not_available, 0);
+  if (c.cpus == 0 || (c.cpus & ~machine.cpus) != 0) return refuse(Rejection::cpu_not_available, 0);
   return {};
 }
 
 Verdict check_parameters(const Certificate& c, std::size_t i, std::uint32_t runs) noexcept {
   const TaskClaim& t = c.tasks[i];
-  if (!has_cpu(c.cpus, t.cpu)) return refuse(Rejection::cpu_not_leased, i);
   if (t.period.denominator == 0 || t.period.is_zero()) return refuse(Rejection::period, i);
   const Duration period = t.period.floor();
   if (period < kMinPeriod || t.period.ceil() > kMaxPeriod) return refuse(Rejection::period, i, period);
@@ -277,8 +271,20 @@ Verdict check_chain(const Certificate& c, std::size_t index, std::uint32_t runs)
 
 }  // namespace
 
+ResultOf<Duration, Refusal> longest_busy(const Certificate& c, CpuId cpu, Duration limit) noexcept {
+  const auto all = [](const TaskClaim&, std::int64_t arrived, Duration) { return arrived; };
+  Duration window = Duration::ns(1);
+  for (std::uint32_t point = 0; point < kMaxDemandPoints && window <= limit; ++point) {
+    const Sum work = work_within(c, cpu, window, nullptr, all).sum;
+    if (!work.overflow() && work.value() <= window) return window;
+    window = work.overflow() ? Duration::max() : work.value();
+  }
+  return fail(Refusal{Rejection::busy_window, cpu.value(), limit, window});
+}
+
 Verdict check_certificate(const Certificate& certificate, const MachineFacts& machine) noexcept {
   TRY_VOID(check_frame(certificate, machine));
+  TRY_VOID(check_islands(certificate));
   TRY_VOID(check_inputs(certificate, machine.runs));
   TRY_VOID(check_consequences(certificate.tasks));
   TRY_VOID(check_servers(certificate));

@@ -31,6 +31,19 @@ ResultOf<void, ContextError> Context::configure(const ContextParameters& paramet
   return {};
 }
 
+// A thread whose job was cut off may be in a call, at its server's ceiling.
+void Context::retune(const ContextParameters& parameters, bool keep_priority, Time now) noexcept {
+  if (!parameters.edf) {
+    if (base_priority_ == parameters_.priority) base_priority_ = parameters.priority;  // not demoted
+    if (!keep_priority) priority_ = base_priority_;
+  }
+  activated_ = now;
+  parameters_ = parameters;
+  refill_period_ = parameters.period.floor();
+  refills_.reset(now, parameters.budget, parameters.edf);
+  jobs_.restart(parameters.period, parameters.deadline, parameters.on_miss, now);
+}
+
 Duration Context::remaining(Time now) const noexcept {
   return full_budget() ? parameters_.budget : refills_.usable_amount(now);
 }

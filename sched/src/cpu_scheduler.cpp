@@ -150,6 +150,23 @@ void CpuScheduler::resume_jobs(Context& context, Time now) noexcept {
   await(context, ContextState::awaiting_release, context.jobs_.next_release());
 }
 
+bool CpuScheduler::retune(Context& context, const ContextParameters& parameters, Time now) noexcept {
+  charge(now);
+  const bool awaited_refill = context.state_ == ContextState::awaiting_refill;
+  stop_running(context);
+  leave_queues(context);
+  unwatch_deadline(context);
+  const bool ended = context.jobs_.finish(now, kJobAbandoned);
+  context.retune(parameters, ended, now);
+  if (context.jobs_.armed()) {
+    context.awaits_start_ = false;
+    await(context, ContextState::awaiting_release, now);
+  } else if (awaited_refill) {
+    await(context, ContextState::awaiting_refill, now);
+  }
+  return ended;
+}
+
 void CpuScheduler::set_base_priority(Context& context, Priority priority, Time now) noexcept {
   if (context.edf()) {
     charge(now);

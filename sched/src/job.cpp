@@ -54,6 +54,13 @@ void JobTracker::disarm() noexcept {
   state_ = JobState::unarmed;
 }
 
+void JobTracker::restart(Period period, Duration deadline, Consequence on_miss, Time next) noexcept {
+  period_ = period;
+  deadline_ = deadline;
+  on_miss_ = on_miss;
+  clock_ = ReleaseClock(next, period_);
+}
+
 void JobTracker::rearm(Time now) noexcept {
   armed_ = true;
   state_ = JobState::waiting;

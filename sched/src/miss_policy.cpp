@@ -20,6 +20,13 @@ void MissPolicy::configure(const MissRules& rules) noexcept {
   enter(TaskMode::normal);
 }
 
+void MissPolicy::change(const MissRules& rules) noexcept {
+  rules_ = rules;
+  history_ = 0;
+  wrong_in_history_ = 0;
+  in_time_ = 0;
+}
+
 void MissPolicy::enter(TaskMode mode) noexcept {
   mode_ = mode;
   history_ = 0;

@@ -14,7 +14,7 @@ std::string_view describe(Rejection reason) noexcept {
     case Rejection::too_many_tasks:
       return "too many tasks";
     case Rejection::cpu_not_available:
-      return "a CPU is absent, not for lease, or leased to another island";
+      return "a CPU is absent or not for lease";
     case Rejection::cpu_not_leased:
       return "a task is on a CPU that its island does not lease";
     case Rejection::period:
@@ -57,6 +57,8 @@ std::string_view describe(Rejection reason) noexcept {
       return "a task's consequences of misses are malformed, or nothing can stand in for it";
     case Rejection::trigger:
       return "a task cannot be released by another's finish: two of them, a circle, too many, due after its period, or a fallback";
+    case Rejection::islands:
+      return "a task, its fallback and its chains do not belong to one island";
   }
   return "unknown reason";
 }

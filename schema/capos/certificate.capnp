@@ -7,6 +7,7 @@ $Cxx.namespace("capos::host");
 struct IslandCertificate {
   formatVersion @0 :UInt32 = 1;
   islandName @1 :Text;
+  # Unique among the islands that stand.
   islandIndex @2 :UInt32;
   # Place in the manifest.
   cpus @3 :List(UInt16);
@@ -21,7 +22,18 @@ struct IslandCertificate {
   policy @10 :UInt16;
   # IslandPolicy of manifest.capnp.
   busyNs @11 :List(UInt64);
-  # EDF: for each of `cpus`, in that order, a busy window that is long enough to look at. Else empty.
+  # EDF: for each of `cpus` and of the others' CPUs, the lowest first, a busy window that is long enough to look at. Else empty.
+  others @12 :List(OtherIsland);
+  # The islands that stand already and share a CPU with this one, or with one of them: each once, in any order.
+}
+
+struct OtherIsland {
+  # What an admitted island's tasks are promised beside the certificate's own: claims that the kernel checks, with the
+  # parameters that it has admitted. Its chains keep the bounds that they asked for.
+  name @0 :Text;
+  responseNs @1 :List(UInt64);
+  # For each of its tasks, in the order of its certificate.
+  blockingNs @2 :List(UInt64);
 }
 
 struct InterruptClaim {

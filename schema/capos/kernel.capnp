@@ -278,9 +278,10 @@ interface ObjectFactory @0xf0a1b6c8d2e3471c {
 interface IslandAuthority @0xf0a1b6c8d2e3471d {
   # The right to have islands admitted.
   admit @0 (certificate :Certificate.IslandCertificate) -> AdmitResult;
-  # The kernel re-verifies each inequality; then the CPUs are leased and the contexts made, charged to the caller's ledger
-  # with the bandwidth they are promised. A refusal is an answer, not an error. Errors: quotaExceeded, outOfMemory,
-  # outOfCapabilities, badCapability.
+  # The kernel re-verifies each inequality, over all islands that share CPUs with this one; then the CPUs are leased and the
+  # contexts made, charged to the caller's ledger with the bandwidth they are promised and the frames that keep the
+  # certificate. A refusal is an answer, not an error. From CPU 0. Errors: badCpu, busy (a change of an island that shares
+  # CPUs is under way), quotaExceeded, outOfMemory, outOfCapabilities.
 }
 
 struct AdmitResult {
@@ -292,16 +293,50 @@ struct AdmitResult {
     }
     refused @2 :Text;
     # Which inequality of which task does not hold, in one line.
+    occupied :group {
+      # The claims hold, but best effort lives on a CPU that the island leases without slack, and does not move.
+      cpu @3 :UInt16;
+      by @4 :Text;
+      # A process with best-effort threads there: the one that came first. They would not run again.
+    }
   }
+}
+
+interface IslandReader @0xf0a1b6c8d2e34780 {
+  # Looks at what is admitted: for who analyses what is to come.
+  standing @0 (after :UInt64) -> (serial :UInt64, certificate :Certificate.IslandCertificate);
+  # The island that stands and was admitted next after the one of that serial number (0: the first), and its certificate as
+  # it was admitted or last changed; others have come and gone since. `serial` 0: there is none. From CPU 0. Errors: badCpu.
 }
 
 interface RealtimeIsland @0xf0a1b6c8d2e3471e {
   activate @0 (startNs :UInt64) -> ();
-  # First release of every task at startNs. Errors: badState unless every context has a thread that waits.
+  # First release of every task at startNs; on a CPU where another island has just been retired, the first one of that
+  # grid after the next instant at which no task of any island is ready there. Errors: badState unless every context has a
+  # thread that waits.
   retire @1 () -> ();
   # Stops the releases and gives the CPUs back; the island's threads get no more time. So does the release of the last
   # capability to the island. Errors: badState if it has been retired.
-  status @2 () -> (active :Bool, jobs :UInt64, misses :UInt64, overruns :UInt64);
+  status @2 () -> (active :Bool, jobs :UInt64, misses :UInt64, overruns :UInt64, changing :Bool);
+  # `changing`: a modeChange has been accepted, and not all CPUs have made it.
+  modeChange @3 (certificate :Certificate.IslandCertificate) -> ChangeResult;
+  # New claims for the same tasks: of the same names, on the same CPUs, with the same fallbacks, in the same order. On each
+  # CPU they are in force from the first instant on at which no task of any island is ready there; until then the old ones
+  # are. A task that is changed is released first at that instant, with a full budget. The others do not notice, and keep
+  # the bounds they were admitted with. A refusal changes nothing, and what is accepted comes to pass, unless the island is
+  # retired before. From CPU 0; charged to who pays for the island. Errors: badCpu, badState if it has been retired, busy (a
+  # change of an island that shares CPUs is under way), quotaExceeded, outOfMemory.
+}
+
+struct ChangeResult {
+  union {
+    accepted :group {
+      withinNs @0 :UInt64;
+      # The instant comes on every CPU within so long: the longest busy window under the old claims.
+    }
+    refused @1 :Text;
+    # In one line, as of `admit`; or that a busy window may last for longer than a second.
+  }
 }
 
 interface TraceSource @0xf0a1b6c8d2e3471f {

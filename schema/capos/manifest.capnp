@@ -122,6 +122,8 @@ enum KernelService {
   # Read what the machine was booted with: for the admission service.
   schedulingPolicy @8;
   # Who gets how much of best effort: for a policy service.
+  standingIslands @9;
+  # IslandReader: which islands are admitted, for an admission service that is asked while they run.
 }
 
 struct ServiceConfig {
@@ -139,7 +141,8 @@ struct Island {
   # An admitted promise: CPUs leased to tasks whose deadlines are proved before the island starts.
   name @0 :Text;
   cpus @1 :List(UInt16);
-  # Leased CPUs. CPU 0 may be leased only when the machine has one CPU and slack = bestEffort.
+  # Leased CPUs, which islands may share if their policy and slack are the same: they are analysed together. CPU 0 may be
+  # leased only when the machine has one CPU and slack = bestEffort.
   policy @2 :IslandPolicy = fixedPriority;
   tasks @3 :List(Task);
   chains @4 :List(Chain);

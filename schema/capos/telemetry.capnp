@@ -26,7 +26,7 @@ enum EventKind {
   user @9;
   # TraceSource.emit. source: 2^31 + code * 2^16 + number, a to f: the values.
   island @10;
-  # source: island index. a: 1 activated, 2 retired, 3 refused
+  # source: island index. a: 1 activated, 2 retired, 3 refused, 4 changed on this CPU (b: so many tasks)
   boot @11;
   # a: milestone (BootMilestone), b: time stamp counter
 }

@@ -93,6 +93,11 @@ void submit(System& system, std::span<const wire::Word> certificate, std::uint32
     text.add("the kernel's checker: ").add(result.refused());
     give_up(system, kRefused, island.name(), text.view());
   }
+  if (result.which() == schema::AdmitResult::Which::occupied) {
+    runtime::Text<160> text;
+    text.add("its CPU ").add(result.occupied().cpu()).add(" is in use by ").add(result.occupied().by());
+    give_up(system, kRefused, island.name(), text.view());
+  }
   system.islands[index] = answer->cap(result.admitted().island());
   const auto contexts = result.admitted().contexts();
   std::uint32_t place = 0;

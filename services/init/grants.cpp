@@ -31,6 +31,7 @@ std::string_view own_name(schema::KernelService service) noexcept {
     case schema::KernelService::frames: return "frames";
     case schema::KernelService::boot_package: return "bootPackage";
     case schema::KernelService::scheduling_policy: return "schedulingPolicy";
+    case schema::KernelService::standing_islands: return "standing";
   }
   return {};
 }

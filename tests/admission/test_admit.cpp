@@ -43,12 +43,66 @@ TEST(Admit, TheDemoFits) {
 TEST(Admit, TheOtherShippedManifestsFit) {
   for (const auto& [path, name] : {std::pair{"configs/wakeup.capnp", "wakeup"},
                                    {"configs/examples/minimal.capnp", "minimal"},
+                                   {"configs/examples/two-islands.capnp", "twoIslands"},
                                    {"configs/examples/two-rate.capnp", "twoRate"},
                                    {"configs/examples/edf.capnp", "edf"},
                                    {"configs/examples/triggered.capnp", "triggered"}}) {
     Admitted island(Compiled::file(path, name));
     EXPECT_TRUE(island.good()) << path << ": " << island.refusal();
   }
+}
+
+// The small manifest with another island on its CPU, before or behind it: one task of service "noise".
+std::string two_islands(const std::string& task, bool before, std::initializer_list<test::Edit> edits = {}) {
+  const std::string other = "(name = \"other\", cpus = [1], tasks = [(name = \"slow\", service = \"noise\", " + task + ")])";
+  std::string text = test::small_manifest(edits);
+  const std::string_view first = "islands = [(", last = "bound = (us = 1500))],\n    )";
+  if (before) {
+    text.replace(text.find(first), first.size(), "islands = [" + other + ", (");
+  } else {
+    text.replace(text.find(last), last.size(), std::string(last) + ", " + other);
+  }
+  return text;
+}
+
+TEST(Admit, TheOrderOfIslandsThatShareACpuDecidesNothing) {
+  for (const char* task : {"period = (ms = 10), budget = (us = 400)", "period = (us = 900), budget = (us = 100)"}) {
+    std::vector<std::vector<std::uint64_t>> bounds;
+    for (const bool before : {false, true}) {
+      for (const std::uint16_t island : {0, 1}) {
+        Admitted admitted(Compiled::value(two_islands(task, before)), island);
+        ASSERT_TRUE(admitted.good()) << admitted.refusal();
+        const bool is_other = admitted->report().island == "other";
+        auto& found = bounds.emplace_back(std::vector<std::uint64_t>{is_other});
+        for (const TaskResult& one : admitted->report().all_tasks()) {
+          found.push_back(one.priority);
+          found.push_back(one.response_ns);
+        }
+      }
+    }
+    EXPECT_EQ(bounds[0], bounds[3]) << task;
+    EXPECT_EQ(bounds[1], bounds[2]) << task;
+  }
+}
+
+TEST(Admit, AnIslandIsPromisedLessBesideAnother) {
+  Admitted alone = admit_small();
+  Admitted beside(Compiled::value(two_islands("period = (us = 900), budget = (us = 100)", false)));
+  ASSERT_TRUE(alone.good() && beside.good());
+  EXPECT_GE(beside->report().tasks[0].response_ns, alone->report().tasks[0].response_ns + 100'000);
+}
+
+TEST(Admit, WhoOfAnotherIslandIsLateIsNamed) {
+  const auto text = two_islands("period = (ms = 10), budget = (ms = 8)", false);
+  Admitted asked(Compiled::value(text));
+  EXPECT_FALSE(asked.good());
+  const std::string refusal = asked.refusal();
+  EXPECT_TRUE(refusal.starts_with("other.slow (beside balance): response ")) << refusal;
+  EXPECT_NE(refusal.find("balance.simulate 12 x 80"), std::string::npos) << refusal;
+  EXPECT_NE(refusal.find("or balance.control.budget <= "), std::string::npos) << refusal;
+  Admitted other(Compiled::value(text), 1);
+  EXPECT_FALSE(other.good());
+  EXPECT_TRUE(other.refusal().starts_with("other.slow: response ")) << other.refusal();
 }
 
 TEST(Admit, TooMuchIsRefusedInTheseWords) {

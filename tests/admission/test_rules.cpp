@@ -177,7 +177,7 @@ const Case kCases[] = {
      {"initConfig.services[2]", "mixed-callers"}},
     {"no_cpus", {{"cpus = [1]", "cpus = []"}}, {kIsland + ".cpus", "no-cpus"}},
     {"island_cpu", {{"cpus = [1]", "cpus = [1, 2]"}}, {kIsland + ".cpus[1]", "cpu-range"}},
-    {"island_cpu_twice", {{"cpus = [1]", "cpus = [1, 1]"}}, {kIsland + ".cpus[1]", "cpu-overlap"}},
+    {"island_cpu_twice", {{"cpus = [1]", "cpus = [1, 1]"}}, {kIsland + ".cpus[1]", "cpu-twice"}},
     {"boot_cpu", {{"cpus = [1]", "cpus = [0], slack = bestEffort"}}, {kIsland + ".cpus", "boot-cpu-leased"}},
     {"island_name", {{"\"balance\"", "\"bal.ance\""}}, {kIsland + ".name", "bad-name"}},
     {"task_name",
@@ -331,11 +331,28 @@ TEST(Rules, TasksOfOneNameAreFound) {
             found.end());
 }
 
-TEST(Rules, IslandsDoNotShareACpu) {
-  const auto found = findings(edited({{"islands = [(",
-                                       "islands = [(name = \"first\", cpus = [1], tasks = [(name = \"t\", "
-                                       "service = \"noise\", period = (ms = 1), budget = (us = 9))]), ("}}));
-  EXPECT_EQ(found, (std::vector<Finding>{{"initConfig.islands[1].cpus[0]", "cpu-overlap"}}));
+// Another island before that of the small manifest, with its fields.
+std::vector<Finding> beside(const std::string& fields, std::initializer_list<Edit> more = {}) {
+  const std::string first = "islands = [(name = \"first\", tasks = [(name = \"t\", service = \"noise\", period = (ms = 1), "
+                            "budget = (us = 9))], " + fields + "), (";
+  std::vector<Edit> edits = {{"islands = [(", first}};
+  edits.insert(edits.end(), more);
+  return findings(edited(edits));
+}
+
+TEST(Rules, IslandsMayShareACpu) { EXPECT_EQ(beside("cpus = [1]"), std::vector<Finding>{}); }
+
+TEST(Rules, IslandsThatShareACpuAgreeOnWhatRunsBelow) {
+  EXPECT_EQ(beside("cpus = [1], slack = bestEffort"), (std::vector<Finding>{{"initConfig.islands[1].slack", "slack-mixed"}}));
+}
+
+TEST(Rules, IslandsThatShareCpusFitTheAnalysisTogether) {
+  std::string sources;
+  for (int i = 0; i < 16; ++i) sources += "(name = \"i" + std::to_string(i) + "\", minInterarrival = (ms = 9)), ";
+  const std::string one = "interrupts = [(name = \"nic\", minInterarrival = (ms = 1))], chains = [";
+  EXPECT_EQ(beside("cpus = [1], interrupts = [" + sources + "]"), std::vector<Finding>{});
+  EXPECT_EQ(beside("cpus = [1], interrupts = [" + sources + "]", {{"chains = [", one}}),
+            (std::vector<Finding>{{"initConfig.islands[1].cpus", "group-too-large"}}));
 }
 
 TEST(Rules, TheOnlyCpuIsLeasedOnlyWithItsSlackForTheRest) {

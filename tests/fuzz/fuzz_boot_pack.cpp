@@ -41,10 +41,11 @@ void check_admitted(admission::IslandAdmission& island, std::uint32_t cpus, cons
   wire::MessageBuilder builder(space);
   if (!island.build_certificate(builder)) return;
   static kernel::CertificateStorage storage;
+  storage.clear();
   wire::MessageReader reader(std::span<const wire::Word>(space).first(builder.words().size()));
   const auto certificate = kernel::read_certificate(reader.root<schema::IslandCertificate>(), storage);
   require(certificate.has_value() && reader.error() == wire::Error::none);
-  const sched::MachineFacts machine{cpus, 0, overheads};
+  const sched::MachineFacts machine{cpus, overheads};
   require(sched::check_certificate(*certificate, machine).has_value());
 }
 

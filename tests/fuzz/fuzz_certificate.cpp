@@ -17,12 +17,13 @@ extern "C" std::size_t LLVMFuzzerCustomMutator(std::uint8_t* data, std::size_t s
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   static kernel::CertificateStorage storage;
   const fuzz::Words words = fuzz::words_of(data, size);
+  storage.clear();
   wire::MessageReader message(words);
   const auto certificate = kernel::read_certificate(message.root<schema::IslandCertificate>(), storage);
   if (!certificate.has_value() || message.error() != wire::Error::none) return 0;
   sched::Overheads overheads{Duration::ns(1500), Duration::ns(1000), Duration::ns(4000), Duration::ns(2100), 0};
   overheads.version = sched::overheads_version(overheads);
-  const sched::MachineFacts machine{0b1110, 0, overheads};
+  const sched::MachineFacts machine{0b1110, overheads};
   const bool good = sched::check_certificate(*certificate, machine).has_value();
   if (good != sched::check_certificate(*certificate, machine).has_value()) std::abort();
   return 0;

@@ -37,9 +37,33 @@ void write_overheads(schema::Overheads::Builder out) {
   out.set_version(sched::overheads_version(same));
 }
 
+void write_others(Certificate certificate, const Claim& claim) {
+  const auto others = certificate.init_others(static_cast<std::uint32_t>(claim.others.size()));
+  for (std::uint32_t i = 0; i < claim.others.size(); ++i) {
+    const OtherClaim& other = claim.others[i];
+    const auto count = static_cast<std::uint32_t>(other.responses_ns.size());
+    others[i].set_name(other.name);
+    const auto responses = others[i].init_response_ns(count), blocking = others[i].init_blocking_ns(count);
+    for (std::uint32_t t = 0; t < count; ++t) {
+      responses.set(t, other.responses_ns[t]);
+      blocking.set(t, t < other.blocking_ns.size() ? other.blocking_ns[t] : 0);
+    }
+  }
+}
+
+void write_chain(Certificate certificate, const Claim& claim) {
+  if (claim.chain_bound_ns == 0) return;
+  const auto chain = certificate.init_chains(1)[0];
+  chain.set_name("chain");
+  chain.set_bound_ns(claim.chain_bound_ns);
+  chain.set_latency_ns(claim.chain_latency_ns);
+  const auto path = chain.init_tasks(static_cast<std::uint32_t>(claim.tasks.size()));
+  for (std::uint32_t i = 0; i < claim.tasks.size(); ++i) path.set(i, static_cast<std::uint16_t>(i));
+}
+
 void write(Certificate certificate, const Claim& claim) {
   certificate.set_format_version(sched::kCertificateFormat);
-  certificate.set_island_name("tried");
+  certificate.set_island_name(claim.name);
   certificate.init_cpus(1).set(0, claim.cpu);
   write_overheads(certificate.init_overheads());
   const auto tasks = certificate.init_tasks(static_cast<std::uint32_t>(claim.tasks.size()));
@@ -51,6 +75,8 @@ void write(Certificate certificate, const Claim& claim) {
     calls[i].set_wcet_ns(claim.calls[i].wcet_ns);
   }
   certificate.set_best_effort_slack(claim.slack);
+  write_others(certificate, claim);
+  write_chain(certificate, claim);
 }
 
 }  // namespace
@@ -75,10 +101,33 @@ Admitted admit(World& world, const Claim& claim, const Forge& forge) {
       made.refusal = results.refused();
       return;
     }
+    if (results.which() == schema::AdmitResult::Which::occupied) {
+      made.occupant = results.occupied().by();
+      made.refusal = "occupied: CPU " + std::to_string(results.occupied().cpu());
+      return;
+    }
     made.island = answer.cap([](auto r) { return r.admitted().island(); });
     const auto contexts = results.admitted().contexts();
     for (std::uint32_t i = 0; i < contexts.size(); ++i) {
       made.contexts.push_back(answer.cap([i](auto r) { return r.admitted().contexts()[i]; }));
+    }
+  });
+  return made;
+}
+
+Changed change(World& world, abi::CapId island, const Claim& claim, const Forge& forge) {
+  const auto answer = world.message<schema::RealtimeIsland::ModeChange>(world.init(), island, [&](auto params) {
+    const auto certificate = params.init_certificate();
+    write(certificate, claim);
+    if (forge) forge(certificate);
+  });
+  if (!answer.ok()) return {.refusal = "call: " + answer.error().text(), .error = answer.error()};
+  Changed made;
+  answer.read([&](auto results) {
+    if (results.which() == schema::ChangeResult::Which::refused) {
+      made.refusal = results.refused();
+    } else {
+      made.within_ns = results.accepted().within_ns();
     }
   });
   return made;

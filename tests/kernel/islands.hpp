@@ -33,11 +33,20 @@ struct TaskCall {
   std::uint64_t wcet_ns = 0;
 };
 
+// What is claimed for the tasks of an island that stands.
+struct OtherClaim {
+  std::string name{};
+  std::vector<std::uint64_t> responses_ns{}, blocking_ns{};  // the latter 0 where it is left out
+};
+
 struct Claim {
   std::vector<Task> tasks{};
   std::vector<TaskCall> calls{};
   std::uint16_t cpu = 0;
   bool slack = true;
+  std::string name = "tried";
+  std::vector<OtherClaim> others{};
+  std::uint64_t chain_bound_ns = 0, chain_latency_ns = 0;  // of a chain over all tasks; 0: none
 };
 
 using Certificate = schema::IslandCertificate::Builder;
@@ -46,6 +55,7 @@ using Forge = std::function<void(Certificate)>;
 
 struct Admitted {
   std::string refusal{};  // empty: admitted
+  std::string occupant{}; // who is in the way of the lease, if that is why
   Error error{};
   abi::CapId island{};
   std::vector<abi::CapId> contexts{};
@@ -54,6 +64,13 @@ struct Admitted {
 void set_repeated(schema::TaskClaim::Builder task, const sched::Repetition& rule);
 // Presents a certificate on init's behalf.
 Admitted admit(World& world, const Claim& claim, const Forge& forge = {});
+struct Changed {
+  std::string refusal{};  // empty: accepted
+  Error error{};
+  std::uint64_t within_ns = 0;
+};
+// Presents a certificate to an island, on init's behalf.
+Changed change(World& world, abi::CapId island, const Claim& claim, const Forge& forge = {});
 // Expects that it is admitted. Exception: logic_error.
 Admitted admit_honest(World& world, const Claim& claim);
 

@@ -32,7 +32,7 @@ struct Certified {
     interrupts = island.interrupts;
     certificate.calls = calls;
     certificate.interrupts = interrupts;
-    machine = {.cpus = 0b1111, .leased_cpus = 0b1000, .overheads = certificate.overheads};
+    machine = {.cpus = 0b1111, .overheads = certificate.overheads};
   }
   Certified(const Certified&) = delete;
 
@@ -121,7 +121,6 @@ TEST(Checker, RefusesAForgedFrame) {
           {"too many tasks", Rejection::too_many_tasks,
            [](auto& c) { c.tasks.resize(kMaxClaimedTasks + 1, c.tasks[0]); }},
           {"an absent CPU", Rejection::cpu_not_available, [](auto& c) { c.certificate.cpus |= 0b10000; }},
-          {"a taken CPU", Rejection::cpu_not_available, [](auto& c) { c.certificate.cpus |= 0b1000; }},
           {"no CPU", Rejection::cpu_not_available, [](auto& c) { c.certificate.cpus = 0; }},
           {"a task elsewhere", Rejection::cpu_not_leased, [](auto& c) { c.tasks[1].cpu = CpuId(0); }},
           {"a task nowhere", Rejection::cpu_not_leased, [](auto& c) { c.tasks[1].cpu = CpuId(65535); }},

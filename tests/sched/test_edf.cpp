@@ -29,7 +29,7 @@ struct Certified {
     tasks.resize(island.tasks.size());
     chains.resize(island.chains.size());
     certificate = certify(island.model, tasks, chains);
-    machine = {.cpus = 0b1111, .leased_cpus = 0, .overheads = certificate.overheads, .runs = kRunsEdf};
+    machine = {.cpus = 0b1111, .overheads = certificate.overheads, .runs = kRunsEdf};
   }
   [[nodiscard]] ResultOf<void, Refusal> check() const { return check_certificate(certificate, machine); }
   Rejection rejection() const {

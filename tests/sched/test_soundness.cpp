@@ -127,7 +127,7 @@ class Soundness : public testing::TestWithParam<std::uint64_t> {
  protected:
   static ResultOf<void, Refusal> verdict(const Case& c, std::span<const TaskClaim> tasks, Certificate certificate) {
     certificate.tasks = tasks;
-    const MachineFacts machine{.cpus = 0b110, .leased_cpus = 0, .overheads = certificate.overheads, .runs = kRunsAll};
+    const MachineFacts machine{.cpus = 0b110, .overheads = certificate.overheads, .runs = kRunsAll};
     certificate.policy = c.policy;
     return check_certificate(certificate, machine);
   }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The admission service: proves islands of the manifest that the machine was booted with, or says why not.
 //
-// Holds the boot pack ("boot"), its answer buffer ("out") and its endpoint; no authority over CPUs. What it
-// answers is a claim that the kernel checks.
+// Holds the boot pack ("boot"), its answer buffer ("out") and its endpoint; "standing", to look at what is admitted, if it is to
+// be asked while islands run; no authority over CPUs. What it answers is a claim that the kernel checks.
 #include <new>
 
 #include "admission_server.hpp"
@@ -21,7 +21,9 @@ int program_main(capos::runtime::Runtime& runtime) {
   using namespace capos;
   const auto pack = admission::map_boot_pack(runtime);
   const auto out = runtime::need_buffer(runtime, "out", runtime::Access::read_write);
-  auto* const server = ::new (g_server) admission::AdmissionServer(pack, out);
-  (void)runtime::serve<schema::Admission>(runtime.need<schema::Endpoint>("serve.admission"), *server);
+  const auto standing = runtime.find<schema::IslandReader>("standing");
+  auto* const server = ::new (g_server)
+      admission::AdmissionServer(pack, out, standing ? *standing : runtime::Capability<schema::IslandReader>());
+  (void)runtime::serve_messages<schema::Admission>(runtime.need<schema::Endpoint>("serve.admission"), *server);
   return 0;
 }

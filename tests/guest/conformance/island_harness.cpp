@@ -59,7 +59,7 @@ void write_certificate(Guest& guest, schema::IslandCertificate::Builder certific
                        const Claim& claim) noexcept {
   const MachineOverheads machine = machine_overheads(guest);
   certificate.set_format_version(claim.format);
-  certificate.set_island_name("tried");
+  certificate.set_island_name(claim.name);
   const bool two = claim.second_cpu != 0xffff;
   const auto cpus = certificate.init_cpus(two ? 2 : 1);
   cpus.set(0, claim.cpu);
@@ -84,6 +84,12 @@ void write_certificate(Guest& guest, schema::IslandCertificate::Builder certific
     calls[i].set_wcet_ns(claim.calls[i].wcet_ns);
   }
   certificate.set_best_effort_slack(claim.slack);
+  const auto others = certificate.init_others(static_cast<std::uint32_t>(claim.others.size()));
+  for (std::uint32_t i = 0; i < claim.others.size(); ++i) {
+    others[i].set_name(claim.others[i].name);
+    others[i].init_response_ns(1).set(0, claim.others[i].response_ns);
+    others[i].init_blocking_ns(1).set(0, claim.others[i].blocking_ns);
+  }
 }
 
 MachineOverheads read_overheads(Guest& guest) noexcept {
@@ -131,6 +137,11 @@ Island::Island(Guest& guest, const Claim& claim) noexcept : guest_(guest), cpu_(
     refusal_.add(result.refused());
     return;
   }
+  if (result.which() == schema::AdmitResult::Which::occupied) {
+    refusal_.add("occupied");
+    occupant_.add(result.occupied().by());
+    return;
+  }
   const auto contexts = result.admitted().contexts();
   for (std::uint32_t i = 0; i < contexts.size() && i < kMostTasks; ++i) {
     contexts_[i] = OwnedCapability<schema::SchedulingContext>(answer->cap(contexts[i]));
@@ -140,6 +151,21 @@ Island::Island(Guest& guest, const Claim& claim) noexcept : guest_(guest), cpu_(
 
 Island::~Island() {
   if (island_) (void)island_->retire();
+}
+
+Island::Changed Island::change(const Claim& claim) noexcept {
+  Changed made;
+  auto answer = island_->mode_change([&](auto params) { write_certificate(guest_, params.init_certificate(), claim); });
+  if (!answer.has_value()) {
+    made.error = answer.error();
+    made.refusal.add(answer.error().text());
+    return made;
+  }
+  const auto result = answer->reader();
+  made.accepted = result.which() == schema::ChangeResult::Which::accepted;
+  if (made.accepted) made.within_ns = result.accepted().within_ns();
+  if (!made.accepted) made.refusal.add(result.refused());
+  return made;
 }
 
 std::uint64_t Island::activate() noexcept {

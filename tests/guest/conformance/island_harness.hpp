@@ -34,6 +34,12 @@ struct CallOf {
   std::uint64_t wcet_ns = 0;
 };
 
+// What is claimed for the one task of an island that stands.
+struct OtherOf {
+  std::string_view name;
+  std::uint64_t response_ns = 0, blocking_ns = 0;
+};
+
 // A claim, changed by the cases that forge.
 struct Claim {
   std::span<const Task> tasks;
@@ -49,6 +55,8 @@ struct Claim {
   std::uint16_t policy = 0;
   std::uint64_t busy_ns = 0;           // EDF: the busy window of each CPU
   std::uint16_t second_cpu = 0xffff;   // leased too, after `cpu`
+  std::string_view name = "tried";
+  std::span<const OtherOf> others{};
 };
 
 // Of manifest.capnp's IslandPolicy.
@@ -69,6 +77,16 @@ class Island {
   Island& operator=(const Island&) = delete;
   [[nodiscard]] bool admitted() const noexcept { return static_cast<bool>(island_); }
   [[nodiscard]] std::string_view refusal() const noexcept { return refusal_.view(); }
+  // Who is in the way of its lease, if that is why it is refused.
+  [[nodiscard]] std::string_view occupant() const noexcept { return occupant_.view(); }
+  // Presents a certificate of other claims: accepted, refused, or an error of the call.
+  struct Changed {
+    bool accepted = false;
+    std::uint64_t within_ns = 0;
+    runtime::CallError error{};
+    runtime::Text<200> refusal{};
+  };
+  [[nodiscard]] Changed change(const Claim& claim) noexcept;
   [[nodiscard]] abi::CapId context(std::size_t task) const noexcept { return contexts_[task].cap(); }
   [[nodiscard]] std::uint16_t cpu() const noexcept { return cpu_; }
   [[nodiscard]] OwnedCapability<schema::RealtimeIsland>& island() noexcept { return island_; }
@@ -84,6 +102,7 @@ class Island {
   OwnedCapability<schema::RealtimeIsland> island_;
   std::array<OwnedCapability<schema::SchedulingContext>, kMostTasks> contexts_;
   runtime::Text<200> refusal_;
+  runtime::Text<40> occupant_;
 };
 
 // The machine's overheads as the kernel holds them against certificates.

@@ -30,6 +30,22 @@ std::string cpus_of(const IslandVerdict& verdict) {
   return text;
 }
 
+// Who shares CPUs with it, directly or through others, and was analysed with it.
+std::vector<std::string> others_of(const IslandVerdict& verdict) {
+  const auto& model = verdict.admission->model();
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < model.view.islands.size(); ++i) {
+    if (i != model.own) names.emplace_back(model.parts[i].name);
+  }
+  return names;
+}
+
+std::string beside(const IslandVerdict& verdict) {
+  std::string text;
+  for (const auto& name : others_of(verdict)) text += (text.empty() ? ", together with " : ", ") + name;
+  return text;
+}
+
 std::string signed_us(std::int64_t ns) {
   return ns < 0 ? "-" + exact_us(static_cast<std::uint64_t>(-ns)) : exact_us(static_cast<std::uint64_t>(ns));
 }
@@ -85,8 +101,8 @@ std::vector<IslandVerdict> admit_islands(schema::SystemManifest::Reader manifest
 std::string render_island(const IslandVerdict& verdict) {
   const auto& report = verdict.admission->report();
   const bool edf = verdict.admission->model().view.policy == sched::Policy::edf;
-  std::string text = fmt::format("island {} on CPU {}{}: {}\n", report.island, cpus_of(verdict), edf ? ", EDF" : "",
-                                 verdict.admitted() ? "admitted" : "REFUSED");
+  std::string text = fmt::format("island {} on CPU {}{}{}: {}\n", report.island, cpus_of(verdict), edf ? ", EDF" : "",
+                                 beside(verdict), verdict.admitted() ? "admitted" : "REFUSED");
   text += fmt::format("  {:<20} {:>3} {:>5} {:>13} {:>12} {:>12} {:>13} {:>13} {:>7}\n", "task", "cpu",
                       "prio", "period", "budget", "deadline", "response at most", "slack", "use");
   for (const auto& task : report.all_tasks()) text += task_row(task);
@@ -103,6 +119,7 @@ Json island_json(const IslandVerdict& verdict) {
   Json json{{"name", report.island}, {"admitted", verdict.admitted()}, {"refusal", verdict.refusal}};
   json["policy"] = verdict.admission->model().view.policy == sched::Policy::edf ? "edf" : "fixedPriority";
   json["cpus"] = verdict.cpus;
+  json["together_with"] = others_of(verdict);
   json["tasks"] = Json::array();
   for (const auto& task : report.all_tasks()) json["tasks"].push_back(task_json(task));
   json["chains"] = Json::array();

@@ -79,12 +79,16 @@ class Pieces {
   void add(std::int64_t arrival, Urgency urgency, std::int64_t length, Who who, std::string name) {
     if (length > 0) pieces_.push_back({arrival, urgency, length, who, std::move(name)});
   }
+  // With its island, if that is another.
+  [[nodiscard]] std::string name_of(const sched::TaskModel& task) const {
+    return (model_.is_own(task) ? "" : std::string(model_.parts[task.island].name) + ".") + std::string(task.name);
+  }
   void job(const sched::TaskModel& task, std::int64_t k, Urgency urgency, Who who) {
-    add(arrival(task, k), urgency, (task.budget + view_.overheads.context_switch).ns(), who, std::string(task.name));
+    add(arrival(task, k), urgency, (task.budget + view_.overheads.context_switch).ns(), who, name_of(task));
   }
   void late(const sched::TaskModel& task, Urgency urgency) {
     add(0, urgency, (view_.overheads.jitter + view_.overheads.blocking).ns(), Who::late,
-        std::string(task.name) + " past its budget");
+        name_of(task) + " past its budget");
   }
   void timers(const sched::TaskModel& task) {
     const std::int64_t each = sched::timer_events_per_period(task.on_overrun) * view_.overheads.release.ns();

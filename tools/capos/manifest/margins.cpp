@@ -85,16 +85,21 @@ Outcome<ProposedBudget> propose(const sched::IslandModel& model, std::size_t ind
                         measured->value("overruns", std::uint64_t{0}) != 0};
 }
 
+Duration proposed(const Proposal& proposal, const admission::IslandModel& model, const sched::TaskModel& task) {
+  const std::string name = fmt::format("{}.{}", model.parts[task.island].name, task.name);
+  const auto found = std::ranges::find(proposal.budgets, name, &ProposedBudget::task);
+  return found == proposal.budgets.end() ? task.budget : Duration::ns(static_cast<std::int64_t>(found->proposed_ns));
+}
+
 // Whether all of them fit at once.
 void judge(std::vector<IslandVerdict>& verdicts, Proposal& proposal) {
   proposal.admitted = true;
-  std::size_t next = 0;
   for (IslandVerdict& verdict : verdicts) {
     sched::IslandModel& model = verdict.admission->model().view;
     std::vector<Duration> original;
     for (sched::TaskModel& task : model.tasks) {
       original.push_back(task.budget);
-      task.budget = Duration::ns(static_cast<std::int64_t>(proposal.budgets[next++].proposed_ns));
+      task.budget = proposed(proposal, verdict.admission->model(), task);
     }
     const sched::Analysis analysis = sched::analyse(model);
     if (!analysis.admitted() && proposal.admitted) {
@@ -116,6 +121,7 @@ std::string render_margins(IslandVerdict& verdict) {
                       "", "period", "at least", "", "deadline", "at least");
   for (std::size_t i = 0; i < model.tasks.size(); ++i) {
     const sched::TaskModel& task = model.tasks[i];
+    if (!verdict.admission->model().is_own(task)) continue;
     const sched::TaskMargins& m = margins.tasks[i];
     text += fmt::format("  {:<20} {:>12} {:>13} {:>9} {:>13} {:>13} {:>8} {:>13} {:>13}\n", task.name, us(task.budget),
                         us(m.budget), percent(task.budget, m.budget), us(task.period.ceil()), us(m.period),
@@ -130,6 +136,7 @@ Json margins_json(IslandVerdict& verdict) {
   const sched::IslandModel& model = verdict.admission->model().view;
   Json json{{"all_budgets_ppm", margins.island.all_budgets_ppm}, {"tasks", Json::array()}};
   for (std::size_t i = 0; i < model.tasks.size(); ++i) {
+    if (!verdict.admission->model().is_own(model.tasks[i])) continue;
     json["tasks"].push_back({{"name", model.tasks[i].name},
                              {"budget_at_most_ns", margins.tasks[i].budget.ns()},
                              {"period_at_least_ns", margins.tasks[i].period.ns()},
@@ -146,6 +153,7 @@ Outcome<Proposal> propose_budgets(std::vector<IslandVerdict>& verdicts, const st
   for (const IslandVerdict& verdict : verdicts) {
     const sched::IslandModel& model = verdict.admission->model().view;
     for (std::size_t i = 0; i < model.tasks.size(); ++i) {
+      if (!verdict.admission->model().is_own(model.tasks[i])) continue;
       auto one = propose(model, i, result, margin_percent);
       if (!one) return std::unexpected(one.error());
       proposal.budgets.push_back(std::move(*one));

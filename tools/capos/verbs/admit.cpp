@@ -41,7 +41,7 @@ Outcome<BusyWindow> find_window(const std::string& wanted, const std::vector<Isl
   std::string known;
   for (const auto& verdict : verdicts) {
     const auto& model = verdict.admission->model();
-    for (std::size_t i = 0; i < model.view.tasks.size(); ++i) {
+    for (std::size_t i = model.self().tasks.first; i < model.self().tasks.end(); ++i) {
       const auto full = fmt::format("{}.{}", model.view.name, model.view.tasks[i].name);
       if (wanted == full || wanted == model.view.tasks[i].name) return busy_window_of(model, i);
       known += (known.empty() ? "" : ", ") + full;

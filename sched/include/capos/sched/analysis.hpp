@@ -38,6 +38,7 @@ struct TaskModel {
   Consequence on_overrun = Consequence::hold;
   Repetition repeated{};
   std::uint16_t fallback = kNoTask;  // index of the task that stands in; counted as if it ran all the time
+  std::uint16_t island = 0;          // index into the model's islands
   // What analyse() finds.
   Priority priority{};
   Duration release_jitter{};  // jitter, and what a triggered chain adds
@@ -55,9 +56,11 @@ struct ChainModel {
   Duration latency{};
 };
 
+// One island, or several that share CPUs: what a CPU has to do counts, whoever wants it.
 struct IslandModel {
   std::string_view name;
-  std::uint32_t cpus = 0;  // bit c: CPU c is leased
+  std::uint32_t cpus = 0;  // bit c: CPU c is leased to one of the islands
+  std::span<const IslandPart> islands;  // empty: one, with all of `cpus`
   Policy policy = Policy::fixed_priority;
   std::span<TaskModel> tasks;
   std::span<ChainModel> chains;

@@ -109,6 +109,7 @@ struct TaskClaim {
   Consequence on_overrun = Consequence::hold;
   Repetition repeated{};
   std::uint16_t fallback = kNoTask;  // index of the task that runs instead after Repeated::fall_back
+  std::uint16_t island = 0;          // index into the certificate's islands
 };
 
 struct ChainClaim {
@@ -119,10 +120,18 @@ struct ChainClaim {
   Duration latency;  // claimed
 };
 
+// One of the islands that a certificate speaks of.
+struct IslandPart {
+  std::string_view name;
+  std::uint32_t cpus = 0;  // bit c: CPU c is leased to it
+};
+
+// Claims about whole CPUs: of one island, or of all that share CPUs, directly or through others.
 struct Certificate {
   std::uint32_t format = kCertificateFormat;
-  std::string_view island;
-  std::uint32_t cpus = 0;  // bit c: CPU c is leased to the island
+  std::string_view island;  // whose certificate it is
+  std::uint32_t cpus = 0;   // bit c: CPU c is leased to one of the islands
+  std::span<const IslandPart> islands;  // empty: one, with all of `cpus`
   Policy policy = Policy::fixed_priority;
   Overheads overheads;
   std::span<const TaskClaim> tasks;
@@ -134,8 +143,7 @@ struct Certificate {
 
 // What the checker compares the certificate with: facts of the machine that it runs on.
 struct MachineFacts {
-  std::uint32_t cpus = 0;         // bit c: CPU c exists and may be leased
-  std::uint32_t leased_cpus = 0;  // bit c: CPU c is leased to another island already
+  std::uint32_t cpus = 0;  // bit c: CPU c exists and may be leased
   Overheads overheads;
   std::uint32_t runs = kKernelRuns;  // KernelFeatures
 };
@@ -145,7 +153,7 @@ enum class Rejection : std::uint8_t {
   overheads,  // not those of this machine, or the stamp does not belong to them
   no_tasks,
   too_many_tasks,
-  cpu_not_available,  // the island leases a CPU that does not exist or is taken
+  cpu_not_available,  // an island leases a CPU that does not exist, or none
   cpu_not_leased,     // a task is on a CPU that its island does not lease
   period,
   budget,
@@ -167,6 +175,7 @@ enum class Rejection : std::uint8_t {
   demand_points,  // EDF: the walk takes more than kMaxDemandPoints steps; index = CPU
   consequence,    // see check_consequences()
   trigger,        // see check_triggers(); index = the task that is triggered, or triggers too many
+  islands,        // see check_islands()
 };
 
 struct Refusal {
@@ -192,6 +201,15 @@ void find_predecessors(const Certificate& certificate, std::span<std::uint16_t> 
 // kMaxSuccessors. What is triggered is due by its period's end, falls back to nothing and stands in for nobody. Chains must
 // have been checked. O(tasks^2 + hops).
 [[nodiscard]] ResultOf<void, Refusal> check_triggers(const Certificate& certificate) noexcept;
+// Who belongs to whom: each task is on a CPU that its island leases; fallbacks and chains stay within one island. Servers and
+// what they block are the CPU's, whoever calls them. O(tasks + hops).
+[[nodiscard]] ResultOf<void, Refusal> check_islands(const Certificate& certificate) noexcept;
+
+// The longest time for which a CPU may have something to do for the certificate's tasks without a break, from any instant
+// on: after it comes one at which none of them is ready, since budgets are enforced. The certificate has been accepted.
+// Errors: busy_window if that is longer than `limit`, or takes more than kMaxDemandPoints steps to find. index = CPU.
+// O(kMaxDemandPoints * tasks).
+[[nodiscard]] ResultOf<Duration, Refusal> longest_busy(const Certificate& certificate, CpuId cpu, Duration limit) noexcept;
 
 // Verifies every inequality by one evaluation. O(tasks^2 + calls * (calls + tasks)), plus
 // O(kMaxDemandPoints * tasks) for each task with a response beyond its period; EDF: the same for each CPU. No

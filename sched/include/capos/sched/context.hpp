@@ -124,6 +124,7 @@ class Context : public ListHook<ReadyTag>, public TimedNode {
   friend class CpuScheduler;
   friend class ReadyQueue;
   void charge(Duration consumed) noexcept;
+  void retune(const ContextParameters& parameters, bool keep_priority, Time now) noexcept;
   // True if its head refill is usable then.
   bool activate(Time at) noexcept {
     if (!full_budget()) return refills_.activate(at);

@@ -91,6 +91,10 @@ class CpuScheduler {
   // Released again, at the first release of its grid after `now`; those in between count as skipped. Only after
   // suspend_jobs(). O(log r).
   void resume_jobs(Context& context, Time now) noexcept;
+  // Other parameters (the same CPU), and a full budget, from `now` on. If its releases are armed the next is `now`, of a new
+  // grid, whatever its thread was doing: a job in progress is ended and marked as abandoned; if they are suspended they will
+  // be of that grid. A demoted task stays demoted. True if a job ended. Precondition: check(parameters). O(log r).
+  bool retune(Context& context, const ContextParameters& parameters, Time now) noexcept;
   // What it runs at when no ceiling raises it. Right after its job has ended: at once if the program ended it; else, as the
   // thread may be in a call, from its next wait_next_release() on. Under EDF a priority below its parameters' puts it behind
   // all others of its CPU, at once, but for its floor. O(1).

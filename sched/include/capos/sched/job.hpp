@@ -92,6 +92,9 @@ class JobTracker {
   // Schedules job 0 at `first` and forgets any job in progress.
   void arm(Time first) noexcept;
   void disarm() noexcept;
+  // Other parameters, and the next release at `next`; armed or not as before, and the jobs are counted on. No job may be in
+  // progress.
+  void restart(Period period, Duration deadline, Consequence on_miss, Time next) noexcept;
   // Armed again after disarm(), at the first of the releases it had then that is after `now`; those before count as skipped.
   // No job may be in progress. O(1) however many.
   void rearm(Time now) noexcept;

@@ -65,6 +65,9 @@ class MissPolicy {
   // Starts in normal mode without a history. The rules must be well formed.
   void configure(const MissRules& rules) noexcept;
 
+  // Other rules, and no history; the mode stays, and so does the job in progress.
+  void change(const MissRules& rules) noexcept;
+
   [[nodiscard]] TaskMode mode() const noexcept { return mode_; }
   // Of the last m jobs that ended, how many went wrong.
   [[nodiscard]] unsigned recent_misses() const noexcept { return wrong_in_history_; }

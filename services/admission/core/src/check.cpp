@@ -136,6 +136,28 @@ bool leases(schema::Island::Reader island, std::uint16_t cpu) noexcept {
   return false;
 }
 
+std::uint32_t cpus_of(schema::Island::Reader island) noexcept {
+  std::uint32_t mask = 0;
+  for (std::uint16_t cpu = 0; cpu < kMaxCpus; ++cpu) mask |= leases(island, cpu) ? std::uint32_t{1} << cpu : 0;
+  return mask;
+}
+
+std::uint32_t sharing_cpus(schema::SystemManifest::Reader manifest, std::uint32_t index) noexcept {
+  const auto islands = manifest.init_config().islands();
+  std::uint32_t found = std::uint32_t{1} << index;
+  std::uint32_t cpus = cpus_of(islands[index]);
+  for (bool grew = true; grew;) {
+    grew = false;
+    for (std::uint32_t i = 0; i < islands.size() && i < kMaxIslands; ++i) {
+      if ((found >> i & 1u) != 0 || (cpus_of(islands[i]) & cpus) == 0) continue;
+      found |= std::uint32_t{1} << i;
+      cpus |= cpus_of(islands[i]);
+      grew = true;
+    }
+  }
+  return found;
+}
+
 std::uint32_t island_of_cpu(schema::SystemManifest::Reader manifest, std::uint16_t cpu) noexcept {
   const auto islands = manifest.init_config().islands();
   for (std::uint32_t i = 0; i < islands.size() && i < kMaxIslands; ++i) {

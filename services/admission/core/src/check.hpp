@@ -198,6 +198,10 @@ void check_hops(Check& check, schema::Island::Reader island) noexcept;
 [[nodiscard]] std::uint32_t island_of_cpu(schema::SystemManifest::Reader manifest,
                                           std::uint16_t cpu) noexcept;
 [[nodiscard]] bool leases(schema::Island::Reader island, std::uint16_t cpu) noexcept;
+// Bit c: the island leases CPU c.
+[[nodiscard]] std::uint32_t cpus_of(schema::Island::Reader island) noexcept;
+// Bit i: island i shares a CPU with island `index`, directly or through others; its own bit is set.
+[[nodiscard]] std::uint32_t sharing_cpus(schema::SystemManifest::Reader manifest, std::uint32_t index) noexcept;
 // The CPU that a task runs on: its own choice, or its island's first.
 [[nodiscard]] std::uint16_t cpu_of(schema::Island::Reader island, schema::Task::Reader task) noexcept;
 

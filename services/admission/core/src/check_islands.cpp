@@ -23,10 +23,45 @@ void check_lease_of_boot_cpu(Check& check, schema::Island::Reader island) noexce
   }
 }
 
-// The first earlier island that leases `cpu`.
-std::uint32_t earlier_lease(Check& check, std::uint32_t island, std::uint16_t cpu) noexcept {
-  const std::uint32_t first = island_of_cpu(check.manifest, cpu);
-  return first < island ? first : kNotFound;
+// Islands of one CPU agree on how it is scheduled, and on what may run below them.
+void check_sharing(Check& check, std::uint32_t island_index) noexcept {
+  const auto islands = check.manifest.init_config().islands();
+  const auto island = islands[island_index];
+  for (std::uint32_t i = 0; i < island_index; ++i) {
+    const auto other = islands[i];
+    if ((cpus_of(other) & cpus_of(island)) == 0) continue;
+    if (other.policy() != island.policy()) {
+      check.report("policy", "policy-mixed",
+                   text("islands '", other.name(), "' and '", island.name(), "' share a CPU and have different policies"),
+                   text("give both the same policy, or CPUs of their own"));
+    }
+    if (other.slack() != island.slack()) {
+      check.report("slack", "slack-mixed",
+                   text("islands '", other.name(), "' and '", island.name(),
+                        "' share a CPU and do not agree what runs below them"),
+                   text("say the same slack in both, or give them CPUs of their own"));
+    }
+    return;
+  }
+}
+
+// What is analysed together must fit the analysis, and the kernel's check.
+void check_group(Check& check, std::uint32_t island_index) noexcept {
+  const auto islands = check.manifest.init_config().islands();
+  const std::uint32_t group = sharing_cpus(check.manifest, island_index);
+  if ((group & ((std::uint32_t{1} << island_index) - 1)) == 0) return;  // alone, or the first of its group
+  std::size_t tasks = 0, chains = 0, interrupts = 0;
+  for (std::uint32_t i = 0; i <= island_index; ++i) {
+    if ((group >> i & 1u) == 0) continue;
+    tasks += islands[i].tasks().size();
+    chains += islands[i].chains().size();
+    interrupts += islands[i].interrupts().size();
+  }
+  if (tasks <= kMaxTasks && chains <= kMaxChains && interrupts <= kMaxInterrupts) return;
+  check.report("cpus", "group-too-large",
+               text("island '", islands[island_index].name(), "' and those that share CPUs with it have ", tasks, " tasks, ", chains,
+                    " chains and ", interrupts, " interrupts together"),
+               text("at most ", kMaxTasks, ", ", kMaxChains, " and ", kMaxInterrupts, ": give some of them CPUs of their own"));
 }
 
 void check_cpu(Check& check, std::uint32_t island_index, std::uint32_t element) noexcept {
@@ -43,15 +78,10 @@ void check_cpu(Check& check, std::uint32_t island_index, std::uint32_t element) 
   }
   for (std::uint32_t i = 0; i < element; ++i) {
     if (island.cpus()[i] != cpu) continue;
-    check.report("", "cpu-overlap", text("island '", island.name(), "' lists CPU ", cpu, " twice"),
+    check.report("", "cpu-twice", text("island '", island.name(), "' lists CPU ", cpu, " twice"),
                  text("remove one"));
     return;
   }
-  const std::uint32_t other = earlier_lease(check, island_index, cpu);
-  if (other == kNotFound) return;
-  check.report("", "cpu-overlap",
-               text("CPU ", cpu, " is leased by island '", islands[other].name(), "' already"),
-               text("a CPU belongs to one island: lease another, or move the tasks into one island"));
 }
 
 void check_cpus(Check& check, std::uint32_t island_index) noexcept {
@@ -136,6 +166,8 @@ void check_islands(Check& check) noexcept {
     check.name("island", islands[i].name());
     unique_name(check, "island", islands, i);
     check_cpus(check, i);
+    check_sharing(check, i);
+    check_group(check, i);
     check_policies(check, islands[i]);
     check_tasks(check, islands[i]);
     check_interrupts(check, islands[i]);

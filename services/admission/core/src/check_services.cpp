@@ -99,7 +99,7 @@ void check_from(Check& check, schema::Service::Reader service, schema::Grant::Re
 }
 
 void check_kernel_grant(Check& check, schema::Grant::Reader grant) noexcept {
-  if (grant.kernel() <= schema::KernelService::scheduling_policy) return;
+  if (grant.kernel() <= schema::KernelService::standing_islands) return;
   check.report("kernel", "unknown-kernel-service",
                text("grant '", grant.name(), "' asks for a kernel service that this version does not know"),
                text("compile the manifest against this version's schema"));

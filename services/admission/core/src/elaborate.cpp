@@ -3,6 +3,7 @@
 #include "capos/admission/model.hpp"
 #include "capos/admission/units.hpp"
 #include "check.hpp"
+#include "model_writer.hpp"
 
 namespace capos::admission {
 namespace {
@@ -13,65 +14,52 @@ Duration overhead(std::uint64_t ns) noexcept {
   return Duration::ns(static_cast<std::int64_t>(ns < kMaxOverheadNs ? ns : kMaxOverheadNs));
 }
 
+sched::Policy policy_of(schema::Island::Reader island) noexcept {
+  return island.policy() == schema::IslandPolicy::edf ? sched::Policy::edf : sched::Policy::fixed_priority;
+}
+
 ResultOf<Duration, UnitError> duration(schema::Time::Reader time) noexcept {
   return Duration::ns(static_cast<std::int64_t>(TRY(time_ns(time))));
 }
 
-// Fills one island's model; stops at the first thing that validate() would have refused.
+// Adds one island to the model; stops at the first thing that validate() would have refused.
 class Elaboration {
  public:
-  Elaboration(schema::SystemManifest::Reader manifest, std::uint16_t index, IslandModel& model) noexcept
+  Elaboration(schema::SystemManifest::Reader manifest, std::uint16_t index, ModelWriter& writer) noexcept
       : manifest_(manifest),
         graph_(manifest),
         island_(manifest.init_config().islands()[index]),
-        model_(model) {}
+        writer_(writer),
+        model_(writer.model()) {}
 
-  ResultOf<void, UnitError> run(const Overheads& overheads) noexcept {
+  ResultOf<void, UnitError> run(std::uint16_t index) noexcept {
+    Member& member = *TRY(writer_.begin(island_.name(), cpus_of(island_)));
+    member.index = index;
+    member.best_effort_slack = island_.slack() == schema::SlackPolicy::best_effort;
     const auto tasks = island_.tasks();
     const auto chains = island_.chains();
-    if (tasks.size() > kMaxTasks || chains.size() > kMaxChains) return fail(UnitError::overflow);
-    model_.best_effort_slack = island_.slack() == schema::SlackPolicy::best_effort;
-    model_.view = {};
-    model_.view.name = island_.name();
-    model_.view.overheads = overheads;
-    TRY_VOID(lease_cpus());
-    for (std::uint32_t i = 0; i < tasks.size(); ++i) TRY_VOID(add_task(tasks[i], i));
-    for (std::uint32_t i = 0; i < chains.size(); ++i) TRY_VOID(add_chain(chains[i], i));
-    TRY_VOID(add_interrupts(overheads));
-    model_.view.policy = island_.policy() == schema::IslandPolicy::edf ? sched::Policy::edf
-                                                                           : sched::Policy::fixed_priority;
-    model_.view.tasks = {model_.tasks.data(), tasks.size()};
-    model_.view.chains = {model_.chains.data(), chains.size()};
-    model_.view.calls = {model_.calls.data(), calls_};
-    return {};
+    for (std::uint32_t i = 0; i < tasks.size(); ++i) TRY_VOID(add_task(tasks[i]));
+    for (std::uint32_t i = 0; i < chains.size(); ++i) TRY_VOID(add_chain(chains[i]));
+    return add_interrupts();
   }
 
  private:
-  ResultOf<void, UnitError> lease_cpus() noexcept {
-    const auto cpus = island_.cpus();
-    for (std::uint32_t i = 0; i < cpus.size() && i < kMaxCpus; ++i) {
-      if (cpus[i] >= kMaxCpus) return fail(UnitError::overflow);
-      model_.view.cpus |= std::uint32_t{1} << cpus[i];
-    }
-    return {};
-  }
-
-  ResultOf<void, UnitError> add_interrupts(const Overheads& overheads) noexcept {
+  ResultOf<void, UnitError> add_interrupts() noexcept {
     const auto loads = island_.interrupts();
-    if (loads.size() > kMaxInterrupts) return fail(UnitError::overflow);
     for (std::uint32_t i = 0; i < loads.size(); ++i) {
       const auto cpu = loads[i].cpu() >= 0 ? static_cast<std::uint16_t>(loads[i].cpu()) : island_.cpus()[0];
-      const auto cost = TRY(time_ns_or(loads[i].cost(), static_cast<std::uint64_t>(overheads.release.ns())));
-      model_.interrupts[i] = {loads[i].name(), CpuId(cpu), TRY(duration(loads[i].min_interarrival())),
-                              Duration::ns(static_cast<std::int64_t>(cost))};
+      const auto otherwise = static_cast<std::uint64_t>(model_.view.overheads.release.ns());
+      const auto cost = TRY(time_ns_or(loads[i].cost(), otherwise));
+      sched::InterruptSource& out = *TRY(writer_.interrupt());
+      out = {loads[i].name(), CpuId(cpu), TRY(duration(loads[i].min_interarrival())),
+             Duration::ns(static_cast<std::int64_t>(cost))};
     }
-    model_.view.interrupts = {model_.interrupts.data(), loads.size()};
     return {};
   }
 
-  ResultOf<void, UnitError> add_task(schema::Task::Reader task, std::uint32_t index) noexcept {
-    sched::TaskModel& out = model_.tasks[index];
-    out = {};
+  ResultOf<void, UnitError> add_task(schema::Task::Reader task) noexcept {
+    sched::TaskModel& out = *TRY(writer_.task());
+    const std::size_t index = writer_.member().tasks.end() - 1;
     out.name = task.name();
     out.cpu = CpuId(cpu_of(island_, task));
     out.period = TRY(period_of(task.period()));
@@ -95,13 +83,11 @@ class Elaboration {
                     .then = static_cast<sched::Repeated>(rule.then()),
                     .recover = rule.recover()};
     if (out.repeated.then != sched::Repeated::fall_back) return {};
-    const std::uint32_t fallback = index_of(island_.tasks(), kMaxTasks, rule.fallback());
-    if (fallback == kNotFound) return fail(UnitError::unset);
-    out.fallback = static_cast<std::uint16_t>(fallback);
+    out.fallback = TRY(task_named(rule.fallback()));
     return {};
   }
 
-  ResultOf<void, UnitError> add_calls(schema::Task::Reader task, std::uint32_t index) noexcept {
+  ResultOf<void, UnitError> add_calls(schema::Task::Reader task, std::size_t index) noexcept {
     const auto calls = task.calls();
     if (calls.size() > kMaxCallsPerTask) return fail(UnitError::overflow);
     for (std::uint32_t i = 0; i < calls.size(); ++i)
@@ -116,38 +102,36 @@ class Elaboration {
     ServiceSet reached = graph_.reached_servers(server);
     for (std::uint16_t i = 0; reached != 0; ++i, reached >>= 1) {
       if ((reached & 1u) == 0) continue;
-      if (calls_ == model_.calls.size()) return fail(UnitError::overflow);
-      model_.servers[calls_] = call.server();
-      model_.calls[calls_++] = {task, i, TRY(duration(call.wcet()))};
+      *TRY(writer_.call(call.server())) = {task, i, TRY(duration(call.wcet()))};
     }
     return {};
   }
 
-  ResultOf<void, UnitError> add_chain(schema::Chain::Reader chain, std::uint32_t index) noexcept {
+  ResultOf<void, UnitError> add_chain(schema::Chain::Reader chain) noexcept {
     const auto path = chain.path();
-    if (path.size() > kMaxChainTasks) return fail(UnitError::overflow);
-    sched::ChainModel& out = model_.chains[index];
-    out = {};
+    const auto hops = TRY(writer_.hops(path.size()));
+    for (std::uint32_t i = 0; i < path.size(); ++i) hops[i] = TRY(task_named(path[i]));
+    sched::ChainModel& out = *TRY(writer_.chain());
     out.name = chain.name();
     out.bound = TRY(duration(chain.bound()));
     out.hops =
         chain.hops() == schema::HopKind::triggered ? sched::HopKind::triggered : sched::HopKind::sampled;
-    for (std::uint32_t i = 0; i < path.size(); ++i) {
-      const std::uint32_t task = index_of(island_.tasks(), kMaxTasks, path[i]);
-      if (task == kNotFound) return fail(UnitError::unset);
-      model_.hops[hops_ + i] = static_cast<std::uint16_t>(task);
-    }
-    out.tasks = {model_.hops.data() + hops_, path.size()};
-    hops_ += path.size();
+    out.tasks = hops;
     return {};
+  }
+
+  // Its index in the model.
+  ResultOf<std::uint16_t, UnitError> task_named(std::string_view name) noexcept {
+    const std::uint32_t task = index_of(island_.tasks(), kMaxTasks, name);
+    if (task == kNotFound) return fail(UnitError::unset);
+    return static_cast<std::uint16_t>(writer_.member().tasks.first + task);
   }
 
   schema::SystemManifest::Reader manifest_;
   CallGraph graph_;
   schema::Island::Reader island_;
+  ModelWriter& writer_;
   IslandModel& model_;
-  std::size_t calls_ = 0;
-  std::size_t hops_ = 0;
 };
 
 }  // namespace
@@ -163,11 +147,49 @@ Overheads overheads_of(schema::MachineParams::Reader machine, std::uint16_t cpus
   return overheads;
 }
 
+namespace {
+
+// A task that states no priority keeps the one that it has been admitted with.
+void keep_priorities(std::span<const schema::IslandCertificate::Reader> standing, std::string_view island,
+                     IslandModel& model) noexcept {
+  for (const auto& certificate : standing) {
+    if (certificate.island_name() != island) continue;
+    for (std::size_t i = model.self().tasks.first; i < model.self().tasks.end(); ++i) {
+      for (const auto task : certificate.tasks()) {
+        if (!model.tasks[i].stated && task.name() == model.tasks[i].name) model.tasks[i].stated = Priority(task.priority());
+      }
+    }
+  }
+}
+
+}  // namespace
+
 bool elaborate(schema::SystemManifest::Reader manifest, std::uint16_t index, const Overheads& overheads,
                IslandModel& model) noexcept {
-  if (index >= manifest.init_config().islands().size()) return false;
-  model.index = index;
-  return Elaboration(manifest, index, model).run(overheads).has_value();
+  const auto islands = manifest.init_config().islands();
+  if (index >= islands.size() || index >= kMaxIslands) return false;
+  const std::uint32_t group = sharing_cpus(manifest, index);
+  ModelWriter writer(model, overheads);
+  for (std::uint16_t i = 0; i < islands.size() && i < kMaxIslands; ++i) {
+    if ((group >> i & 1u) == 0) continue;
+    if (!Elaboration(manifest, i, writer).run(i).has_value()) return false;
+    if (i == index) writer.about_this(policy_of(islands[i]));
+  }
+  return true;
+}
+
+bool elaborate_beside(schema::SystemManifest::Reader manifest, std::uint16_t index, const Overheads& overheads,
+                      std::span<const schema::IslandCertificate::Reader> standing, IslandModel& model) noexcept {
+  const auto islands = manifest.init_config().islands();
+  if (index >= islands.size() || index >= kMaxIslands) return false;
+  ModelWriter writer(model, overheads);
+  const auto first_server = add_standing(standing, islands[index].name(), cpus_of(islands[index]), writer);
+  if (!first_server || !Elaboration(manifest, index, writer).run(index).has_value()) return false;
+  writer.about_this(policy_of(islands[index]));
+  keep_priorities(standing, islands[index].name(), model);
+  const Range own = model.self().calls;
+  for (std::size_t i = own.first; i < own.end(); ++i) model.calls[i].server = static_cast<std::uint16_t>(model.calls[i].server + *first_server);
+  return true;
 }
 
 }  // namespace capos::admission

@@ -89,11 +89,14 @@ bool build_elaborated(schema::SystemManifest::Reader manifest, IslandModel& scra
   for (std::uint32_t i = 0; i < islands.size(); ++i) {
     if (!elaborate(manifest, static_cast<std::uint16_t>(i), {}, scratch)) return false;
     static_cast<void>(sched::analyse(scratch.view));
+    const Member& self = scratch.self();
     const auto tasks = islands[i].tasks();
-    for (std::uint32_t t = 0; t < tasks.size(); ++t) fill_task(scratch.tasks[t], scratch.view.policy, tasks[t]);
+    for (std::uint32_t t = 0; t < tasks.size(); ++t) {
+      fill_task(scratch.tasks[self.tasks.first + t], scratch.view.policy, tasks[t]);
+    }
     const auto interrupts = islands[i].interrupts();
     for (std::uint32_t k = 0; k < interrupts.size(); ++k) {
-      interrupts[k].set_cpu(static_cast<std::int16_t>(scratch.interrupts[k].cpu.value()));
+      interrupts[k].set_cpu(static_cast<std::int16_t>(scratch.interrupts[self.interrupts.first + k].cpu.value()));
     }
   }
   return message.error() == wire::Error::none;

@@ -5,7 +5,13 @@
 namespace capos::admission {
 namespace {
 
+// "island." before what is another island's.
+void write_island(TextWriter& out, std::string_view island) noexcept {
+  if (!island.empty()) out << island << '.';
+}
+
 void write_contributor(TextWriter& out, const Contributor& part) noexcept {
+  if (part.kind != ContributorKind::hop_wait && part.kind != ContributorKind::server_call) write_island(out, part.island);
   switch (part.kind) {
     case ContributorKind::own:
     case ContributorKind::task:
@@ -36,7 +42,9 @@ void write_contributor(TextWriter& out, const Contributor& part) noexcept {
       out << "less earlier periods";
       break;
     case ContributorKind::hop_wait:
-      out << "wait for " << part.name;
+      out << "wait for ";
+      write_island(out, part.island);
+      out << part.name;
       break;
     case ContributorKind::hop_response:
       out << part.name;
@@ -60,6 +68,7 @@ void write_contributors(TextWriter& out, const Refusal& refusal, std::string_vie
 }
 
 void write_fix(TextWriter& out, const Fix& fix) noexcept {
+  write_island(out, fix.kind == FixKind::call_wcet_at_most ? std::string_view{} : fix.island);
   out << fix.name;
   switch (fix.kind) {
     case FixKind::budget_at_most:
@@ -142,10 +151,11 @@ void write_cause(TextWriter& out, const Refusal& refusal) noexcept {
 
 void write_refusal_text(const IslandReport& report, TextWriter& out) noexcept {
   const Refusal& refusal = report.refusal;
-  out << report.island;
+  out << (refusal.island.empty() ? report.island : refusal.island);
   const bool named = refusal.kind != RefusalKind::overloaded && refusal.kind != RefusalKind::internal &&
                      refusal.kind != RefusalKind::demand;
   if (named) out << '.' << refusal.name;
+  if (!refusal.island.empty()) out << " (beside " << report.island << ')';
   out << ": ";
   write_cause(out, refusal);
   if (refusal.kind == RefusalKind::none || refusal.kind == RefusalKind::internal) return;

@@ -60,39 +60,55 @@ RefusalKind refusal_kind(sched::Verdict verdict) noexcept {
 }
 
 struct Named {
-  ContributorKind kind;
+  ContributorKind kind = ContributorKind::own;
   std::string_view name;
+  std::string_view island;
 };
+
+// Whose it is, if not the island's that the model is about.
+std::string_view island_of(const IslandModel& model, std::size_t member) noexcept {
+  return member == model.own ? std::string_view{} : model.parts[member].name;
+}
+std::string_view island_of_task(const IslandModel& model, std::size_t task) noexcept {
+  return island_of(model, model.view.tasks[task].island);
+}
+std::string_view island_of_chain(const IslandModel& model, std::size_t chain) noexcept {
+  return island_of_task(model, model.view.chains[chain].tasks.front());
+}
+
+Named task_named(const IslandModel& model, ContributorKind kind, std::size_t task) noexcept {
+  return {kind, model.view.tasks[task].name, island_of_task(model, task)};
+}
 
 Named name_of(const IslandModel& model, std::uint16_t self, const sched::Contribution& part) noexcept {
   using Kind = sched::ContributionKind;
   switch (part.kind) {
     case Kind::own_budget:
-      return {ContributorKind::own, model.view.tasks[self].name};
+      return task_named(model, ContributorKind::own, self);
     case Kind::task:
-      return {ContributorKind::task, model.view.tasks[part.index].name};
+      return task_named(model, ContributorKind::task, part.index);
     case Kind::server_call:
-      return {ContributorKind::server_call, model.servers[part.index]};
+      return {ContributorKind::server_call, model.servers[part.index], island_of_task(model, model.view.calls[part.index].task)};
     case Kind::kernel_section:
-      return {ContributorKind::kernel_section, {}};
+      return {ContributorKind::kernel_section, {}, {}};
     case Kind::timer_events:
-      return {ContributorKind::timer_events, {}};
+      return {ContributorKind::timer_events, {}, {}};
     case Kind::switches:
-      return {ContributorKind::switches, {}};
+      return {ContributorKind::switches, {}, {}};
     case Kind::late_budget_ends:
-      return {ContributorKind::late_budget_ends, {}};
+      return {ContributorKind::late_budget_ends, {}, {}};
     case Kind::interrupt:
-      return {ContributorKind::interrupt, model.view.interrupts[part.index].name};
+      return {ContributorKind::interrupt, model.view.interrupts[part.index].name, {}};
     case Kind::jitter:
-      return {ContributorKind::jitter, {}};
+      return {ContributorKind::jitter, {}, {}};
     case Kind::earlier_releases:
-      return {ContributorKind::earlier_releases, {}};
+      return {ContributorKind::earlier_releases, {}, {}};
     case Kind::hop_wait:
-      return {ContributorKind::hop_wait, model.view.tasks[part.index].name};
+      return task_named(model, ContributorKind::hop_wait, part.index);
     case Kind::hop_response:
-      return {ContributorKind::hop_response, model.view.tasks[part.index].name};
+      return task_named(model, ContributorKind::hop_response, part.index);
   }
-  return {ContributorKind::jitter, {}};
+  return {ContributorKind::jitter, {}, {}};
 }
 
 void explain(const IslandModel& model, const sched::Analysis& analysis, Refusal& refusal) noexcept {
@@ -107,7 +123,7 @@ void explain(const IslandModel& model, const sched::Analysis& analysis, Refusal&
   }
   for (std::size_t i = 0; i < count; ++i) {
     const Named named = name_of(model, analysis.index, parts[i]);
-    refusal.contributors[i] = {named.kind, named.name, static_cast<std::uint64_t>(parts[i].count),
+    refusal.contributors[i] = {named.kind, named.name, named.island, static_cast<std::uint64_t>(parts[i].count),
                                to_ns(parts[i].each < Duration{} ? -parts[i].each : parts[i].each)};
   }
   refusal.contributor_count = count;
@@ -115,19 +131,22 @@ void explain(const IslandModel& model, const sched::Analysis& analysis, Refusal&
 
 Fix fix_of(const IslandModel& model, const sched::Change& change) noexcept {
   const std::uint64_t ns = to_ns(change.value);
+  const auto of_task = [&](FixKind kind) noexcept {
+    return Fix{kind, model.view.tasks[change.index].name, island_of_task(model, change.index), ns};
+  };
   switch (change.kind) {
     case sched::ChangeKind::budget:
-      return {FixKind::budget_at_most, model.view.tasks[change.index].name, ns};
+      return of_task(FixKind::budget_at_most);
     case sched::ChangeKind::longer_period:
-      return {FixKind::period_at_least, model.view.tasks[change.index].name, ns};
+      return of_task(FixKind::period_at_least);
     case sched::ChangeKind::shorter_period:
-      return {FixKind::period_at_most, model.view.tasks[change.index].name, ns};
+      return of_task(FixKind::period_at_most);
     case sched::ChangeKind::deadline:
-      return {FixKind::deadline_at_least, model.view.tasks[change.index].name, ns};
+      return of_task(FixKind::deadline_at_least);
     case sched::ChangeKind::wcet:
-      return {FixKind::call_wcet_at_most, model.servers[change.index], ns};
+      return {FixKind::call_wcet_at_most, model.servers[change.index], island_of_task(model, model.view.calls[change.index].task), ns};
     case sched::ChangeKind::bound:
-      return {FixKind::chain_bound_at_least, model.view.chains[change.index].name, ns};
+      return {FixKind::chain_bound_at_least, model.view.chains[change.index].name, island_of_chain(model, change.index), ns};
   }
   return {};
 }
@@ -151,8 +170,9 @@ void refuse(IslandModel& model, const sched::Analysis& analysis, Refusal& refusa
     refusal.name = analysis.rejection ? sched::describe(*analysis.rejection) : "malformed";
     return;
   } else {
-    refusal.name = refusal.kind == RefusalKind::chain ? model.view.chains[analysis.index].name
-                                                      : model.view.tasks[analysis.index].name;
+    const bool of_chain = refusal.kind == RefusalKind::chain;
+    refusal.name = of_chain ? model.view.chains[analysis.index].name : model.view.tasks[analysis.index].name;
+    refusal.island = of_chain ? island_of_chain(model, analysis.index) : island_of_task(model, analysis.index);
   }
   if (refusal.kind == RefusalKind::response && refusal.response_ns == 0)
     refusal.kind = RefusalKind::unbounded;
@@ -167,16 +187,18 @@ void reset(IslandReport& report) noexcept {
   report.admitted = false;
   report.task_count = report.chain_count = 0;
   report.refusal.kind = RefusalKind::none;
+  report.refusal.island = {};
   report.refusal.contributor_count = report.refusal.fix_count = 0;
 }
 
 void fill_report(IslandModel& model, const sched::Analysis& analysis, IslandReport& report) noexcept {
   report.island = model.view.name;
   report.admitted = analysis.admitted();
-  report.task_count = model.view.tasks.size();
-  report.chain_count = model.view.chains.size();
-  for (std::size_t i = 0; i < report.task_count; ++i) report.tasks[i] = task_result(model.view.tasks[i]);
-  for (std::size_t i = 0; i < report.chain_count; ++i) report.chains[i] = chain_result(model.view.chains[i]);
+  const Range tasks = model.self().tasks, chains = model.self().chains;
+  report.task_count = tasks.count;
+  report.chain_count = chains.count;
+  for (std::size_t i = 0; i < tasks.count; ++i) report.tasks[i] = task_result(model.view.tasks[tasks.first + i]);
+  for (std::size_t i = 0; i < chains.count; ++i) report.chains[i] = chain_result(model.view.chains[chains.first + i]);
   if (!report.admitted) refuse(model, analysis, report.refusal);
 }
 

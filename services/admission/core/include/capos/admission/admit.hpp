@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Admission of one island, from manifest to certificate: the same code in `./capos admit` and in the guest.
+// Admission of one island beside those that share CPUs with it, from manifest to certificate: the same code in `./capos admit` and
+// in the guest.
 //
 //   Diagnostics found;
 //   if (!validate(manifest, found)) ...                       // the file is wrong
@@ -22,11 +23,14 @@ namespace capos::admission {
 
 class IslandAdmission {
  public:
-  // Elaborates and analyses island `island` of a manifest that validate() accepts. True if it is admitted;
-  // then the checker has accepted the very numbers that build_certificate writes. Cost: see sched's analyser.
+  // Elaborates and analyses island `island` of a manifest that validate() accepts, with all that share CPUs with it. True if
+  // all of them fit; then the checker has accepted the very numbers that build_certificate writes. Cost: see sched's analyser.
   // `runs`: the KernelFeatures that validate() allowed.
   bool run(schema::SystemManifest::Reader manifest, std::uint16_t island, const Overheads& overheads,
            std::uint32_t runs = sched::kKernelRuns) noexcept;
+  // The same for one that is to come to islands that stand, or take the place of that of its name.
+  bool run_beside(schema::SystemManifest::Reader manifest, std::uint16_t island, const Overheads& overheads,
+                  std::span<const schema::IslandCertificate::Reader> standing) noexcept;
 
   [[nodiscard]] const IslandModel& model() const noexcept { return model_; }
   // For searches that change it and put it back as it was.
@@ -35,10 +39,13 @@ class IslandAdmission {
 
   // The refusal as one line of text, without a newline: "balance.control: response 1 240 us exceeds ...".
   void write_refusal(TextWriter& out) const noexcept;
-  // The certificate as the message's root. Only after run() returned true. False: out of space.
+  // The certificate as the message's root, for a kernel on which the islands before it in the model stand, and no others
+  // that share CPUs with it. Only after run() returned true. False: out of space.
   [[nodiscard]] bool build_certificate(wire::MessageBuilder& message) const noexcept;
 
  private:
+  bool judge(std::uint32_t runs) noexcept;
+
   IslandModel model_;
   IslandReport report_;
   sched::Certificate certificate_;

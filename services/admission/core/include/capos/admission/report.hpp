@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What admission says about one island: the bound of each task and chain, or why it does not fit.
+// What admission says about one island: the bound of each task and chain, or why it does not fit, or those that share CPUs with
+// it do not.
 //
 // Names are views into the manifest message. About 25 KiB: keep it static or on the heap of a host program.
 #pragma once
@@ -56,7 +57,8 @@ enum class ContributorKind : std::uint8_t {
 // A part of a busy window: count times cost.
 struct Contributor {
   ContributorKind kind = ContributorKind::own;
-  std::string_view name;  // task, or "service.export" for a call; empty for the kernel's
+  std::string_view name;    // task, or "service.export" for a call; empty for the kernel's
+  std::string_view island;  // whose it is, if another's than the report's
   std::uint64_t count = 0;
   std::uint64_t each_ns = 0;
   [[nodiscard]] std::uint64_t total_ns() const noexcept { return count * each_ns; }  // without its sign
@@ -75,6 +77,7 @@ enum class FixKind : std::uint8_t {
 struct Fix {
   FixKind kind = FixKind::budget_at_most;
   std::string_view name;
+  std::string_view island;  // as above
   std::uint64_t ns = 0;
 };
 
@@ -94,6 +97,7 @@ inline constexpr std::size_t kMaxFixes = 6;
 struct Refusal {
   RefusalKind kind = RefusalKind::none;
   std::string_view name;            // task or chain; for `internal` what was found wrong
+  std::string_view island;          // whose task or chain, if another's than the report's
   std::uint16_t cpu = 0;            // for `overloaded` and `demand`
   std::uint64_t response_ns = 0;    // or latency, or demand
   std::uint64_t limit_ns = 0;       // deadline, chain bound, or length of the window

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "islands/settling.hpp"
+
+#include <utility>
+
+#include "core/account.hpp"
+#include "islands/mode_change.hpp"
+
+namespace capos::kernel {
+namespace {
+
+void arm(Cpu& cpu, SchedulingContext& context, bool skip_passed, Time now) noexcept {
+  if (context.stopped.load(std::memory_order_relaxed)) return;
+  cpu.scheduler.arm_jobs(context, context.first_release, now);
+  if (skip_passed && !context.sched::Context::parameters().triggered) {  // one that is triggered waits for its input anyway
+    (void)cpu.scheduler.suspend_jobs(context, now);
+    cpu.scheduler.resume_jobs(context, now);
+  }
+  if (context.primary) (void)cpu.scheduler.suspend_jobs(context, now);  // it stands by
+}
+
+void start(Cpu& cpu, Thread& thread, Time now) noexcept {
+  thread.watch();
+  make_ready(cpu, thread.account, now);
+}
+
+// Its thread was to start on it.
+void start_late(Cpu& cpu, SchedulingContext& context, Time now) noexcept {
+  Thread* const thread = context.thread;
+  context.starts = false;
+  if (!thread->has_ended() && thread->account.context == &context) start(cpu, *thread, now);
+}
+
+}  // namespace
+
+void note_removal(Cpu& cpu) noexcept { cpu.unsettled = cpu.awaits_idle = true; }
+
+void start_when_settled(Cpu& cpu, Thread& thread, Time now) noexcept {
+  SchedulingContext* const context = thread.account.context;
+  if (context == nullptr || !cpu.unsettled) return start(cpu, thread, now);
+  context->acquire();
+  context->starts = true;
+  context->next_arming = cpu.arming;
+  cpu.arming = context;
+}
+
+void arm_when_settled(Cpu& cpu, SchedulingContext& context, Time now) noexcept {
+  if (cpu.unsettled) {
+    context.next_arming = cpu.arming;
+    cpu.arming = &context;
+    return;
+  }
+  arm(cpu, context, false, now);
+  context.release();
+}
+
+void settle(Cpu& cpu, Time now) noexcept {
+  cpu.awaits_idle = cpu.unsettled = false;
+  if (ModeChange* const change = std::exchange(cpu.change, nullptr); change != nullptr) change->make(cpu, now);
+  while (SchedulingContext* const context = cpu.arming) {
+    cpu.arming = context->next_arming;
+    if (context->starts) {
+      start_late(cpu, *context, now);
+    } else {
+      arm(cpu, *context, context->first_release <= now, now);
+    }
+    context->release();
+  }
+}
+
+}  // namespace capos::kernel
