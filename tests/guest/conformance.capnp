@@ -20,6 +20,7 @@ const oneCpu :M.SystemManifest = (
 const binaries :List(M.Binary) = [
   (name = "conformance", path = "services/conformance"),
   (name = "child", path = "services/conformance-child"),
+  (name = "admission", path = "services/admission"),
 ];
 
 const noInit :M.SystemManifest = (

@@ -237,6 +237,7 @@ std::span<const Case> repetition_cases() noexcept;
 std::span<const Case> deadline_cases() noexcept;
 std::span<const Case> trigger_cases() noexcept;
 std::span<const Case> several_island_cases() noexcept;
+std::span<const Case> runtime_admission_cases() noexcept;
 std::span<const Case> hostile_cases() noexcept;
 std::span<const Case> donation_cases() noexcept;
 std::span<const Case> accounting_cases() noexcept;
