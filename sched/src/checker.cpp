@@ -1,44 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 // The certificate checker. It shares nothing with the analyser but plain structs: a mistake there cannot hide here.
-#include "capos/sched/certificate.hpp"
+#include "claimed_work.hpp"
 #include "capos/sched/context.hpp"
 
 namespace capos::sched {
 namespace {
 
 using Verdict = ResultOf<void, Refusal>;
+using claims::Sum;
+using claims::Work;
+using claims::work_within;
 
 Verdict refuse(Rejection reason, std::size_t index, Duration claimed = {}, Duration required = {}) noexcept {
   return fail(Refusal{reason, static_cast<std::uint16_t>(index), claimed, required});
 }
 
-// A sum of non-negative nanoseconds that remembers whether it left 63 bits.
-class Sum {
- public:
-  void add(Duration amount) noexcept { add_times(1, amount); }
-  void add_times(std::int64_t count, Duration amount) noexcept {
-    std::int64_t product = 0;
-    overflow_ |= __builtin_mul_overflow(count, amount.ns(), &product);
-    overflow_ |= __builtin_add_overflow(sum_, product, &sum_);
-  }
-  [[nodiscard]] bool overflow() const noexcept { return overflow_; }
-  [[nodiscard]] Duration value() const noexcept { return Duration::ns(sum_); }
-
- private:
-  std::int64_t sum_ = 0;
-  bool overflow_ = false;
-};
-
 // Durations in a certificate are at most this, so that two of them add without care.
 constexpr Duration kLongest = kMaxPeriod * 1024;
 constexpr bool plausible(Duration d) noexcept { return d >= Duration{} && d <= kLongest; }
-
-// How many arrivals a half-open window can hold: ceil(window / gap), and at least one.
-std::int64_t arrivals(Duration window, Duration gap) noexcept {
-  const std::int64_t whole = window / gap;
-  const std::int64_t count = gap * whole < window ? whole + 1 : whole;
-  return count > 0 ? count : 1;
-}
 
 Verdict check_frame(const Certificate& c, const MachineFacts& machine) noexcept {
   if (c.format != kCertificateFormat) return refuse(Rejection::format, 0);
@@ -141,39 +120,6 @@ Verdict check_servers(const Certificate& c) noexcept {
   return {};
 }
 
-struct Work {
-  Sum sum;
-  std::int64_t jobs = 0;
-};
-
-// What a CPU may have to do in a window: timers, interrupts, one kernel section, and of each task as many jobs as
-// jobs_of(task, arrived, reach) counts of those that arrive. `self`: a fixed-priority task whose window it is.
-template <typename JobsOf>
-Work work_within(const Certificate& c, CpuId cpu, Duration window, const TaskClaim* self, JobsOf&& jobs_of) noexcept {
-  const Overheads& o = c.overheads;
-  Work work;
-  Duration blocking{};
-  for (const TaskClaim& t : c.tasks) {
-    if (t.cpu != cpu) continue;
-    const Duration reach = window + t.jitter + o.jitter;
-    const std::int64_t arrived = arrivals(reach, t.period.floor());
-    work.sum.add_times(arrived * timer_events_per_period(t.on_overrun), o.release);
-    const std::int64_t jobs = jobs_of(t, arrived, reach);
-    if (jobs == 0) continue;
-    work.jobs += jobs;
-    work.sum.add_times(jobs, t.budget + o.context_switch);
-    // A budget ends at a timer that may be late, or behind a kernel section. What is overrun is taken from
-    // the refills to come, so it is never more than one such excess ahead.
-    if (&t != self) work.sum.add(o.jitter + o.blocking);
-    if ((self == nullptr || &t == self) && t.blocking > blocking) blocking = t.blocking;
-  }
-  work.sum.add(blocking + o.blocking);
-  for (const InterruptSource& source : c.interrupts) {
-    if (source.cpu == cpu) work.sum.add_times(arrivals(window, source.min_interarrival), source.cost);
-  }
-  return work;
-}
-
 // The inequality of the head comment: at the claim, if no second job may be pending then; else job after job from
 // below, until all work is done before the next may arrive.
 Verdict check_response(const Certificate& c, std::size_t i) noexcept {
@@ -270,17 +216,6 @@ Verdict check_chain(const Certificate& c, std::size_t index, std::uint32_t runs)
 }
 
 }  // namespace
-
-ResultOf<Duration, Refusal> longest_busy(const Certificate& c, CpuId cpu, Duration limit) noexcept {
-  const auto all = [](const TaskClaim&, std::int64_t arrived, Duration) { return arrived; };
-  Duration window = Duration::ns(1);
-  for (std::uint32_t point = 0; point < kMaxDemandPoints && window <= limit; ++point) {
-    const Sum work = work_within(c, cpu, window, nullptr, all).sum;
-    if (!work.overflow() && work.value() <= window) return window;
-    window = work.overflow() ? Duration::max() : work.value();
-  }
-  return fail(Refusal{Rejection::busy_window, cpu.value(), limit, window});
-}
 
 Verdict check_certificate(const Certificate& certificate, const MachineFacts& machine) noexcept {
   TRY_VOID(check_frame(certificate, machine));
