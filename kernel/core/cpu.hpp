@@ -64,7 +64,7 @@ class Cpu {
   bool awaits_idle = false;  // something of these
   bool unsettled = false;    // contexts have gone, and what they delayed may be under way
   SchedulingContext* arming = nullptr;
-  ModeChange* change = nullptr;
+  ModeChange* changes = nullptr;
 
   // Scratch for messages: what came in, and what goes out.
   std::byte* message_in = nullptr;   // abi::kArenaBytes

@@ -52,9 +52,18 @@ void ModeChange::propose() noexcept {
 }
 
 void ModeChange::propose_here(void* subject) noexcept {
+  auto& change = *static_cast<ModeChange*>(subject);
   Cpu& cpu = Cpu::current();
-  cpu.change = static_cast<ModeChange*>(subject);
+  change.next_[cpu.id.value()] = cpu.changes;
+  cpu.changes = &change;
   cpu.awaits_idle = true;
+}
+
+void ModeChange::make_all(Cpu& cpu, Time now) noexcept {
+  while (ModeChange* const change = cpu.changes) {
+    cpu.changes = change->next_[cpu.id.value()];
+    change->make(cpu, now);
+  }
 }
 
 void ModeChange::make(Cpu& cpu, Time now) noexcept {

@@ -2,8 +2,8 @@
 // A change of an island under way: accepted, and made by each of its CPUs at that CPU's own idle instant.
 //
 // Life: made on CPU 0 with everything it needs, proposed to its CPUs by mail, made by each (settling.hpp), given back on
-// CPU 0 after the last. It keeps its island, and with that the contexts. A CPU has at most one: those of islands that share a CPU exclude one
-// another. Bounds: make() O(tasks * log r) on the CPU, with interrupts off.
+// CPU 0 after the last. It keeps its island, and with that the contexts. Those of islands that stand and share a CPU exclude one
+// another; one of a retired island may wait beside them, and has nothing to do. Bounds: make() O(tasks * log r) on the CPU, with interrupts off.
 #pragma once
 
 #include <array>
@@ -29,10 +29,11 @@ class ModeChange {
   void add(const TaskChange& change) noexcept;
   // To all CPUs that have changed tasks. From now on it gives itself back.
   void propose() noexcept;
-  // At an idle instant of that CPU.
-  void make(Cpu& cpu, Time now) noexcept;
+  // All that wait, at an idle instant of that CPU.
+  static void make_all(Cpu& cpu, Time now) noexcept;
 
  private:
+  void make(Cpu& cpu, Time now) noexcept;
   void discard() noexcept;
   ModeChange(Island& island, FrameBlock block) noexcept : island_(island), block_(block) {}
   static void propose_here(void* subject) noexcept;
@@ -45,6 +46,7 @@ class ModeChange {
   std::uint32_t cpus_ = 0;
   std::atomic<std::uint32_t> to_come_{0};  // bit c: CPU c has not made it
   std::array<Mail, kMaxCpus> proposals_;
+  std::array<ModeChange*, kMaxCpus> next_{};  // that waits on that CPU
   Mail made_mail_;  // to CPU 0
 };
 

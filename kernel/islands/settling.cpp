@@ -56,7 +56,7 @@ void arm_when_settled(Cpu& cpu, SchedulingContext& context, Time now) noexcept {
 
 void settle(Cpu& cpu, Time now) noexcept {
   cpu.awaits_idle = cpu.unsettled = false;
-  if (ModeChange* const change = std::exchange(cpu.change, nullptr); change != nullptr) change->make(cpu, now);
+  ModeChange::make_all(cpu, now);
   while (SchedulingContext* const context = cpu.arming) {
     cpu.arming = context->next_arming;
     if (context->starts) {

@@ -187,7 +187,7 @@ void add_instant(Timeline& timeline, const Event& event, const Names& names) {
     case Kind::exit:
       return annotate(at(program_track(event.program()), "exit", "exit"), "code", b);
     case Kind::island:
-      at(kMachine, "island", fmt::format("island {} {}", event.source, a == 1 ? "activated" : a == 2 ? "retired" : "refused"));
+      at(kMachine, "island", fmt::format("island {} {}", event.source, a == 1 ? "activated" : a == 2 ? "retired" : a == 4 ? "changed" : "refused"));
       return;
     case Kind::boot:
       at(kMachine, "boot", a < 7 ? schema::name_of(static_cast<schema::BootMilestone>(a)) : "milestone");

@@ -55,6 +55,8 @@ std::string island_text(std::uint64_t what) {
       return "retired";
     case 3:
       return "refused by the kernel";
+    case 4:
+      return "changed";
     default:
       return fmt::format("event {}", what);
   }
