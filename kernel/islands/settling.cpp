@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "islands/settling.hpp"
 
-#include <utility>
 
 #include "core/account.hpp"
 #include "islands/mode_change.hpp"
