@@ -12,7 +12,8 @@ StandingIslands::Found StandingIslands::read(runtime::Capability<schema::IslandR
     last = answer->reader().serial();
     if (last == 0) return Found::all;
     if (count_ == kMost) return Found::too_large;
-    wire::MessageBuilder copy(std::span(words_).subspan(used));
+    const std::span<wire::Word> room(words_);
+    wire::MessageBuilder copy(room.subspan(used));
     copy.set_root<schema::IslandCertificate>(answer->reader().certificate());
     if (copy.error() != wire::Error::none) return Found::too_large;
     messages_[count_].emplace(copy.words());

@@ -110,10 +110,15 @@ class Admitted {
     wire::MessageReader message(asked.certificate());
     const auto claim = message.root<schema::IslandCertificate>();
     auto answer = guest.islands->admit([&](auto params) { params.set_certificate(claim); });
-    if (!answer.has_value()) return guest.fail("admit", 0, answer.error().text());
+    if (!answer.has_value()) {
+      guest.fail("admit", 0, answer.error().text());
+      return;
+    }
     const auto result = answer->reader();
-    if (result.which() == schema::AdmitResult::Which::refused) return guest.fail("refused", 0, result.refused());
-    if (result.which() == schema::AdmitResult::Which::occupied) return guest.fail("occupied", 0, result.occupied().by());
+    if (result.which() != schema::AdmitResult::Which::admitted) {
+      guest.fail("refused", 0, result.which() == schema::AdmitResult::Which::refused ? result.refused() : result.occupied().by());
+      return;
+    }
     context_ = OwnedCapability<schema::SchedulingContext>(answer->cap(result.admitted().contexts()[0]));
     island_ = OwnedCapability<schema::RealtimeIsland>(answer->cap(result.admitted().island()));
   }
