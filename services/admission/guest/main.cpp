@@ -21,9 +21,8 @@ int program_main(capos::runtime::Runtime& runtime) {
   using namespace capos;
   const auto pack = admission::map_boot_pack(runtime);
   const auto out = runtime::need_buffer(runtime, "out", runtime::Access::read_write);
-  const auto standing = runtime.find<schema::IslandReader>("standing");
-  auto* const server = ::new (g_server)
-      admission::AdmissionServer(pack, out, standing ? *standing : runtime::Capability<schema::IslandReader>());
+  auto* const server =
+      ::new (g_server) admission::AdmissionServer(pack, out, runtime.find<schema::IslandReader>("standing"));
   (void)runtime::serve_messages<schema::Admission>(runtime.need<schema::Endpoint>("serve.admission"), *server);
   return 0;
 }
