@@ -84,6 +84,7 @@ void CpuScheduler::stop_running(Context& context) noexcept {
 bool CpuScheduler::make_ready(Context& context, Time now) noexcept {
   charge(now);
   if (context.state_ == ContextState::blocked) {
+    if (context.awaits_start_) [[unlikely]] return false;  // suspended: whatever its thread waited for, it stays so
     if (!context.activate(now)) {
       await_refill(context);
       return false;

@@ -217,6 +217,26 @@ TEST_F(Fallback, ACallThatTheTaskWasInEndsSoThatTheServerIsFreeForOthers) {
   EXPECT_EQ(world.answer(thread(0)).error(), transport(TransportError::timeout));
 }
 
+// Found by tests/models/refill.pml: what it had waited for made the replaced task run beside its fallback.
+TEST_F(Fallback, WhoIsReplacedGoesOnOnlyWhenItIsReleasedAgain) {
+  const abi::CapId event = world.make_notification();
+  start({.tasks = {{.name = "main", .priority = 20, .on_miss = kHold,
+                    .repeated = {.misses = 1, .of = 1, .then = Repeated::fall_back, .recover = 1}, .fallback = 1},
+                   {.name = "spare", .priority = 10}}},
+        {{"event", event}});
+  world.run_to(release(0));
+  EXPECT_TRUE(world.call<schema::Notification::Wait>(thread(0), cap(0, "event")).blocked);
+  world.run_to(release(1) + Duration::us(1));
+  ASSERT_EQ(mode(0), sched::TaskMode::fallen_back);
+  EXPECT_EQ(world.call<schema::Notification::Signal>(world.init(), event, {.bits = 4}).error, kNoError);
+  EXPECT_EQ(thread(0).state, ThreadState::runnable) << "it has what it waited for";
+  EXPECT_TRUE(world.is_current(world.init())) << "and does not run";
+  finish(1, 2);
+  world.run_to(release(3));
+  EXPECT_TRUE(world.is_current(thread(0)));
+  EXPECT_EQ(World::called<schema::Notification::Wait>(world.answer(thread(0))).value.bits, 4u);
+}
+
 TEST_F(Fallback, ContextsThatPointAtEachOtherGoWithTheirIsland) {
   const auto used = [&] { return world.init().process.ledger().used(schema::Resource::contexts); };
   const std::uint64_t before = used();
