@@ -12,14 +12,12 @@
 #include <cinttypes>
 #include <cstdint>
 #include <cstdio>
-#include <cstdlib>
-#include <cstring>
 #include <deque>
 #include <string>
 #include <vector>
 
 #include "decode.hpp"
-#include "qemu_plugin_api.h"
+#include "plugin.hpp"
 
 namespace counters {
 namespace {
@@ -80,7 +78,7 @@ class Recorder {
   bool upper_seen_ = false;
 };
 
-// Never destroyed: QEMU's exit calls on_exit() after the destructors of this object's statics.
+// Never destroyed: see watch().
 Recorder& recorder = *new Recorder;
 
 void on_execute(unsigned, void* instruction) { recorder.execute(*static_cast<Instruction*>(instruction)); }
@@ -90,44 +88,29 @@ void on_translate(qemu_plugin_id_t, qemu_plugin_tb* translated) {
   const std::size_t count = qemu_plugin_tb_n_insns(translated);
   for (std::size_t i = 0; i < count; ++i) {
     qemu_plugin_insn* const insn = qemu_plugin_tb_get_insn(translated, i);
-    const auto* const bytes = static_cast<const std::uint8_t*>(qemu_plugin_insn_data(insn));
-    const std::size_t size = qemu_plugin_insn_size(insn);
+    const auto bytes = bytes_of(insn);
     const std::uint64_t address = qemu_plugin_insn_vaddr(insn);
     if (i == 0) {
       block.address = address;
       block.page = reinterpret_cast<std::uint64_t>(qemu_plugin_insn_haddr(insn)) >> kPageShift;
     }
-    block.bytes.insert(block.bytes.end(), bytes, bytes + size);
-    Instruction& known = recorder.remember({&block, address, classify({bytes, size})});
-    qemu_plugin_register_vcpu_insn_exec_cb(insn, on_execute, QEMU_PLUGIN_CB_NO_REGS, &known);
+    block.bytes.insert(block.bytes.end(), bytes.begin(), bytes.end());
+    Instruction& known = recorder.remember({&block, address, classify(bytes)});
+    watch_execution(insn, on_execute, known);
   }
 }
-
-void on_exit(qemu_plugin_id_t, void*) { recorder.write(); }
 
 }  // namespace
 }  // namespace counters
 
 extern "C" {
 
-__attribute__((visibility("default"))) int qemu_plugin_version = QEMU_PLUGIN_VERSION;
-
 // Nonzero: QEMU does not start.
 __attribute__((visibility("default"))) int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t*, int count,
                                                                char** arguments) {
   auto& recorder = counters::recorder;
-  for (int i = 0; i < count; ++i) {
-    if (std::strncmp(arguments[i], "out=", 4) == 0) {
-      recorder.out = arguments[i] + 4;
-    } else if (std::strncmp(arguments[i], "entry=", 6) == 0) {
-      recorder.entry = std::strtoull(arguments[i] + 6, nullptr, 16);
-    } else {
-      return 1;
-    }
-  }
-  if (recorder.out.empty() || recorder.entry == 0) return 1;
-  qemu_plugin_register_vcpu_tb_trans_cb(id, counters::on_translate);
-  qemu_plugin_register_atexit_cb(id, counters::on_exit, nullptr);
+  if (!counters::read_arguments({{.name = "out", .text = &recorder.out}, {.name = "entry", .number = &recorder.entry, .base = 16}}, {arguments, static_cast<std::size_t>(count)})) return 1;
+  counters::watch(id, counters::on_translate, recorder);
   return 0;
 }
 }

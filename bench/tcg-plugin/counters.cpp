@@ -11,14 +11,13 @@
 #include <array>
 #include <cstdint>
 #include <cstdio>
-#include <cstring>
 #include <deque>
 #include <string>
 #include <unordered_set>
 #include <vector>
 
 #include "decode.hpp"
-#include "qemu_plugin_api.h"
+#include "plugin.hpp"
 
 namespace counters {
 namespace {
@@ -106,7 +105,7 @@ class Recorder {
   bool running_ = false;
 };
 
-// Never destroyed: QEMU's exit calls on_exit() after the destructors of this object's statics.
+// Never destroyed: see watch().
 Recorder& recorder = *new Recorder;
 
 void on_execute(unsigned, void* instruction) { recorder.execute(*static_cast<Instruction*>(instruction)); }
@@ -122,35 +121,26 @@ void on_translate(qemu_plugin_id_t, qemu_plugin_tb* block) {
   const std::size_t count = qemu_plugin_tb_n_insns(block);
   for (std::size_t i = 0; i < count; ++i) {
     qemu_plugin_insn* const insn = qemu_plugin_tb_get_insn(block, i);
-    const std::size_t size = qemu_plugin_insn_size(insn);
-    const auto* const bytes = static_cast<const std::uint8_t*>(qemu_plugin_insn_data(insn));
+    const auto bytes = bytes_of(insn);
     const auto first = reinterpret_cast<std::uint64_t>(qemu_plugin_insn_haddr(insn));
     Instruction& known =
-        recorder.remember(classify({bytes, size}), first >> kLineShift, (first + size - 1) >> kLineShift);
-    qemu_plugin_register_vcpu_insn_exec_cb(insn, on_execute, QEMU_PLUGIN_CB_NO_REGS, &known);
+        recorder.remember(classify(bytes), first >> kLineShift, (first + bytes.size() - 1) >> kLineShift);
+    watch_execution(insn, on_execute, known);
     qemu_plugin_register_vcpu_mem_cb(insn, on_memory, QEMU_PLUGIN_CB_NO_REGS, QEMU_PLUGIN_MEM_RW, nullptr);
   }
 }
-
-void on_exit(qemu_plugin_id_t, void*) { recorder.write(); }
 
 }  // namespace
 }  // namespace counters
 
 extern "C" {
 
-__attribute__((visibility("default"))) int qemu_plugin_version = QEMU_PLUGIN_VERSION;
-
-// Arguments: out=FILE. Nonzero: QEMU does not start.
+// Nonzero: QEMU does not start.
 __attribute__((visibility("default"))) int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t*, int count,
                                                                char** arguments) {
-  for (int i = 0; i < count; ++i) {
-    if (std::strncmp(arguments[i], "out=", 4) != 0) return 1;
-    counters::recorder.out = arguments[i] + 4;
-  }
-  if (counters::recorder.out.empty()) return 1;
-  qemu_plugin_register_vcpu_tb_trans_cb(id, counters::on_translate);
-  qemu_plugin_register_atexit_cb(id, counters::on_exit, nullptr);
+  auto& recorder = counters::recorder;
+  if (!counters::read_arguments({{.name = "out", .text = &recorder.out}}, {arguments, static_cast<std::size_t>(count)})) return 1;
+  counters::watch(id, counters::on_translate, recorder);
   return 0;
 }
 }

@@ -13,8 +13,6 @@
 #include <cinttypes>
 #include <cstdint>
 #include <cstdio>
-#include <cstdlib>
-#include <cstring>
 #include <deque>
 #include <map>
 #include <string>
@@ -22,7 +20,7 @@
 #include <vector>
 
 #include "decode.hpp"
-#include "qemu_plugin_api.h"
+#include "plugin.hpp"
 
 namespace counters {
 namespace {
@@ -114,7 +112,7 @@ class Recorder {
   bool kernel_seen_ = false, user_seen_ = false;
 };
 
-// Never destroyed: QEMU's exit calls on_exit() after the destructors of this object's statics.
+// Never destroyed: see watch().
 Recorder& recorder = *new Recorder;
 
 void on_execute(unsigned cpu, void* instruction) {
@@ -129,37 +127,23 @@ void on_translate(qemu_plugin_id_t, qemu_plugin_tb* translated) {
   Block& block = recorder.add_block(start);
   for (std::size_t i = 0; i < (kernel ? count : std::min<std::size_t>(count, 1)); ++i) {
     qemu_plugin_insn* const insn = qemu_plugin_tb_get_insn(translated, i);
-    const Kind kind = classify({static_cast<const std::uint8_t*>(qemu_plugin_insn_data(insn)), qemu_plugin_insn_size(insn)});
+    const Kind kind = classify(bytes_of(insn));
     Instruction& known = recorder.remember({&block, kernel, kind == Kind::interrupts_on});
-    qemu_plugin_register_vcpu_insn_exec_cb(insn, on_execute, QEMU_PLUGIN_CB_NO_REGS, &known);
+    watch_execution(insn, on_execute, known);
   }
 }
-
-void on_exit(qemu_plugin_id_t, void*) { recorder.write(); }
 
 }  // namespace
 }  // namespace counters
 
 extern "C" {
 
-__attribute__((visibility("default"))) int qemu_plugin_version = QEMU_PLUGIN_VERSION;
-
 // Nonzero: QEMU does not start.
 __attribute__((visibility("default"))) int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t*, int count,
                                                                char** arguments) {
   auto& recorder = counters::recorder;
-  for (int i = 0; i < count; ++i) {
-    if (std::strncmp(arguments[i], "out=", 4) == 0) {
-      recorder.out = arguments[i] + 4;
-    } else if (std::strncmp(arguments[i], "least=", 6) == 0) {
-      recorder.least = std::strtoull(arguments[i] + 6, nullptr, 10);
-    } else {
-      return 1;
-    }
-  }
-  if (recorder.out.empty() || recorder.least == 0) return 1;
-  qemu_plugin_register_vcpu_tb_trans_cb(id, counters::on_translate);
-  qemu_plugin_register_atexit_cb(id, counters::on_exit, nullptr);
+  if (!counters::read_arguments({{.name = "out", .text = &recorder.out}, {.name = "least", .number = &recorder.least}}, {arguments, static_cast<std::size_t>(count)})) return 1;
+  counters::watch(id, counters::on_translate, recorder);
   return 0;
 }
 }
