@@ -239,6 +239,8 @@ std::span<const Case> trigger_cases() noexcept;
 std::span<const Case> several_island_cases() noexcept;
 std::span<const Case> runtime_admission_cases() noexcept;
 std::span<const Case> hostile_cases() noexcept;
+std::span<const Case> hostile_flood_cases() noexcept;
+std::span<const Case> isolation_cases() noexcept;
 std::span<const Case> donation_cases() noexcept;
 std::span<const Case> accounting_cases() noexcept;
 std::span<const Case> thread_cases() noexcept;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Hostile neighbours: best-effort programs that burn time, start and end programs without pause, exhaust their ledgers, fault
 // again and again, and put programs on the island's own CPU. The island's jobs meet their deadlines, each within its bound.
-#include "island_harness.hpp"
+#include "hostile.hpp"
 #include "roles.hpp"
 
 namespace conformance {
@@ -9,31 +9,6 @@ namespace {
 
 constexpr std::uint64_t kJobs = 40;
 constexpr std::uint64_t kResponse = 700 * kMicrosecond;
-
-// One turn of what a neighbour does, again and again while the island runs.
-using Turn = void (*)(Guest& guest, std::uint16_t island_cpu) noexcept;
-
-void undisturbed_by(Guest& guest, Turn turn) noexcept {
-  Shared out(guest);
-  const Task tasks[] = {{.deadline_ns = kResponse, .response_ns = kResponse}};
-  Island island(guest, honest(guest, tasks));
-  CHECK(island.admitted());
-  const Grant grants[] = {{"out", out.cap()}};
-  Child child(guest, {.role = Role::periodic, .argument = kJobs, .grants = grants, .context = island.context(0)});
-  CHECK(child.becomes_ready() && island.activate() != 0);
-  unsigned turns = 0;
-  for (; out.word(0) < kJobs; ++turns) turn(guest, island.cpu());
-  CHECK(turns >= 2);
-  const auto status = island.status();
-  CHECK(status.jobs >= kJobs);
-  if (kernel_checks_itself(guest)) return;
-  CHECK(status.misses == 0 && status.overruns == 0);
-  for (std::size_t n = 0; n < kJobs; ++n) {
-    const std::uint64_t scheduled = out.word(8 + n * kRecordWords + 1), finished = out.word(8 + n * kRecordWords + 6);
-    CHECK(out.word(8 + n * kRecordWords) == n);  // none was skipped
-    CHECK(finished - scheduled <= kResponse);
-  }
-}
 
 // A program from its start to its end. While the reaper is behind there may be no quota for it: that is its maker's trouble, who waits.
 void run_to_its_end(Guest& guest, const Request& request, schema::ExitReason reason) noexcept {
@@ -78,11 +53,6 @@ void flood_a_server(Guest& guest, std::uint16_t) noexcept {
   CHECK(out.reaches(0, 100));
 }
 
-template <Turn kTurn>
-void island_beside(Guest& guest) noexcept {
-  undisturbed_by(guest, kTurn);
-}
-
 constexpr Case kCases[] = {
     {"hostile neighbour starts and ends programs", island_beside<start_and_end>},
     {"hostile neighbour exhausts its frames", island_beside<exhaust_frames>},
@@ -93,6 +63,28 @@ constexpr Case kCases[] = {
 };
 
 }  // namespace
+
+void undisturbed_by(Guest& guest, Turn turn) noexcept {
+  Shared out(guest);
+  const Task tasks[] = {{.deadline_ns = kResponse, .response_ns = kResponse}};
+  Island island(guest, honest(guest, tasks));
+  CHECK(island.admitted());
+  const Grant grants[] = {{"out", out.cap()}};
+  Child child(guest, {.role = Role::periodic, .argument = kJobs, .grants = grants, .context = island.context(0)});
+  CHECK(child.becomes_ready() && island.activate() != 0);
+  unsigned turns = 0;
+  for (; out.word(0) < kJobs; ++turns) turn(guest, island.cpu());
+  CHECK(turns >= 2);
+  const auto status = island.status();
+  CHECK(status.jobs >= kJobs);
+  if (kernel_checks_itself(guest)) return;
+  CHECK(status.misses == 0 && status.overruns == 0);
+  for (std::size_t n = 0; n < kJobs; ++n) {
+    const std::uint64_t scheduled = out.word(8 + n * kRecordWords + 1), finished = out.word(8 + n * kRecordWords + 6);
+    CHECK(out.word(8 + n * kRecordWords) == n);  // none was skipped
+    CHECK(finished - scheduled <= kResponse);
+  }
+}
 
 std::span<const Case> hostile_cases() noexcept { return kCases; }
 
