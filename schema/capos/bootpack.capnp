@@ -13,6 +13,7 @@ struct BootPack {
   manifest @2 :Manifest.SystemManifest;
   programs @3 :List(Program);
   run @4 :RunParams;
+  files @5 :List(BufferFile);
 }
 
 const bootPackMagic :UInt64 = 0x6b636170736f7063;
@@ -33,6 +34,12 @@ struct Program {
   name @0 :Text;
   image @1 :Data;
   # Static ELF64.
+}
+
+struct BufferFile {
+  buffer @0 :Text;
+  # The name in InitConfig.buffers.
+  content @1 :Data;
 }
 
 struct RunParams {

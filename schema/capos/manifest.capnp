@@ -5,6 +5,7 @@ using Cxx = import "/capnp/c++.capnp";
 $Cxx.namespace("capos::host");
 using Robot = import "/capos/robot.capnp";
 using Load = import "/capos/load.capnp";
+using Media = import "/capos/media.capnp";
 using Units = import "/capos/units.capnp";
 
 const currentSchemaVersion :UInt32 = 1;
@@ -54,12 +55,23 @@ struct InitConfig {
   islands @2 :List(Island);
   buffers @3 :List(Buffer);
   # Memory that services share.
+  rings @4 :List(Ring);
+  # Shared buffers with one producer and one consumer each.
 }
 
 struct Buffer {
   # A memory object made at start and granted by name.
   name @0 :Text;
   size @1 :Units.Size = (kib = 16);
+  file @2 :Text;
+  # Its first bytes are those of this file, a path relative to the manifest, put into the boot pack; the rest is zero.
+}
+
+struct Ring {
+  # A shared buffer that the kernel makes: one service writes (a grant with `produces`), one reads (`consumes`).
+  name @0 :Text;
+  size @1 :Units.Size = (kib = 8);
+  # 1 KiB to 64 MiB; how many elements fit is the producer's to say.
 }
 
 struct Service {
@@ -101,6 +113,10 @@ struct Grant {
     kernel @2 :KernelService;
     buffer @3 :Text;
     # A buffer of initConfig.buffers.
+    produces @4 :Text;
+    # The writing side of a ring of initConfig.rings: BufferProducer.
+    consumes @5 :Text;
+    # The reading side: BufferConsumer.
   }
 }
 
@@ -134,6 +150,7 @@ struct ServiceConfig {
     controller @2 :Robot.ControllerConfig;
     actuator @3 :Robot.ActuatorConfig;
     load @4 :Load.LoadConfig;
+    media @5 :Media.NodeConfig;
   }
 }
 
@@ -149,6 +166,8 @@ struct Island {
   slack @5 :SlackPolicy = idle;
   interrupts @6 :List(InterruptLoad);
   # Device interrupts that arrive on the island's CPUs.
+  offset @7 :Units.Time;
+  # Its first release comes so much later than the islands' start: 0 to 1 s. Admission does not count on it.
 }
 
 struct InterruptLoad {

@@ -29,6 +29,9 @@ enum EventKind {
   # source: island index. a: 1 activated, 2 retired, 3 refused, 4 changed on this CPU (b: so many tasks)
   boot @11;
   # a: milestone (BootMilestone), b: time stamp counter
+  block @12;
+  # Not an event: a part of a block that a program recorded for the host (abi/recording.hpp). timeNs: the block's number, cpu:
+  # the part's, source: 2^31 + the program's; a to f: the part's 48 bytes.
 }
 
 enum Remedy {
