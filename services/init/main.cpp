@@ -34,6 +34,7 @@ int program_main(capos::runtime::Runtime& runtime) {
     give_up(system, static_cast<std::uint8_t>(abi::RunOutcome::start_failed), "services", "too many");
   }
   make_buffers(system);
+  make_rings(system);
   make_notifications(system);
   admit_islands(system);
   // The admission service, if islands asked for it, has been made already.

@@ -10,6 +10,18 @@ namespace {
 
 constexpr std::uint64_t kForever = std::uint64_t{1} << 62;
 
+// An offset, which the manifest's rules keep below a second.
+std::uint64_t ns_of(schema::Time::Reader time) noexcept {
+  switch (time.which()) {
+    case schema::Time::Which::ns: return time.ns();
+    case schema::Time::Which::us: return time.us() * 1'000;
+    case schema::Time::Which::ms: return time.ms() * 1'000'000;
+    case schema::Time::Which::s: return time.s() * 1'000'000'000;
+    case schema::Time::Which::unset: break;
+  }
+  return 0;
+}
+
 std::uint64_t now_of(const System& system) noexcept {
   const auto now = system.runtime.need<schema::Timer>("timer")->now();
   return now.has_value() ? now->ns : 0;
@@ -24,7 +36,7 @@ void start_islands(System& system, std::uint64_t start) noexcept {
   std::uint32_t index = 0;
   for (const auto island : system.config().islands()) {
     runtime::Capability<schema::RealtimeIsland> capability(system.islands[index++]);
-    const auto started = capability->activate(start);
+    const auto started = capability->activate(start + ns_of(island.offset()));
     if (!started.has_value()) {
       give_up(system, static_cast<std::uint8_t>(abi::RunOutcome::start_failed), island.name(), started.error().text());
     }

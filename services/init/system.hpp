@@ -16,6 +16,7 @@ namespace capos::init {
 inline constexpr std::size_t kMaxServices = 64;
 inline constexpr std::size_t kMaxExports = 64;
 inline constexpr std::size_t kMaxBuffers = 64;
+inline constexpr std::size_t kMaxRings = 64;
 inline constexpr std::size_t kMaxIslands = 16;
 inline constexpr std::size_t kMaxTasks = 128;  // of all islands
 
@@ -30,6 +31,12 @@ struct ExportPlace {
 struct TaskPlace {
   std::string_view service;
   abi::CapId context;
+};
+
+// The two sides of a ring, each for one service.
+struct RingPlace {
+  abi::CapId producer;
+  abi::CapId consumer;
 };
 
 // What a certificate says of a passive server: the priority or the deadline it serves at, and where its callers run.
@@ -48,6 +55,7 @@ struct System {
   [[nodiscard]] schema::InitConfig::Reader config() const noexcept { return pack.manifest().init_config(); }
 
   std::array<abi::CapId, kMaxBuffers> buffers{};
+  std::array<RingPlace, kMaxRings> rings{};
   std::array<ExportPlace, kMaxExports> exports{};
   std::size_t exports_count = 0;
   std::array<TaskPlace, kMaxTasks> tasks{};
@@ -77,6 +85,7 @@ struct ServerPath {
 
 // --- grants.cpp: memory, endpoints, capabilities.
 void make_buffers(System& system) noexcept;
+void make_rings(System& system) noexcept;
 // The endpoints of one service's exports, at the ceiling and floor of its place.
 void make_exports(System& system, std::uint32_t index) noexcept;
 void make_notifications(System& system) noexcept;

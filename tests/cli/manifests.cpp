@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "manifest/check.hpp"
+#include "manifest/files.hpp"
 #include "support/files.hpp"
 
 namespace capos::cli {
@@ -26,7 +27,10 @@ void ScratchFile::add_beside(const std::string& name, const std::string& text) c
 
 std::string complaints(const std::string& file) {
   const auto compiled = compile_manifest(test_paths(), file);
-  if (compiled) return format(check_manifest(*compiled));
+  if (compiled) {
+    const auto findings = check_manifest(*compiled);
+    return format(findings.empty() ? check_files(test_paths(), *compiled) : findings);
+  }
   if (const auto* const findings = std::get_if<std::vector<Finding>>(&compiled.error()))
     return format(*findings);
   return "PROBLEM: " + std::get<Problem>(compiled.error()).cause + "\n";

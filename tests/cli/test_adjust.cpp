@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <set>
 
+#include "capos/schema/media.hpp"
 #include "capos/schema/robot.hpp"
 #include "manifest/adjust.hpp"
 #include "manifest/check.hpp"
@@ -76,9 +77,46 @@ TEST_F(Adjust, SetsTheFaultInTheController) {
   EXPECT_EQ(controllers, 1u);
 }
 
+TEST_F(Adjust, SlowsTheBiquadDown) {
+  const Message adjusted = adjust(original(), {.fault = "slow-node", .fault_at_ns = 1'000'000'000});
+  unsigned slow = 0;
+  for (const auto service : adjusted.root<schema::SystemManifest>().init_config().services()) {
+    if (service.config().which() != schema::ServiceConfig::Which::media) {
+      EXPECT_FALSE(has_fault(service, kSlowNode));
+      continue;
+    }
+    const auto fault = service.config().media().fault();
+    EXPECT_EQ(fault.slow_cycles() != 0, service.config().media().is_biquad());
+    if (fault.slow_cycles() == 0) continue;
+    ++slow;
+    EXPECT_EQ(fault.slow_from(), 750u);
+    EXPECT_EQ(service.config().media().biquad().frequency(), 2000);
+  }
+  EXPECT_EQ(slow, 1u);
+}
+
+TEST_F(Adjust, LeavesOutIslandsWithoutTheirCpu) {
+  file_->message = adjust(original(), {.cpus = 2});
+  EXPECT_EQ(format(check_manifest(*file_)), "");
+  const auto config = original().init_config();
+  ASSERT_EQ(config.islands().size(), 1u);
+  EXPECT_EQ(config.islands()[0].name(), "balance");
+  EXPECT_EQ(config.rings().size(), 0u);
+  for (const auto service : config.services()) {
+    EXPECT_NE(service.config().which(), schema::ServiceConfig::Which::media) << service.name();
+    for (const auto grant : service.grants()) {
+      EXPECT_NE(grant.which(), schema::Grant::Which::consumes);  // telemetry's "record"
+      EXPECT_NE(grant.which(), schema::Grant::Which::produces);
+    }
+  }
+  file_->message = adjust(original(), {.cpus = 2});  // again: nothing more goes
+  EXPECT_EQ(original().init_config().services().size(), config.services().size());
+}
+
 TEST_F(Adjust, OneCpuKeepsAValidManifest) {
   file_->message = adjust(original(), {.load = "all", .cpus = 1});
   EXPECT_EQ(format(check_manifest(*file_)), "");
+  EXPECT_EQ(original().init_config().islands().size(), 1u);
   const auto island = original().init_config().islands()[0];
   EXPECT_EQ(island.cpus()[0], 0u);
   EXPECT_EQ(island.slack(), schema::SlackPolicy::best_effort);

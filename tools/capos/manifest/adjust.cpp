@@ -1,7 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "adjust.hpp"
 
+#include <algorithm>
+#include <set>
+#include <string_view>
+#include <vector>
+
 #include "capos/schema/load.hpp"
+#include "capos/schema/media.hpp"
 #include "capos/schema/robot.hpp"
 
 namespace capos::cli {
@@ -29,14 +35,91 @@ void copy_element(typename Schema::Reader from, typename Schema::Builder to) {
   }
 }
 
-void keep_load(schema::InitConfig::Reader from, schema::InitConfig::Builder to, const std::string& load) {
-  std::uint32_t kept = 0;
-  for (const auto service : from.services()) kept += is_left_out(service, load) ? 0 : 1;
-  const auto services = to.init_services(kept);
-  std::uint32_t next = 0;
-  for (const auto service : from.services()) {
-    if (!is_left_out(service, load)) copy_element<schema::Service>(service, services[next++]);
+using Names = std::set<std::string_view>;
+
+// What stays of a manifest: by place for what is copied, by name for what refers to it.
+struct Kept {
+  std::vector<std::uint32_t> services, islands, rings;
+  Names ring_names;
+};
+
+bool fits(schema::Island::Reader island, std::uint32_t index, unsigned cpus) {
+  if (cpus == 0 || (cpus == 1 && index == 0)) return true;
+  for (const auto cpu : island.cpus()) {
+    if (cpu >= cpus) return false;
   }
+  return true;
+}
+
+Names services_without_island(schema::InitConfig::Reader config, unsigned cpus) {
+  Names services;
+  std::uint32_t index = 0;
+  for (const auto island : config.islands()) {
+    if (fits(island, index++, cpus)) continue;
+    for (const auto task : island.tasks()) services.insert(task.service());
+  }
+  return services;
+}
+
+Kept what_stays(schema::InitConfig::Reader config, const Adjustment& adjustment) {
+  Kept kept;
+  const Names gone = services_without_island(config, adjustment.cpus);
+  Names rings_gone;
+  std::uint32_t index = 0;
+  for (const auto service : config.services()) {
+    const bool stays = !is_left_out(service, adjustment.load) && !gone.contains(service.name());
+    if (stays) kept.services.push_back(index);
+    ++index;
+    for (const auto grant : service.grants()) {
+      if (!stays && grant.which() == schema::Grant::Which::produces) rings_gone.insert(grant.produces());
+      if (!stays && grant.which() == schema::Grant::Which::consumes) rings_gone.insert(grant.consumes());
+    }
+  }
+  index = 0;
+  for (const auto island : config.islands()) {
+    if (fits(island, index, adjustment.cpus)) kept.islands.push_back(index);
+    ++index;
+  }
+  index = 0;
+  for (const auto ring : config.rings()) {
+    if (!rings_gone.contains(ring.name())) {
+      kept.rings.push_back(index);
+      kept.ring_names.insert(ring.name());
+    }
+    ++index;
+  }
+  return kept;
+}
+
+bool stays(schema::Grant::Reader grant, const Names& rings) {
+  if (grant.which() == schema::Grant::Which::produces) return rings.contains(grant.produces());
+  if (grant.which() == schema::Grant::Which::consumes) return rings.contains(grant.consumes());
+  return true;
+}
+
+// Without grants of rings that are gone.
+void copy_service(schema::Service::Reader from, schema::Service::Builder to, const Names& rings) {
+  copy_element<schema::Service>(from, to);
+  std::vector<schema::Grant::Reader> grants;
+  for (const auto grant : from.grants()) {
+    if (stays(grant, rings)) grants.push_back(grant);
+  }
+  if (grants.size() == from.grants().size()) return;
+  const auto list = to.init_grants(static_cast<std::uint32_t>(grants.size()));
+  for (std::uint32_t i = 0; i < list.size(); ++i) copy_element<schema::Grant>(grants[i], list[i]);
+}
+
+void keep(schema::InitConfig::Reader from, schema::InitConfig::Builder to, const Kept& kept) {
+  const auto services = to.init_services(static_cast<std::uint32_t>(kept.services.size()));
+  for (std::uint32_t i = 0; i < services.size(); ++i) {
+    copy_service(from.services()[kept.services[i]], services[i], kept.ring_names);
+  }
+  const auto islands = to.init_islands(static_cast<std::uint32_t>(kept.islands.size()));
+  for (std::uint32_t i = 0; i < islands.size(); ++i) {
+    copy_element<schema::Island>(from.islands()[kept.islands[i]], islands[i]);
+  }
+  const auto rings = to.init_rings(static_cast<std::uint32_t>(kept.rings.size()));
+  for (std::uint32_t i = 0; i < rings.size(); ++i) copy_element<schema::Ring>(from.rings()[kept.rings[i]], rings[i]);
 }
 
 void move_to_one_cpu(schema::InitConfig::Builder config) {
@@ -59,19 +142,41 @@ void set_periods(schema::InitConfig::Builder config, std::uint64_t period_us) {
   }
 }
 
+void fail_controller(schema::ControllerConfig::Builder controller, const Adjustment& adjustment) {
+  controller.set_fault(adjustment.fault == "controller-hang" ? schema::FaultKind::hang : schema::FaultKind::crash);
+  controller.init_fault_at().set_ns(adjustment.fault_at_ns);
+}
+
+void slow_down(schema::NodeConfig::Builder node, const Adjustment& adjustment) {
+  constexpr std::uint64_t kBlockNs = std::uint64_t{schema::kFramesPerBlock} * 1'000'000'000 / schema::kFrameRate;
+  const auto fault = node.init_fault();
+  fault.set_slow_from(adjustment.fault_at_ns / kBlockNs);
+  fault.set_slow_cycles(kSlowCycles);
+}
+
 void inject(schema::InitConfig::Builder config, const Adjustment& adjustment) {
-  const auto kind =
-      adjustment.fault == "controller-hang" ? schema::FaultKind::hang : schema::FaultKind::crash;
   const auto services = config.services();
   for (std::uint32_t i = 0; i < services.size(); ++i) {
-    if (services[i].as_reader().config().which() != schema::ServiceConfig::Which::controller) continue;
-    const auto controller = services[i].config().controller();
-    controller.set_fault(kind);
-    controller.init_fault_at().set_ns(adjustment.fault_at_ns);
+    const auto service = services[i].as_reader();
+    if (has_fault(service, adjustment.fault)) {
+      if (adjustment.fault == kSlowNode) {
+        slow_down(services[i].config().media(), adjustment);
+      } else {
+        fail_controller(services[i].config().controller(), adjustment);
+      }
+    }
   }
 }
 
 }  // namespace
+
+bool has_fault(schema::Service::Reader service, std::string_view fault) {
+  const auto config = service.config();
+  if (fault == kSlowNode) {
+    return config.which() == schema::ServiceConfig::Which::media && config.media().is_biquad();
+  }
+  return !fault.empty() && config.which() == schema::ServiceConfig::Which::controller;
+}
 
 bool is_left_out(schema::Service::Reader service, const std::string& load) {
   const auto config = service.config();
@@ -82,7 +187,7 @@ Message adjust(schema::SystemManifest::Reader manifest, const Adjustment& adjust
   return build_message([&](wire::MessageBuilder& message) {
     message.set_root<schema::SystemManifest>(manifest);
     const auto root = message.root<schema::SystemManifest>();
-    keep_load(manifest.init_config(), root.init_config(), adjustment.load);
+    keep(manifest.init_config(), root.init_config(), what_stays(manifest.init_config(), adjustment));
     if (adjustment.cpus != 0) root.kernel_params().set_cpus(static_cast<std::uint16_t>(adjustment.cpus));
     if (adjustment.cpus == 1) move_to_one_cpu(root.init_config());
     if (adjustment.period_us != 0) set_periods(root.init_config(), adjustment.period_us);

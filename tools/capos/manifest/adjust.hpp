@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "capos/schema/manifest.hpp"
 #include "message.hpp"
@@ -13,14 +14,20 @@ namespace capos::cli {
 struct Adjustment {
   std::string load = "all";       // none, cpu, memory, ipc, all: which load services stay
   unsigned cpus = 0;              // 0: as the manifest says
-  std::string fault{};            // "", controller-hang, controller-crash
+  std::string fault{};            // "", controller-hang, controller-crash, slow-node
   std::uint64_t fault_at_ns = 0;  // after the islands' start
   std::uint64_t period_us = 0;    // of every task; 0: as the manifest says
 };
 
-// The manifest with the adjustment made. With one CPU, islands move to CPU 0 and let best effort have their
-// slack.
+// The manifest with the adjustment made. Islands that lease a CPU which the machine has not are left out, with the services of
+// their tasks and the rings of those; with one CPU the first island moves to CPU 0 and lets best effort have its slack.
 [[nodiscard]] Message adjust(schema::SystemManifest::Reader manifest, const Adjustment& adjustment);
+
+inline constexpr std::string_view kSlowNode = "slow-node";
+inline constexpr std::uint32_t kSlowCycles = 60;  // 80 ms
+
+// True if this is the service that is told to have the fault: the controller, or the graph's biquad.
+[[nodiscard]] bool has_fault(schema::Service::Reader service, std::string_view fault);
 
 // True if the service is load, and of a kind that `load` leaves out.
 [[nodiscard]] bool is_left_out(schema::Service::Reader service, const std::string& load);

@@ -33,6 +33,7 @@ std::string label(std::initializer_list<std::string> lines) {
 
 std::string service_node(std::string_view name) { return dot_string(fmt::format("service {}", name)); }
 std::string buffer_node(std::string_view name) { return dot_string(fmt::format("buffer {}", name)); }
+std::string ring_node(std::string_view name) { return dot_string(fmt::format("ring {}", name)); }
 std::string task_node(std::string_view island, std::string_view task) {
   return dot_string(fmt::format("task {}.{}", island, task));
 }
@@ -137,6 +138,12 @@ void add_grants(Graph& graph, schema::Service::Reader service) {
     } else if (grant.which() == schema::Grant::Which::buffer) {
       graph.line(fmt::format("{} -> {} [dir=none, color=\"#3060a0\", label={}];", service_node(service.name()),
                              buffer_node(grant.buffer()), label({name})));
+    } else if (grant.which() == schema::Grant::Which::produces) {
+      graph.line(fmt::format("{} -> {} [color=\"#3060a0\", label={}];", service_node(service.name()), ring_node(grant.produces()),
+                             label({name})));
+    } else if (grant.which() == schema::Grant::Which::consumes) {
+      graph.line(fmt::format("{} -> {} [color=\"#3060a0\", label={}];", ring_node(grant.consumes()), service_node(service.name()),
+                             label({name})));
     }
   }
 }
@@ -152,6 +159,11 @@ std::string render_dot(schema::SystemManifest::Reader manifest, std::span<const 
     graph.line(fmt::format("{} [shape=cylinder, style=\"\", label={}];", buffer_node(buffer.name()),
                            label({std::string(buffer.name()),
                                   fmt::format("{} KiB", admission::size_bytes(buffer.size()).value_or(0) >> 10)})));
+  }
+  for (const auto ring : config.rings()) {
+    graph.line(fmt::format("{} [shape=cds, style=\"\", label={}];", ring_node(ring.name()),
+                           label({std::string(ring.name()),
+                                  fmt::format("{} KiB", admission::size_bytes(ring.size()).value_or(0) >> 10)})));
   }
   for (const auto service : config.services()) add_grants(graph, service);
   std::size_t index = 0;

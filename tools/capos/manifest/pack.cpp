@@ -48,9 +48,29 @@ Outcome<std::vector<LoadedProgram>> load_programs(const Paths& paths, const Pack
   return programs;
 }
 
-std::size_t words_needed(const PackInputs& inputs, const std::vector<LoadedProgram>& programs) {
+struct LoadedFile {
+  std::string buffer;
+  std::vector<std::byte> content;
+};
+
+Outcome<std::vector<LoadedFile>> load_files(const Paths& paths, const PackInputs& inputs) {
+  std::vector<LoadedFile> files;
+  for (const auto buffer : inputs.manifest.init_config().buffers()) {
+    if (buffer.file().empty()) continue;
+    const auto file = find_buffer_file(paths, inputs.manifest_directory, buffer);
+    if (!file) return std::unexpected(file.error());
+    auto content = read_bytes(*file);
+    if (!content) return std::unexpected(content.error());
+    files.push_back({std::string(buffer.name()), std::move(*content)});
+  }
+  return files;
+}
+
+std::size_t words_needed(const PackInputs& inputs, const std::vector<LoadedProgram>& programs,
+                         const std::vector<LoadedFile>& files) {
   std::size_t words = 4096 + inputs.manifest.binaries().size() * 16;
   for (const auto& program : programs) words += program.image.size() / sizeof(wire::Word) + 16;
+  for (const auto& file : files) words += file.content.size() / sizeof(wire::Word) + 16;
   return words;
 }
 
@@ -68,9 +88,22 @@ Outcome<fs::path> find_program(const Paths& paths, const fs::path& directory, sc
                              (directory / given).string()));
 }
 
+Outcome<fs::path> find_buffer_file(const Paths& paths, const fs::path& directory, schema::Buffer::Reader buffer) {
+  const std::string given(buffer.file());
+  std::error_code ignored;
+  const fs::path built = paths.build / given;
+  if (given.starts_with("audio/") && fs::is_regular_file(built, ignored)) return built;
+  if (const fs::path beside = directory / given; fs::is_regular_file(beside, ignored)) return beside;
+  return problem(fmt::format("the file \"{}\" of the buffer \"{}\" is neither in the build nor beside the manifest", given,
+                             buffer.name()),
+                 fmt::format("looked for {} and {}; build it, or mend the path", built.string(), (directory / given).string()));
+}
+
 Outcome<Message> build_pack(const Paths& paths, const PackInputs& inputs) {
   const auto programs = load_programs(paths, inputs);
   if (!programs) return std::unexpected(programs.error());
+  const auto files = load_files(paths, inputs);
+  if (!files) return std::unexpected(files.error());
   return build_message(
       [&](wire::MessageBuilder& message) {
         const auto pack = message.init_root<schema::BootPack>();
@@ -82,9 +115,14 @@ Outcome<Message> build_pack(const Paths& paths, const PackInputs& inputs) {
           list[i].set_name((*programs)[i].name);
           list[i].set_image((*programs)[i].image);
         }
+        const auto contents = pack.init_files(static_cast<std::uint32_t>(files->size()));
+        for (std::uint32_t i = 0; i < contents.size(); ++i) {
+          contents[i].set_buffer((*files)[i].buffer);
+          contents[i].set_content((*files)[i].content);
+        }
         pack.init_run().set_duration_ns(inputs.duration_ns);
       },
-      words_needed(inputs, *programs));
+      words_needed(inputs, *programs, *files));
 }
 
 Outcome<void> write_pack(const Message& pack, const fs::path& file) {

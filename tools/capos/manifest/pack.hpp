@@ -26,6 +26,9 @@ struct PackInputs {
 [[nodiscard]] Outcome<std::filesystem::path> find_program(const Paths& paths,
                                                           const std::filesystem::path& directory,
                                                           schema::Binary::Reader binary);
+// Where a buffer's file is: below the build if it is "audio/...", else beside the manifest.
+[[nodiscard]] Outcome<std::filesystem::path> find_buffer_file(const Paths& paths, const std::filesystem::path& directory,
+                                                              schema::Buffer::Reader buffer);
 
 [[nodiscard]] Outcome<Message> build_pack(const Paths& paths, const PackInputs& inputs);
 [[nodiscard]] Outcome<void> write_pack(const Message& pack, const std::filesystem::path& file);

@@ -9,6 +9,7 @@
 #include "../manifest/admission.hpp"
 #include "../manifest/busy_window.hpp"
 #include "../manifest/check.hpp"
+#include "../manifest/files.hpp"
 #include "../manifest/margins.hpp"
 #include "../manifest/pack.hpp"
 #include "../manifest/stamp.hpp"
@@ -122,6 +123,7 @@ Outcome<int> admit(const Paths& paths, const AdmitOptions& options) {
   const std::uint32_t runs = options.analyse_only ? sched::kRunsAll : sched::kKernelRuns;
   if (auto findings = check_manifest(*file, runs); !findings.empty())
     return report_wrong(options, CompileFailure(findings));
+  if (auto findings = check_files(paths, *file); !findings.empty()) return report_wrong(options, CompileFailure(findings));
   const auto manifest = file->message.root<schema::SystemManifest>();
   if (options.show) {
     const auto text = show_elaborated(paths, manifest, file->constant);

@@ -6,9 +6,11 @@
 #include <cstdio>
 #include <filesystem>
 
+#include "../manifest/files.hpp"
 #include "../manifest/pack.hpp"
 #include "../manifest/stamp.hpp"
 #include "../support/files.hpp"
+#include "capos/media/wav_writer.hpp"
 #include "capos/report/analyse.hpp"
 #include "capos/report/channel.hpp"
 #include "capos/report/render.hpp"
@@ -41,6 +43,7 @@ Outcome<void> compile_and_adjust(const Paths& paths, Trial& trial) {
     fmt::print(stderr, "{}", format(findings));
     trial.breaks_rules = true;
   }
+  if (auto findings = check_files(paths, *file); !findings.empty()) return std::unexpected(show(CompileFailure(findings)));
   trial.manifest = adjust(file->message.root<schema::SystemManifest>(), trial.request.adjustment);
   return trial.request.force ? Outcome<void>{} : recheck(trial, *file);
 }
@@ -130,6 +133,10 @@ Outcome<report::Result> judge_run(const Trial& trial, const Session& session) {
 
 Outcome<void> write_report(const report::Result& result, const fs::path& directory) {
   if (auto done = write_text(directory / "result.json", report::render_json(result)); !done) return done;
+  if (result.media) {
+    const auto wav = media::float_wav(result.media->samples);
+    if (auto done = write_bytes(directory / "audio.wav", wav); !done) return done;
+  }
   return write_text(directory / "report.html", report::render_html(result));
 }
 

@@ -54,7 +54,7 @@ struct Trial {
 // Reads what a run left behind and judges it.
 [[nodiscard]] Outcome<report::Result> judge_run(const Trial& trial, const Session& session);
 
-// Writes result.json and report.html beside the run's other files.
+// Writes result.json, report.html and, with a media graph, audio.wav beside the run's other files.
 [[nodiscard]] Outcome<void> write_report(const report::Result& result,
                                          const std::filesystem::path& directory);
 

@@ -185,7 +185,9 @@ struct TaskRef {
 void check_kernel_params(Check& check) noexcept;
 void check_binaries(Check& check) noexcept;
 void check_buffers(Check& check) noexcept;
+void check_rings(Check& check) noexcept;
 void check_services(Check& check) noexcept;
+void check_media_node(Check& check, schema::Service::Reader service) noexcept;
 void check_call_cycles(Check& check) noexcept;
 void check_passive_servers(Check& check) noexcept;
 void check_islands(Check& check) noexcept;

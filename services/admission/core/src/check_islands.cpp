@@ -113,6 +113,14 @@ void check_policies(Check& check, schema::Island::Reader island) noexcept {
   }
 }
 
+void check_offset(Check& check, schema::Island::Reader island) noexcept {
+  constexpr std::uint64_t kMost = 1'000'000'000;
+  const auto offset = time_ns_or(island.offset(), 0);
+  if (offset && *offset <= kMost) return;
+  check.report("offset", "island-offset", text("island '", island.name(), "' begins too long after the others"),
+               text("0 to 1 s"));
+}
+
 void check_interrupt(Check& check, schema::Island::Reader island, std::uint32_t index) noexcept {
   const auto load = island.interrupts()[index];
   check.name("interrupt", load.name());
@@ -169,6 +177,7 @@ void check_islands(Check& check) noexcept {
     check_sharing(check, i);
     check_group(check, i);
     check_policies(check, islands[i]);
+    check_offset(check, islands[i]);
     check_tasks(check, islands[i]);
     check_interrupts(check, islands[i]);
     check_chains(check, islands[i]);

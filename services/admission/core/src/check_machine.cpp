@@ -83,6 +83,10 @@ void check_buffers(Check& check) noexcept {
                    text("the size of buffer '", buffers[i].name(), "' is out of range"),
                    text("1 KiB to 256 MiB, for example size = (kib = 16)"));
     }
+    if (buffers[i].file().size() > kMaxPathLength) {
+      check.report("file", "buffer-file", text("the path of the file of buffer '", buffers[i].name(), "' is too long"),
+                   text("at most ", kMaxPathLength, " bytes"));
+    }
   }
 }
 

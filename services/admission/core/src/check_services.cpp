@@ -89,7 +89,7 @@ void check_exports(Check& check, schema::Service::Reader service) noexcept {
 void check_from(Check& check, schema::Service::Reader service, schema::Grant::Reader grant) noexcept {
   if (grant.from().empty()) {
     check.report("", "grant-source", text("grant '", grant.name(), "' does not say what is granted"),
-                 text("add from = \"service.export\", kernel = ..., or buffer = \"...\""));
+                 text("add from = \"service.export\", kernel = ..., buffer = \"...\", produces = \"...\" or consumes = \"...\""));
     return;
   }
   const ExportRef ref = resolve_or_report(check, "from", grant.from());
@@ -110,6 +110,12 @@ void check_buffer_grant(Check& check, schema::Grant::Reader grant) noexcept {
   if (index_of(buffers, kMaxBuffers, grant.buffer()) != kNotFound) return;
   check.report("buffer", "unknown-buffer", text("no buffer is called '", grant.buffer(), "'"),
                suggest("buffer", buffers, kMaxBuffers, grant.buffer()));
+}
+
+void check_ring_grant(Check& check, std::string_view field, std::string_view ring) noexcept {
+  const auto rings = check.manifest.init_config().rings();
+  if (index_of(rings, kMaxRings, ring) != kNotFound) return;
+  check.report(field, "unknown-ring", text("no ring is called '", ring, "'"), suggest("ring", rings, kMaxRings, ring));
 }
 
 // Names under which init adds capabilities of its own.
@@ -139,10 +145,16 @@ void check_grants(Check& check, schema::Service::Reader service) noexcept {
       case schema::Grant::Which::buffer:
         check_buffer_grant(check, grants[i]);
         break;
+      case schema::Grant::Which::produces:
+        check_ring_grant(check, "produces", grants[i].produces());
+        break;
+      case schema::Grant::Which::consumes:
+        check_ring_grant(check, "consumes", grants[i].consumes());
+        break;
       default:
         check.report("", "grant-source",
                      text("grant '", grants[i].name(), "' is of a kind this version does not know"),
-                     text("from, kernel or buffer"));
+                     text("from, kernel, buffer, produces or consumes"));
     }
   }
 }
@@ -159,9 +171,13 @@ void check_memory_sum(Check& check, std::uint32_t services) noexcept {
     const std::uint64_t one = size_bytes(config.buffers()[i].size()).value_or(0);
     if (__builtin_add_overflow(sum, one, &sum)) sum = ~std::uint64_t{0};
   }
+  for (std::uint32_t i = 0; i < config.rings().size() && i < kMaxRings; ++i) {
+    const std::uint64_t one = size_bytes(config.rings()[i].size()).value_or(0);
+    if (__builtin_add_overflow(sum, one, &sum)) sum = ~std::uint64_t{0};
+  }
   if (!machine || *machine <= kReservedMemory || sum <= *machine) return;  // the former is a finding already
   check.report("services", "memory-sum",
-               text("services, buffers and the kernel's reserve together want ", sum >> 20,
+               text("services, buffers, rings and the kernel's reserve together want ", sum >> 20,
                     " MiB, but the machine has ", *machine >> 20),
                text("raise kernelParams.memory, or give the services less"));
 }
@@ -180,6 +196,7 @@ void check_services(Check& check) noexcept {
     check_exports(check, service);
     check_grants(check, service);
     check_limits(check, service);
+    check_media_node(check, service);
     if (!service.passive() && !task_of_service(check.manifest, service.name()).found()) {
       check_best_effort_cpu(check, service);
     }

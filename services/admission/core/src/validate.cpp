@@ -33,6 +33,7 @@ void check_init_config(Check& check) noexcept {
   const Path::Scope scope(check.path, "initConfig");
   check_init(check);
   check_buffers(check);
+  check_rings(check);
   check_services(check);
   check_islands(check);
 }

@@ -10,6 +10,7 @@ namespace capos::admission {
 inline constexpr std::size_t kMaxBinaries = 64;
 inline constexpr std::size_t kMaxServices = 64;
 inline constexpr std::size_t kMaxBuffers = 64;
+inline constexpr std::size_t kMaxRings = 64;
 inline constexpr std::size_t kMaxExportsPerService = 16;
 inline constexpr std::size_t kMaxGrantsPerService = 32;
 inline constexpr std::size_t kMaxIslands = 16;
