@@ -3,6 +3,7 @@
 // it.
 #include <array>
 
+#include "capos/runtime/buffer_end.hpp"
 #include "capos/runtime/mapping.hpp"
 #include "capos/runtime/runtime.hpp"
 #include "capos/runtime/text.hpp"
@@ -52,6 +53,17 @@ std::optional<ChannelWriter> open_channel(const Runtime& runtime, std::size_t cp
   return ChannelWriter::create(*memory, facts);
 }
 
+// The ring "record", if one was granted: blocks that a program records for the host.
+std::optional<BlockForwarder> open_recording(const Runtime& runtime) noexcept {
+  const auto facet = runtime.find<schema::BufferConsumer>("record");
+  if (!facet) return std::nullopt;
+  auto side = runtime::BufferSide::claim(facet);
+  if (!side.has_value()) fail_on("record", side.error().text());
+  static_cast<void>(side->end().leak());
+  static_cast<void>(side->event().leak());
+  return BlockForwarder(side->memory());
+}
+
 std::uint64_t now_of(runtime::Capability<schema::Timer>& timer) noexcept {
   const auto now = timer->now();
   return now.has_value() ? now->ns : 0;
@@ -80,7 +92,8 @@ int program_main(capos::runtime::Runtime& runtime) {
   const std::span<RingReader> attached(rings.data(), attach_rings(runtime, rings));
   auto channel = open_channel(runtime, attached.size());
   if (channel.has_value()) {
-    Recorder recorder(attached, *channel);
+    auto blocks = open_recording(runtime);
+    Recorder recorder(attached, *channel, blocks ? &*blocks : nullptr);
     record(runtime, recorder);
   } else {
     runtime::print("telemetry: this machine has no channel to the host\n");

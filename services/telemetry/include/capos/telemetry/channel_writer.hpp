@@ -50,6 +50,7 @@ class ChannelWriter {
     std::memcpy(memory_ + abi::kHostEventsOffset + next_ * abi::kTraceEventBytes, event.data(), sizeof event);
     ++next_;
   }
+  void count_dropped(std::uint64_t events) noexcept { dropped_ += events; }
   void publish(std::uint64_t now_ns) noexcept {
     store(header().dropped, dropped_);
     store(header().now_ns, now_ns);

@@ -12,6 +12,7 @@
 #include <span>
 
 #include "capos/schema/telemetry.hpp"
+#include "capos/telemetry/block_forwarder.hpp"
 #include "capos/telemetry/channel_writer.hpp"
 #include "capos/telemetry/ring_reader.hpp"
 
@@ -22,9 +23,9 @@ inline constexpr std::uint64_t kRoundNs = 5'000'000;
 
 class Recorder {
  public:
-  // rings: one for each CPU of the channel, in order; they and the channel outlive the recorder.
-  Recorder(std::span<RingReader> rings, ChannelWriter& channel) noexcept
-      : rings_(rings.first(std::min(rings.size(), kMaxCpus))), channel_(channel) {
+  // rings: one for each CPU of the channel, in order; they, the channel and the blocks (null: none) outlive the recorder.
+  Recorder(std::span<RingReader> rings, ChannelWriter& channel, BlockForwarder* blocks = nullptr) noexcept
+      : rings_(rings.first(std::min(rings.size(), kMaxCpus))), channel_(channel), blocks_(blocks) {
     channel_.set_state(abi::HostRunState::booting);
   }
 
@@ -36,6 +37,7 @@ class Recorder {
         channel_.append(event);
       });
     }
+    if (blocks_ != nullptr) blocks_->forward(channel_);
     for (std::size_t cpu = 0; cpu < rings_.size(); ++cpu) count(cpu, now_ns);
     if (retired_) counting_ = false;
     channel_.publish(now_ns);
@@ -87,6 +89,7 @@ class Recorder {
 
   std::span<RingReader> rings_;
   ChannelWriter& channel_;
+  BlockForwarder* blocks_;
   std::uint64_t start_ns_ = 0;
   std::uint32_t active_ = 0;
   bool counting_ = false, retired_ = false;
