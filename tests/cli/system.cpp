@@ -19,6 +19,7 @@ SystemRun run_command(std::vector<std::string> words, const std::string& name) {
   SystemRun run;
   run.process = process.value_or(Captured{});
   run.console = read_text(scratch->path() / name / "console.log").value_or("");
+  run.sound = read_text(scratch->path() / name / "audio.wav").value_or("");
   const auto text = read_text(scratch->path() / name / "result.json");
   if (text) run.result = nlohmann::json::parse(*text, nullptr, false);
   return run;

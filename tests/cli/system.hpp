@@ -17,6 +17,7 @@ struct SystemRun {
   Captured process;
   nlohmann::json result;  // result.json of the run; null if there is none
   std::string console;
+  std::string sound;  // audio.wav; empty: none
   [[nodiscard]] std::string text() const { return process.out + process.err + console; }
 };
 

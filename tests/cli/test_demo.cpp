@@ -18,7 +18,14 @@ constexpr std::uint64_t kMostBootWork = 5'000'000;
 // Two CPUs under full load, past the first push, once for all tests that look at it: half a minute for a second.
 constexpr int kFullSeconds = 4;
 const SystemRun& full_run() {
-  static const SystemRun run = run_demo({"--seconds", std::to_string(kFullSeconds)});
+  static const SystemRun run = run_demo({"--seconds", std::to_string(kFullSeconds), "--cpus", "2"});
+  return run;
+}
+
+// All there is: both islands on CPUs of their own, and the load.
+constexpr int kBothSeconds = 2;
+const SystemRun& both_run() {
+  static const SystemRun run = run_demo({"--seconds", std::to_string(kBothSeconds)});
   return run;
 }
 
@@ -79,7 +86,7 @@ TEST(Demo, WakesOnTwoCpusNoLaterThanAQuantumAfterOneCpu) {
 }
 
 TEST(Demo, LoadChangesTheControllersWorstResponseByLessThanAFifth) {
-  const SystemRun idle = run_demo({"--seconds", "3", "--load", "none"});
+  const SystemRun idle = run_demo({"--seconds", "3", "--load", "none", "--cpus", "2"});
   const SystemRun& loaded = full_run();  // --load all
   const json before = task_of(idle.result, "control");
   const json after = task_of(loaded.result, "control");
@@ -104,6 +111,66 @@ TEST(Demo, RunsOnOneAndOnFourCpus) {
   EXPECT_TRUE(one_cpu_run().process.state.exited(0)) << one_cpu_run().text();
   const SystemRun four = run_demo({"--seconds", "1", "--cpus", "4"});
   EXPECT_TRUE(four.process.state.exited(0)) << four.text();
+}
+
+TEST(Demo, PlaysTheTuneBesideThePendulum) {
+  const SystemRun& run = both_run();
+  EXPECT_TRUE(run.process.state.exited(0)) << run.text();
+  ASSERT_TRUE(run.result.is_object()) << run.text();
+  for (const char* name : {"simulate", "control", "play", "read", "amplify", "filter", "limit"}) {
+    const json task = task_of(run.result, name);
+    ASSERT_TRUE(task.is_object()) << name;
+    EXPECT_EQ(task["misses"], 0) << name;
+    EXPECT_EQ(task["overruns"], 0) << name;
+    EXPECT_LE(task["response_ns"]["max"], task["response_bound_ns"]) << name;
+  }
+  const json media = run.result["media"];
+  EXPECT_EQ(media["xruns"], 0);
+  EXPECT_EQ(media["missing_blocks"], 0);
+  EXPECT_EQ(media["silent_blocks"], 0);
+  EXPECT_GE(media["blocks"], 750 * kBothSeconds - 5);
+  EXPECT_EQ(media["wav"]["equal"], true) << media["wav"];
+  EXPECT_EQ(media["path"], (std::vector<std::string>{"source", "gain", "tone", "sink", "driver"}));
+  EXPECT_GT(media["latency_ns"]["min"], 1'333'333);  // a block is played in the next cycle
+  EXPECT_LE(media["latency_ns"]["max"], media["admitted_ns"]);
+  EXPECT_EQ(run.result["control"]["fell"], false);
+  unsigned chains = 0;
+  for (const json& island : run.result["islands"]) {
+    for (const json& chain : island["chains"]) {
+      ++chains;
+      EXPECT_LE(chain["max_ns"], chain["bound_ns"]) << chain["name"];
+    }
+  }
+  EXPECT_EQ(chains, 2u);
+}
+
+TEST(Demo, WritesTheSoundAsAWavFile) {
+  ASSERT_TRUE(both_run().result.is_object()) << both_run().text();
+  const std::uint64_t bytes = both_run().result["media"]["blocks"].get<std::uint64_t>() * 64 * 2 * sizeof(float);
+  EXPECT_EQ(both_run().sound.size(), 56 + bytes);  // header, format, fact and data
+  EXPECT_TRUE(both_run().sound.starts_with("RIFF"));
+}
+
+TEST(Demo, ContainsASlowNode) {
+  const SystemRun run = run_demo({"--seconds", "1", "--fault", "slow-node"});
+  EXPECT_TRUE(run.process.state.exited(0)) << run.text();
+  ASSERT_TRUE(run.result.is_object()) << run.text();
+  const json media = run.result["media"], fault = run.result["fault"];
+  EXPECT_EQ(fault["observed"], true);
+  EXPECT_EQ(fault["budget_enforced"], true);
+  EXPECT_EQ(fault["others_unharmed"], true);
+  EXPECT_GE(media["xruns"], 30);
+  for (const json& xrun : media["first_xruns"]) {
+    EXPECT_EQ(xrun["cause"], "budgetSpent") << xrun;
+    EXPECT_EQ(xrun["culprit"], "tone") << xrun;
+  }
+  EXPECT_EQ(media["wav"]["equal"], false);
+  // Right again to the bit well before the end.
+  EXPECT_LT(media["wav"]["last_different_frame"], 64 * (media["blocks"].get<int>() - 50));
+  for (const char* name : {"simulate", "control", "play", "read", "amplify", "limit"}) {
+    EXPECT_EQ(task_of(run.result, name)["misses"], 0) << name;
+  }
+  EXPECT_EQ(run.result["control"]["fell"], false);
 }
 
 class DemoFault : public testing::TestWithParam<const char*> {};

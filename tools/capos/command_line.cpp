@@ -37,25 +37,25 @@ void add_accelerator(CLI::App& verb, std::string& accelerator) {
 }
 
 void add_demo(CLI::App& app, Action& action) {
-  auto& verb = *app.add_subcommand("demo", "Balance a pendulum at 1 kHz under load, and show every deadline");
+  auto& verb = *app.add_subcommand("demo", "Balance a pendulum and play a tune under load, and show every deadline");
   const auto options = bind(verb, action, &demo);
-  verb.add_option("--seconds", options->seconds, "Guest time from the island's start")
+  verb.add_option("--seconds", options->seconds, "Guest time from the islands' start")
       ->check(CLI::Range(0.1, 3600.0))
       ->capture_default_str();
-  verb.add_option("--load", options->load, "Best-effort work beside the island")
+  verb.add_option("--load", options->load, "Best-effort work beside the islands")
       ->check(CLI::IsMember({"none", "cpu", "memory", "ipc", "all"}))
       ->capture_default_str();
   verb.add_option("--cpus", options->cpus,
-                  "CPUs of the machine; 1 puts the island on CPU 0 (default: the manifest's)")
+                  "CPUs of the machine (default: the manifest's); 2 leave the tune out, 1 puts the pendulum on CPU 0")
       ->check(CLI::Range(1, 16));
   verb.add_option("--json", options->json, kJsonFile);
-  verb.add_option("--fault", options->fault, "Have the controller fail two fifths into the run")
-      ->check(CLI::IsMember({"controller-hang", "controller-crash"}));
+  verb.add_option("--fault", options->fault, "Have a service fail two fifths into the run")
+      ->check(CLI::IsMember({"controller-hang", "controller-crash", "slow-node"}));
   add_accelerator(verb, options->accelerator);
   verb.add_option("--timeout", options->timeout,
                   "Real seconds until the machine is ended (default: from the length)");
   verb.add_flag("--verbose", options->verbose, "Print the exact QEMU command");
-  verb.footer("Leaves report.html, result.json, console.log, telemetry.bin, command.txt in out/demo/.");
+  verb.footer("Leaves report.html, result.json, audio.wav, console.log, telemetry.bin, command.txt in out/demo/.");
 }
 
 void add_test(CLI::App& app, Action& action) {

@@ -5,6 +5,7 @@
 #include "capos/admission/units.hpp"
 #include "capos/report/event.hpp"
 #include "capos/schema/robot.hpp"
+#include "media.hpp"
 #include "host.hpp"
 
 namespace capos::cli {
@@ -108,8 +109,8 @@ void add_services(report::RunInputs& inputs, const ReportSubject& subject,
     const auto config = service.config();
     if (config.which() == schema::ServiceConfig::Which::cart_pole) {
       inputs.pendulum = pendulum_input(service.name(), config.cart_pole());
-    } else if (config.which() == schema::ServiceConfig::Which::controller &&
-               !subject.adjustment.fault.empty()) {
+    }
+    if (has_fault(service, subject.adjustment.fault)) {
       inputs.fault = {subject.adjustment.fault, std::string(service.name()), subject.adjustment.fault_at_ns};
     }
   }
@@ -141,6 +142,7 @@ report::RunInputs report_inputs(const ReportSubject& subject, schema::SystemMani
     inputs.islands.push_back(island_input(islands[i], verdicts[i], i));
   }
   add_services(inputs, subject, manifest);
+  inputs.media = media_input(manifest, inputs.islands, session.spec.pack);
   inputs.end = end_input(session.end);
   return inputs;
 }

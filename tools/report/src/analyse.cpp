@@ -7,6 +7,7 @@
 
 #include "chains.hpp"
 #include "fault.hpp"
+#include "media.hpp"
 #include "names.hpp"
 #include "pendulum.hpp"
 #include "tasks.hpp"
@@ -70,6 +71,7 @@ void find_span(IslandResult& island, const std::vector<Event>& events, const Res
   island.end_ns = result.end_ns;
   for (const Event& event : events) {
     if (event.kind != Kind::island || event.source != island.index) continue;
+    if (event.values[0] == 1) island.start_ns = std::max(event.values[1], result.start_ns);
     if (event.values[0] == 2) island.end_ns = event.time_ns;
   }
 }
@@ -175,6 +177,7 @@ Result analyse(const Recording& recording, const RunInputs& inputs) {
       result.isolated_cpus.push_back(describe_cpu(cpu, island, result));
   }
   result.pendulum = follow_pendulum(events, inputs, result.start_ns);
+  result.media = follow_media(recording, events, names, result);
   result.fault = judge_fault(events, result);
   make_timeline(events, names, result);
   judge(result);

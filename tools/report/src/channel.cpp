@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <bit>
 #include <cerrno>
 #include <cstring>
@@ -159,6 +160,10 @@ ResultOf<Recording, ChannelFailure> read_recording(const std::filesystem::path& 
   const ChannelFile file = TRY(ChannelFile::open(path));
   Recording recording;
   const std::uint64_t written = TRY(file.read_events(0, recording.events));
+  const auto is_event = [](const Event& event) { return event.kind != Kind::block; };
+  const auto first_block = std::stable_partition(recording.events.begin(), recording.events.end(), is_event);
+  recording.blocks.assign(first_block, recording.events.end());
+  recording.events.erase(first_block, recording.events.end());
   recording.header = TRY(file.snapshot());
   recording.header.written = written;
   return recording;

@@ -14,6 +14,8 @@ namespace capos::report {
 [[nodiscard]] std::string draw_headroom(const TaskResult& task, const std::string& name);
 // Angle, position and force over time, with the pushes and the drive's state.
 [[nodiscard]] std::string draw_pendulum(const PendulumResult& pendulum);
+// The sound of both channels as its extremes, with a mark where there were xruns.
+[[nodiscard]] std::string draw_media(const MediaResult& media);
 // Notable events along the run.
 [[nodiscard]] std::string draw_timeline(const Result& result);
 // Interrupts of a CPU by cause.

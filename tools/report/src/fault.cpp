@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "capos/report/render.hpp"
+#include "judge.hpp"
 
 namespace capos::report {
 namespace {
@@ -93,7 +94,8 @@ std::optional<FaultResult> judge_fault(const std::vector<Event>& events, const R
   const std::uint64_t tolerance = result.inputs.machine.budget_tolerance_ns;
   fault.budget_enforced = task != nullptr && task->consumed_max_ns <= task->input.budget_ns + tolerance;
   fault.others_unharmed = others_unharmed(result, task);
-  if (fault.observed && result.pendulum) follow_drive(fault, result);
+  const bool in_media = result.media && has_node(*result.media, fault.input.service);
+  if (fault.observed && result.pendulum && !in_media) follow_drive(fault, result);
   return fault;
 }
 

@@ -2,6 +2,7 @@
 #include <nlohmann/json.hpp>
 
 #include "capos/report/render.hpp"
+#include "json_media.hpp"
 
 namespace capos::report {
 namespace {
@@ -80,6 +81,7 @@ Json to_json(const ChainResult& chain) {
   return {{"name", chain.input.name},
           {"path", chain.input.path},
           {"bound_ns", chain.input.bound_ns},
+          {"max_ns", chain.latency ? Json(chain.latency->max) : Json()},
           {"admitted_ns", chain.input.admitted_ns},
           {"latency_ns", chain.latency ? to_json(*chain.latency) : Json()}};
 }
@@ -230,6 +232,7 @@ std::string render_json(const Result& result) {
   json["isolated_cpus"] = list_of(result.isolated_cpus);
   json["cpus"] = all_cpus(result);
   json["control"] = result.pendulum ? to_json(*result.pendulum) : Json();
+  json["media"] = result.media ? media_to_json(*result.media, result.start_ns) : Json();
   json["fault"] = result.fault ? to_json(*result.fault) : Json();
   json["events"] = result.events;
   json["dropped_events"] = result.dropped_events;

@@ -15,6 +15,7 @@ namespace capos::report {
 [[nodiscard]] std::string tasks_section(const Result& result);
 [[nodiscard]] std::string latency_section(const Result& result);
 [[nodiscard]] std::string pendulum_section(const Result& result);
+[[nodiscard]] std::string media_section(const Result& result);
 [[nodiscard]] std::string fault_section(const Result& result);
 [[nodiscard]] std::string timeline_section(const Result& result);
 [[nodiscard]] std::string interrupts_section(const Result& result);

@@ -115,6 +115,16 @@ std::string pendulum_section(const Result& result) {
       escape_html(capitalised(pendulum_sentence(*result.pendulum))), draw_pendulum(*result.pendulum));
 }
 
+std::string media_section(const Result& result) {
+  if (!result.media) return {};
+  std::string path;
+  for (const std::string& node : result.media->path) path += (path.empty() ? "" : " \u2192 ") + node;
+  return fmt::format(
+      "<section><h2>The sound</h2>\n<p class=\"lead\">{}. What was played is audio.wav beside this page.</p>\n"
+      "<div class=\"card\"><div class=\"head\"><h3>{}</h3></div>{}</div></section>\n",
+      escape_html(capitalised(media_sentence(*result.media))), escape_html(path), draw_media(*result.media));
+}
+
 std::string fault_section(const Result& result) {
   if (!result.fault) return {};
   return fmt::format("<section><h2>The injected fault</h2>\n<p class=\"lead\">{}.</p></section>\n",
@@ -198,7 +208,7 @@ std::string render_html(const Result& result) {
       escape_html(result.inputs.title) + ": " + (result.passed ? "pass" : "FAIL") + "</title>\n<style>" +
       page_style() + "</style></head>\n<body><main>\n";
   html += verdict_section(result) + facts_section(result) + tasks_section(result) + fault_section(result);
-  html += pendulum_section(result) + latency_section(result) + timeline_section(result);
+  html += pendulum_section(result) + media_section(result) + latency_section(result) + timeline_section(result);
   html += interrupts_section(result) + judged_section(result) + machine_section(result);
   return html +
          "<footer>Made from the kernel's own stamps, one record for each job. result.json beside this page "

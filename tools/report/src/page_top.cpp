@@ -7,6 +7,7 @@
 #include "capos/report/render.hpp"
 #include "charts.hpp"
 #include "format.hpp"
+#include "judge.hpp"
 #include "names.hpp"
 #include "page.hpp"
 #include "sentences.hpp"
@@ -128,6 +129,11 @@ std::string facts_section(const Result& result) {
   if (result.pendulum) {
     html += fact("Largest angle, rad", fmt::format("{:.3f}", result.pendulum->max_abs_angle),
                  angle_note(*result.pendulum), result.pendulum->fell && !result.fault);
+  }
+  if (result.media) {
+    const bool by_fault = result.fault && has_node(*result.media, result.fault->input.service);
+    html += fact("Xruns", group_digits(result.media->xruns.size()), group_digits(result.media->blocks) + " blocks played",
+                 !result.media->xruns.empty() && !by_fault);
   }
   for (const IsolatedCpu& cpu : result.isolated_cpus) {
     const double per_job = cpu.jobs == 0 ? 0 : static_cast<double>(cpu.total) / static_cast<double>(cpu.jobs);

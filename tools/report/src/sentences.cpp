@@ -23,7 +23,8 @@ std::string pass_text(const Result& result) {
   if (result.fault)
     return text + fmt::format("the fault ({}) was contained as declared", result.fault->input.kind);
   text += "every deadline met, every response within its admitted bound";
-  return result.pendulum ? text + ", pendulum upright" : text;
+  if (result.pendulum) text += ", pendulum upright";
+  return result.media ? text + ", no xrun" : text;
 }
 
 }  // namespace
@@ -83,6 +84,38 @@ std::string fault_sentence(const FaultResult& fault) {
                         format_ns(fault.safe_after_ns), format_ns(fault.safe_limit_ns));
   }
   return text;
+}
+
+std::string media_sentence(const MediaResult& media) {
+  if (media.blocks == 0) return "audio: nothing was played";
+  const std::string sound = !media.not_compared.empty() ? media.not_compared
+                            : media.equal()             ? std::string("equal to the offline render, bit for bit")
+                                                        : fmt::format("{} blocks differ from the offline render", media.different);
+  std::string text = fmt::format("audio: {} blocks played, {} xruns, {}", group_digits(media.blocks),
+                                 group_digits(media.xruns.size()), sound);
+  if (media.latency.samples != 0) text += fmt::format("; played {} after release at most", format_ns(media.latency.max));
+  return media.chain.empty() ? text : text + fmt::format(", admitted {}", format_ns(media.chain_admitted_ns));
+}
+
+std::string xrun_reason(const XrunItem& xrun) {
+  using schema::XrunCause;
+  const std::string what = xrun.kind == schema::XrunKind::overrun ? "no room for a block" : "no block in time";
+  switch (xrun.cause) {
+    case XrunCause::upstream_late: return fmt::format("{}: {} was not done", what, xrun.culprit);
+    case XrunCause::upstream_gone:
+    case XrunCause::downstream_gone: return fmt::format("{}: {} has ended", what, xrun.culprit);
+    case XrunCause::downstream_late: return fmt::format("{}: {} has not taken those before", what, xrun.culprit);
+    case XrunCause::bad_block: return what + ": what lay in the ring was none";
+    case XrunCause::budget_spent: return fmt::format("{}: {} had spent its budget", what, xrun.culprit);
+    case XrunCause::deadline_missed: return fmt::format("{}: {} missed its deadline", what, xrun.culprit);
+    case XrunCause::preempted: return fmt::format("{}: {} was preempted by {}", what, xrun.culprit, xrun.by_whom);
+    case XrunCause::skipped: return fmt::format("{}: {} had no job in the cycle", what, xrun.culprit);
+    default: return what;
+  }
+}
+
+std::string xrun_text(const XrunItem& xrun) {
+  return fmt::format("{}, block {}: {}", xrun.node, xrun.cycle, xrun_reason(xrun));
 }
 
 std::string format_since(std::uint64_t time_ns, std::uint64_t start_ns) {

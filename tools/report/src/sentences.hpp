@@ -15,6 +15,10 @@ namespace capos::report {
 [[nodiscard]] std::string chain_sentence(const std::string& island, const ChainResult& chain);
 [[nodiscard]] std::string pendulum_sentence(const PendulumResult& pendulum);
 [[nodiscard]] std::string fault_sentence(const FaultResult& fault);
+[[nodiscard]] std::string media_sentence(const MediaResult& media);
+// "no block in time: tone had spent its budget"; xrun_text also says whose, and which block.
+[[nodiscard]] std::string xrun_reason(const XrunItem& xrun);
+[[nodiscard]] std::string xrun_text(const XrunItem& xrun);
 // The item's text, with how often it repeated and until when (after `start_ns`).
 [[nodiscard]] std::string timeline_text(const TimelineItem& item, std::uint64_t start_ns);
 // "1.24 s" after the start, "-28 ms" before it.

@@ -105,6 +105,7 @@ std::string render_table(const Result& result, TableStyle style) {
     for (const ChainResult& chain : island.chains) text += "  " + chain_sentence(island.name, chain) + "\n";
   }
   if (result.pendulum) text += "  " + pendulum_sentence(*result.pendulum) + "\n";
+  if (result.media) text += "  " + media_sentence(*result.media) + "\n";
   if (result.fault) text += "  " + fault_sentence(*result.fault) + "\n";
   text += "\n" + notable(result);
   for (std::size_t i = 1; i < result.reasons.size(); ++i) text += "  also: " + result.reasons[i] + "\n";

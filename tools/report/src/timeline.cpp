@@ -8,6 +8,7 @@
 #include <tuple>
 
 #include "capos/report/render.hpp"
+#include "sentences.hpp"
 
 namespace capos::report {
 namespace {
@@ -189,6 +190,12 @@ void add_pendulum(Builder& builder, const PendulumResult& pendulum, std::uint64_
   }
 }
 
+void add_xruns(Builder& builder, const MediaResult& media) {
+  for (const XrunItem& xrun : media.xruns) {
+    builder.add({xrun.time_ns, Severity::bad, "xrun", xrun.node, xrun_reason(xrun), 1, xrun.time_ns});
+  }
+}
+
 void add_losses(Builder& builder, const Result& result) {
   if (result.dropped_events == 0) return;
   builder.add({result.end_ns, Severity::bad, "telemetry", "channel",
@@ -216,6 +223,7 @@ void make_timeline(const std::vector<Event>& events, const Names& names, Result&
   for (const Event& event : events) add_event(builder, event, names, result.inputs);
   for (const IslandResult& island : result.islands) add_misses(builder, island);
   if (result.pendulum) add_pendulum(builder, *result.pendulum, result.start_ns);
+  if (result.media) add_xruns(builder, *result.media);
   add_losses(builder, result);
   result.timeline = builder.take();
   std::stable_sort(result.timeline.begin(), result.timeline.end(),

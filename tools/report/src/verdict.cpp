@@ -4,23 +4,11 @@
 #include <fmt/format.h>
 
 #include "capos/report/render.hpp"
+#include "judge.hpp"
 #include "names.hpp"
 
 namespace capos::report {
 namespace {
-
-class Judge {
- public:
-  explicit Judge(Result& result) : result_(result) {}
-  void require(bool holds, std::string statement, std::string reason) {
-    (holds ? result_.statements : result_.reasons)
-        .push_back(holds ? std::move(statement) : std::move(reason));
-  }
-  void refuse(std::string reason) { result_.reasons.push_back(std::move(reason)); }
-
- private:
-  Result& result_;
-};
 
 void judge_end(Judge& judge, const Result& result) {
   const EndInput& end = result.inputs.end;
@@ -108,6 +96,11 @@ void judge_drive(Judge& judge, const FaultResult& fault) {
                             format_ns(fault.safe_after_ns), format_ns(fault.safe_limit_ns)));
 }
 
+// The fault is a node's of the media graph.
+bool in_media(const Result& result) {
+  return result.fault && result.media && has_node(*result.media, result.fault->input.service);
+}
+
 bool is_faulty(const Result& result, const TaskResult& task) {
   return result.fault && task.input.service == result.fault->input.service;
 }
@@ -118,7 +111,18 @@ void judge_fault_containment(Judge& judge, const Result& result) {
   judge.require(fault.budget_enforced, fault.input.service + ": kept within its budget",
                 fault.input.service + ": ran for longer than its budget");
   judge.require(fault.others_unharmed, "no other task was harmed", "another task was harmed by the fault");
-  if (result.pendulum) judge_drive(judge, fault);
+  if (result.pendulum && !in_media(result)) judge_drive(judge, fault);
+}
+
+// Data stops with the faulty task.
+bool passes_fault(const Result& result, const IslandResult& island, const ChainResult& chain) {
+  for (const TaskResult& task : island.tasks) {
+    if (!is_faulty(result, task)) continue;
+    for (const std::string& name : chain.input.path) {
+      if (name == task.input.name) return true;
+    }
+  }
+  return false;
 }
 
 void judge_islands(Judge& judge, const Result& result) {
@@ -126,8 +130,9 @@ void judge_islands(Judge& judge, const Result& result) {
     for (const TaskResult& task : island.tasks) {
       if (!is_faulty(result, task)) judge_task(judge, full_name(island.name, task.input.name), task);
     }
-    if (result.fault) continue;  // data stops with the faulty task
-    for (const ChainResult& chain : island.chains) judge_chain(judge, island.name, chain);
+    for (const ChainResult& chain : island.chains) {
+      if (!passes_fault(result, island, chain)) judge_chain(judge, island.name, chain);
+    }
   }
 }
 
@@ -139,11 +144,9 @@ void judge(Result& result) {
   judge_duration(judge, result);
   if (result.islands.empty()) judge.refuse("there is no island to judge");
   judge_islands(judge, result);
-  if (result.fault) {
-    judge_fault_containment(judge, result);
-  } else if (result.pendulum) {
-    judge_pendulum(judge, *result.pendulum);
-  }
+  if (result.fault) judge_fault_containment(judge, result);
+  if (result.pendulum && (!result.fault || in_media(result))) judge_pendulum(judge, *result.pendulum);
+  if (result.media) judge_media(judge, result);
   judge.require(result.dropped_events == 0, "no telemetry was lost",
                 fmt::format("{} telemetry events were lost", result.dropped_events));
   result.passed = result.reasons.empty();

@@ -63,6 +63,7 @@ struct ChannelSnapshot {
 struct Recording {
   ChannelSnapshot header;
   std::vector<Event> events;  // in the order they were drained: per CPU in time order, CPUs interleaved
+  std::vector<Event> blocks;  // kind `block`: parts of what programs recorded (abi/recording.hpp), in their order
 };
 
 class ChannelFile {

@@ -25,6 +25,7 @@ inline constexpr std::uint32_t kProgramBit = 0x8000'0000;
 inline constexpr std::uint32_t kUserCodePlant = 1;     // values: PlantSample of robot.capnp
 inline constexpr std::uint32_t kUserCodeDecision = 3;  // ActuatorDecision
 inline constexpr std::uint32_t kUserCodeDesign = 4;    // ControllerDesign
+inline constexpr std::uint32_t kUserCodeXrun = 5;      // Xrun of media.capnp
 inline constexpr std::uint32_t kUserCodeWakeup = 2;    // a: release to first user instruction, ns
 
 struct Event {

@@ -5,10 +5,13 @@
 // Plain data, filled by the caller from the manifest and the admission's result. Times in ns.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
+
+#include "capos/media/filter.hpp"
 
 namespace capos::report {
 
@@ -79,9 +82,26 @@ struct PendulumInput {
   std::vector<PushInput> pushes;
 };
 
+// A node of the media graph: a service and its task.
+struct MediaNodeInput {
+  std::string service;
+  std::uint32_t number = 0;  // as in ServiceInput
+  std::string task;          // "island.task"
+  std::uint32_t source = 0;  // task_source(island, task)
+};
+
+struct MediaInput {
+  std::vector<MediaNodeInput> nodes;  // from the source to the driver: at least these two
+  std::vector<std::byte> wav;         // the file that the source plays
+  bool loop = true;
+  std::vector<media::Filter> filters;  // of the nodes between, in order
+  std::string chain;                   // "island.chain" from the source's task to the driver's; empty: none was admitted
+  std::uint64_t chain_admitted_ns = 0, chain_bound_ns = 0;
+};
+
 // A fault the run was told to have: the verdict then judges how it was contained.
 struct FaultInput {
-  std::string kind;  // "controller-hang" or "controller-crash"
+  std::string kind;  // "controller-hang", "controller-crash" or "slow-node"
   std::string service = "controller";
   std::uint64_t at_ns = 0;  // after the islands' start
 };
@@ -103,6 +123,7 @@ struct RunInputs {
   std::vector<ServiceInput> services;
   std::vector<IslandInput> islands;
   std::optional<PendulumInput> pendulum;
+  std::optional<MediaInput> media;
   std::optional<FaultInput> fault;
   EndInput end;
 };

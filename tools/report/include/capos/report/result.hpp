@@ -14,6 +14,7 @@
 #include "capos/report/channel.hpp"
 #include "capos/report/event.hpp"
 #include "capos/report/inputs.hpp"
+#include "capos/schema/media.hpp"
 
 namespace capos::report {
 
@@ -105,6 +106,35 @@ struct PendulumResult {
   std::optional<std::uint64_t> fell_at_ns;  // after the islands' start
 };
 
+// A block that did not come in time, or did not fit: at which node, and why.
+struct XrunItem {
+  std::uint64_t time_ns = 0;  // since the guest's clock started
+  std::uint64_t cycle = 0;    // the block's number
+  schema::XrunKind kind = schema::XrunKind::underrun;
+  schema::XrunCause cause = schema::XrunCause::unknown;
+  std::string node;     // the service that met it
+  std::string culprit;  // the service whose job is to blame; empty: not known
+  std::string by_whom;  // cause `preempted`: who had the CPU instead
+  std::uint64_t dropped = 0;
+};
+
+struct MediaResult {
+  std::vector<std::string> path;  // services, from the source to the driver
+  std::vector<XrunItem> xruns;    // all, in time order
+  std::uint64_t blocks = 0;       // played, as recorded
+  std::uint64_t missing = 0;      // gaps between them, and what the driver's jobs say must be there besides
+  std::uint64_t silent = 0;       // blocks in whose place silence was played
+  Summary latency;                // from the source's release to the driver's taking, of blocks that were no silence
+  std::string chain;              // its admitted bound; empty: none
+  std::uint64_t chain_admitted_ns = 0, chain_bound_ns = 0;
+  // Against the offline render, bit by bit.
+  std::uint64_t different = 0;                // blocks
+  std::uint64_t first_different = 0, last_different = 0;  // numbers; meaningful if there is one
+  std::string not_compared;                   // why there is nothing to compare; empty: all was
+  std::vector<float> samples;                 // what was played, left and right in turn; gaps are silence
+  [[nodiscard]] bool equal() const noexcept { return blocks != 0 && missing == 0 && different == 0 && not_compared.empty(); }
+};
+
 // How an injected fault was contained.
 struct FaultResult {
   FaultInput input;
@@ -143,6 +173,7 @@ struct Result {
   std::vector<IslandResult> islands;
   std::vector<IsolatedCpu> isolated_cpus;
   std::optional<PendulumResult> pendulum;
+  std::optional<MediaResult> media;
   std::optional<FaultResult> fault;
   Boot boot;
   std::vector<std::string> features;     // what the kernel uses, from the channel
