@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What `./capos admit` shows beside the verdict: the worst case drawn out, margins, proposed budgets.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
@@ -102,7 +103,14 @@ TEST(Margins, OfTheDemoLeaveRoom) {
   EXPECT_NE(render_margins(judged.verdicts[0]).find("all budgets together: up to x "), std::string::npos);
 }
 
-std::string result_of(const std::string& tasks) { return R"({"islands": [{"name": "balance", "tasks": [)" + tasks + "]}]}"; }
+// Of the demo: these tasks of its island "balance", and all of "audio".
+std::string result_of(const std::string& tasks) {
+  std::string audio;
+  for (const char* name : {"play", "read", "amplify", "filter", "limit"}) {
+    audio += fmt::format(R"({}{{"name": "{}", "jobs": 9, "consumed_max_ns": 4000}})", audio.empty() ? "" : ", ", name);
+  }
+  return R"({"islands": [{"name": "balance", "tasks": [)" + tasks + R"(]}, {"name": "audio", "tasks": [)" + audio + "]}]}";
+}
 
 TEST(Wcet, ProposesWhatWasMeasuredAndTheMargin) {
   Judged judged("configs/demo.capnp");

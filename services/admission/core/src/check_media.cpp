@@ -51,8 +51,8 @@ std::optional<schema::Grant::Reader> grant_of(schema::Service::Reader service, s
 void need_grant(Check& check, schema::Service::Reader service, std::string_view name, Grant kind,
                 std::string_view how) noexcept {
   if (grant_of(service, name, kind)) return;
-  check.report("grants", "media-grant", text("the node '", service.name(), "' has no grant '", name, "' that ", how),
-               text("add (name = \"", name, "\", ", how, " = ...)"));
+  check.report("grants", "media-grant", text("the node '", service.name(), "' has no grant (name = \"", name, "\", ", how, " = ...)"),
+               text("add it: each kind of node needs its ends, see the reference of NodeConfig"));
 }
 
 void check_grants_of(Check& check, schema::Service::Reader service) noexcept {
@@ -74,11 +74,22 @@ std::uint32_t upstream_of(const Check& check, schema::Service::Reader service) n
   return kNotFound;
 }
 
-// Whether a release of both lets `first` run before `second`: priorities as stated, else by place in the list.
+// What derived priorities go by: the deadline less the jitter. Of a task without a valid one, the largest number.
+std::uint64_t urgency(schema::Task::Reader task) noexcept {
+  const auto period = period_of(task.period());
+  const auto deadline = time_ns_or(task.deadline(), period ? static_cast<std::uint64_t>(period->floor().ns()) : ~std::uint64_t{0});
+  const auto jitter = time_ns_or(task.jitter(), 0);
+  if (!deadline || !jitter) return ~std::uint64_t{0};
+  return *deadline > *jitter ? *deadline - *jitter : 0;
+}
+
+// Whether a release of both lets `first` run before `second`: by priorities as stated, else as derived, ties by place.
 bool runs_before(schema::Island::Reader island, std::uint32_t first, std::uint32_t second) noexcept {
   const auto a = island.tasks()[first], b = island.tasks()[second];
+  if (island.policy() != schema::IslandPolicy::fixed_priority) return false;
   if (a.priority() >= 0 && b.priority() >= 0) return a.priority() > b.priority();
-  return a.priority() < 0 && b.priority() < 0 && first < second;
+  if (a.priority() >= 0 || b.priority() >= 0) return false;
+  return urgency(a) != urgency(b) ? urgency(a) < urgency(b) : first < second;
 }
 
 // Blocks go through within a cycle, since who writes runs before who reads; the driver plays the cycle before's, so it
@@ -88,16 +99,17 @@ void check_order(Check& check, schema::Service::Reader service, TaskRef own) noe
   if (upstream == kNotFound) return;  // no producer: "ring-ends" or "media-grant"
   const auto other = check.manifest.init_config().services()[upstream];
   const TaskRef before = task_of_service(check.manifest, other.name());
+  if (!before.found()) return;  // "media-task", if it is a node
   const auto island = check.manifest.init_config().islands()[own.island];
   const bool driver = service.config().media().is_driver();
-  const bool together = before.found() && before.island == own.island &&
+  const bool together = before.island == own.island &&
                         cpu_of(island, island.tasks()[before.task]) == cpu_of(island, island.tasks()[own.task]);
   if (together && (driver ? runs_before(island, own.task, before.task) : runs_before(island, before.task, own.task))) return;
   check.report("grants", "media-order",
                driver ? text("the driver '", service.name(), "' does not run before '", other.name(), "', whose blocks it plays")
                       : text("'", service.name(), "' reads what '", other.name(), "' writes, which does not run before it in a cycle"),
-               text("tasks of one island and CPU, ", driver ? "the driver's" : "the writer's",
-                    " first in the list (or of higher priority); priorities all stated or all derived"));
+               text("tasks of one fixed-priority island and CPU, ", driver ? "the driver's" : "the writer's",
+                    " first in the list, or of higher priority or shorter deadline; priorities all stated or all derived"));
 }
 
 void check_task_of(Check& check, schema::Service::Reader service) noexcept {
