@@ -92,6 +92,12 @@ bool runs_before(schema::Island::Reader island, std::uint32_t first, std::uint32
   return urgency(a) != urgency(b) ? urgency(a) < urgency(b) : first < second;
 }
 
+bool at_device_rate(const Check& check, TaskRef ref) noexcept {
+  const auto period = period_of(check.manifest.init_config().islands()[ref.island].tasks()[ref.task].period());
+  return period && std::uint64_t{period->numerator} * schema::kFrameRate ==
+                       std::uint64_t{period->denominator} * schema::kFramesPerBlock;
+}
+
 // Blocks go through within a cycle, since who writes runs before who reads; the driver plays the cycle before's, so it
 // comes first, and nothing that the others do in a cycle moves its clock.
 void check_order(Check& check, schema::Service::Reader service, TaskRef own) noexcept {
@@ -99,7 +105,7 @@ void check_order(Check& check, schema::Service::Reader service, TaskRef own) noe
   if (upstream == kNotFound) return;  // no producer: "ring-ends" or "media-grant"
   const auto other = check.manifest.init_config().services()[upstream];
   const TaskRef before = task_of_service(check.manifest, other.name());
-  if (!before.found()) return;  // "media-task", if it is a node
+  if (!before.found() || !at_device_rate(check, before)) return;  // "media-task", if it is a node
   const auto island = check.manifest.init_config().islands()[own.island];
   const bool driver = service.config().media().is_driver();
   const bool together = before.island == own.island &&
@@ -120,9 +126,7 @@ void check_task_of(Check& check, schema::Service::Reader service) noexcept {
                  text("add a task with ", hint.view()));
     return;
   }
-  const auto period = period_of(check.manifest.init_config().islands()[own.island].tasks()[own.task].period());
-  if (!period) return;  // a finding already
-  if (std::uint64_t{period->numerator} * schema::kFrameRate != std::uint64_t{period->denominator} * schema::kFramesPerBlock) {
+  if (!at_device_rate(check, own)) {
     check.report("config", "media-task", text("the task of the node '", service.name(), "' does not run at the device's rate"),
                  hint);
     return;
