@@ -109,8 +109,9 @@ TEST_F(Adjust, LeavesOutIslandsWithoutTheirCpu) {
       EXPECT_NE(grant.which(), schema::Grant::Which::produces);
     }
   }
+  const std::uint32_t left = config.services().size();
   file_->message = adjust(original(), {.cpus = 2});  // again: nothing more goes
-  EXPECT_EQ(original().init_config().services().size(), config.services().size());
+  EXPECT_EQ(original().init_config().services().size(), left);
 }
 
 TEST_F(Adjust, OneCpuKeepsAValidManifest) {
