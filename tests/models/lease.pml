@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * An island's life and its lease of a CPU, across CPUs: kernel/islands/island.cpp and lease.cpp, core/consequences.cpp
- * (stop_islands), core/cpu.cpp (post).
+ * (stop_islands), core/cpu.cpp (post); as they were while an island had its CPUs alone (docs/caveats.md).
  *
  * Two islands want CPU 1, the first with two tasks, the second with one. CPU 0 admits them; CPU 0 holds a capability
  * of each and CPU 2 of the first, and they retire them and let go of them in any order; CPU 0 activates them as well. On CPU 1 a consequence may stop the island of any
