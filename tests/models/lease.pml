@@ -1,26 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * An island's life and its lease of a CPU, across CPUs: kernel/islands/island.cpp and lease.cpp, core/consequences.cpp
- * (stop_islands), core/cpu.cpp (post); as they were while an island had its CPUs alone (docs/caveats.md).
+ * An island's life and its lease of a CPU, across CPUs: kernel/islands/island.cpp, island_authority.cpp and lease.cpp,
+ * core/consequences.cpp (stop_islands), core/cpu.cpp (post).
  *
- * Two islands want CPU 1, the first with two tasks, the second with one. CPU 0 admits them; CPU 0 holds a capability
- * of each and CPU 2 of the first, and they retire them and let go of them in any order; CPU 0 activates them as well. On CPU 1 a consequence may stop the island of any
- * task that is released. Each atomic access is a step of its own and the CPUs interleave freely; a CPU takes its mail between
- * kernel entries, oldest first, as the mailbox gives it. That mail arrives is wake.pml's matter.
+ * Two islands with a task each lease CPU 1. CPU 0 admits them; it holds a capability of each, and
+ * CPU 2 one of the first; they retire the first and let go of both in any order, and CPU 0 activates them as well. On CPU 1 a
+ * consequence may stop the island of any task that is released. Each atomic access is a step of its own and the CPUs interleave
+ * freely; a CPU takes its mail between kernel entries, oldest first, as the mailbox gives it. That mail arrives is wake.pml's matter.
  * Bounds: the numbers above; one activation and one retirement tried by each holder; memory sequentially consistent. The threads of
- * the tasks, the checking of certificates and slack are left out: a task is released or it is not.
+ * the tasks, the checking of certificates, changes of an island that runs, who else is on the CPU, and slack are left out.
  *
- *   once         an island ends once: its lease and its share of the CPU are given back once, whoever ends it
- *   one lease    a CPU is leased to one island that has not ended; who wants it meanwhile is refused
- *   in order     when a task is released for the first time, no task of an island that has ended is released there any more
+ *   once         an island ends once, and leaves those that stand once: its share of the CPU is given back once, whoever ends it
+ *   leased       a CPU is leased from the admission of the first island there until the last that stands there has left; a task is
+ *                released only on a leased CPU
  *   only active  a task is released only after its island was activated, and not after CPU 1 has removed it
  *   not after free  nobody touches an island or a context after its last reference is gone
  *   nothing left    when nobody holds an island and all mail has come, it is gone with its contexts, and the CPU is free
  *
  * -DSEED=n, a mistake put in: 1 the end looks at the state, and changes it later; 2 from a context to its island without the lock;
  * 3 an island that goes leaves its contexts' links; 4 the release does not look whether its context was stopped; 5 the CPU is given
- * back before its contexts are told; 6 mail does not hold its context; 7 activation does not compare what it changes; 8 admission
- * does not look at leases; 9 an island that goes keeps its lease.
+ * back though another island stands there; 6 mail does not hold its context; 7 activation does not compare what it changes; 8 the
+ * mail to leave does not hold its island; 9 an island that goes keeps its lease.
  */
 #ifndef SEED
 #define SEED 0
@@ -29,7 +29,7 @@
 #define ISLANDS 2
 #define CONTEXTS 4 /* island * 2 + task */
 
-#define TASKS(i) (2 - (i))
+#define TASKS(i) 1
 
 #define none 0
 #define admitted 1
@@ -39,12 +39,15 @@
 #define ARM 0
 #define REMOVE 1
 #define STOP 2
+#define LEAVE 3 /* of box0 alone: an island's leave_mail_, to leave; to leave and go */
+#define GO 4
 
 /* Island */
 byte state[ISLANDS];
 byte holds[ISLANDS];   /* references */
 bit freed[ISLANDS];
-byte leases;           /* ghost: of islands that have not given it back; the lease itself is `leased` */
+bit stands[ISLANDS];   /* CPU 0's alone */
+bit leave_posted[ISLANDS];
 bit leased;            /* Cpu::use of CPU 1 */
 byte share;            /* Resource::cpu_ppm charged, one for each island */
 bit ended_once[ISLANDS];
@@ -57,7 +60,7 @@ bit removed[CONTEXTS];  /* ghost: by CPU 1 */
 bit told_start[CONTEXTS]; /* first_release */
 bit posted[12];         /* Mail, by context * 3 + kind */
 bit links_lock;
-chan box0 = [4] of { byte };          /* contexts whose island is to be stopped */
+chan box0 = [6] of { byte, byte };    /* a context whose island is to be stopped; an island that is to leave */
 chan box1 = [8] of { byte, byte };
 
 #define ISLAND_LIVES(i) assert(!freed[i])
@@ -84,15 +87,37 @@ inline mail_to(c, kind) {
   }
 }
 
-inline give_back_lease(i) {
+/* Island::leave, release_unused_cpus: on CPU 0 */
+inline leave(i) {
+  ISLAND_LIVES(i);
+  if
+  :: stands[i] ->
+    atomic { /* CPU 0's own, but for `leased` */
+      stands[i] = 0;
+      if
+      :: !stands[1 - (i)] || SEED == 5 -> leased = 0
+      :: else -> skip
+      fi;
+      assert(share > 0); /* once */
+      share--
+    }
+  :: else -> skip
+  fi
+}
+inline free_island(i) {
   atomic {
-    assert(leased && leases > 0); /* once */
-    leased = 0;
-    leases--
+    ISLAND_LIVES(i);
+    freed[i] = 1;
+    task = 0;
+    do
+    :: task < TASKS(i) -> CONTEXT_LIVES((i) * 2 + task); references[(i) * 2 + task]--; task++
+    :: else -> break
+    od;
+    task = 0
   }
 }
-/* Island::end; `ended`: it was this one */
-inline finish(i) {
+/* Island::stop; `ended`: it was this one */
+inline stop(i) {
   if
   :: SEED == 1 -> ISLAND_LIVES(i); ended = (state[i] != retired); state[i] = retired
   :: else -> atomic { ISLAND_LIVES(i); ended = (state[i] != retired); state[i] = retired }
@@ -100,10 +125,6 @@ inline finish(i) {
   if
   :: ended ->
     atomic { assert(!ended_once[i]); ended_once[i] = 1 }; /* once */
-    if
-    :: SEED == 5 -> give_back_lease(i)
-    :: else -> skip
-    fi;
     task = 0;
     do
     :: task < TASKS(i) ->
@@ -112,75 +133,71 @@ inline finish(i) {
       task++
     :: else -> break
     od;
-    task = 0;
-    if
-    :: SEED == 5 -> skip
-    :: else -> give_back_lease(i)
-    fi;
-    atomic { ISLAND_LIVES(i); assert(share > 0); share-- } /* once */
+    task = 0
+  :: else -> skip
+  fi
+}
+/* Island::end. Mail from CPU 0 to itself is done at once: there as everywhere, by the box, which covers that. */
+inline finish(i) {
+  stop(i);
+  if
+  :: ended ->
+    ended = 0;
+    atomic {
+      ISLAND_LIVES(i);
+      holds[i] = holds[i] + (SEED != 8);
+      assert(!leave_posted[i]);
+      leave_posted[i] = 1;
+      box0 ! LEAVE, i
+    }
   :: else -> skip
   fi
 }
 
 /* object.hpp: release; Island::destroy when it was the last */
 inline release_island(i) {
-  atomic { ISLAND_LIVES(i); holds[i]--; last = (holds[i] == 0) };
+  atomic { ISLAND_LIVES(i); assert(holds[i] > 0); holds[i]--; last = (holds[i] == 0) };
   if
   :: last ->
     last = 0;
-    if
-    :: SEED == 9 -> state[i] = retired
-    :: else -> finish(i)
-    fi;
+    stop(i);
     ended = 0;
-    atomic { !links_lock -> links_lock = 1 };
-    task = 0;
-    do
-    :: task < TASKS(i) ->
-      if
-      :: SEED == 3 -> skip
-      :: else -> linked[(i) * 2 + task] = 0
-      fi;
-      task++
-    :: else -> break
-    od;
-    links_lock = 0;
-    atomic {
-      freed[i] = 1;
-      task = 0;
+    atomic { /* under the lock, nobody else looks at the links */
+      !links_lock;
       do
-      :: task < TASKS(i) -> CONTEXT_LIVES((i) * 2 + task); references[(i) * 2 + task]--; task++
+      :: task < TASKS(i) ->
+        if
+        :: SEED == 3 -> skip
+        :: else -> linked[(i) * 2 + task] = 0
+        fi;
+        task++
       :: else -> break
       od;
       task = 0
-    }
+    };
+    if
+    :: !stands[i] || SEED == 9 -> free_island(i)
+    :: else -> atomic { assert(!leave_posted[i]); leave_posted[i] = 1; box0 ! GO, i }
+    fi
   :: else -> skip
   fi
 }
 
-/* IslandAuthorityService::admit, Island::create: on CPU 0 alone */
+/* IslandAuthorityService::admit: on CPU 0 alone */
 inline admit(i) {
-  if
-  :: leased && SEED != 8 -> printf("step refused %d\n", i)
-  :: else ->
-    printf("step admit %d\n", i);
-    atomic {
-      share++;
-      task = 0;
-      do
-      :: task < TASKS(i) -> references[(i) * 2 + task] = 1; linked[(i) * 2 + task] = 1; task++
-      :: else -> break
-      od;
-      task = 0;
-      holds[i] = 2 - (i) /* capabilities */
-    };
-    atomic {
-      assert(leases == 0); /* one lease */
-      leased = 1;
-      leases++
-    };
-    atomic { state[i] = admitted; holding[i] = 1 }
-  fi
+  printf("step admit %d\n", i);
+  atomic {
+    share++;
+    task = 0;
+    do
+    :: task < TASKS(i) -> references[(i) * 2 + task] = 1; linked[(i) * 2 + task] = 1; task++
+    :: else -> break
+    od;
+    task = 0;
+    holds[i] = 2 - (i) /* capabilities */
+  };
+  leased = 1;
+  atomic { stands[i] = 1; state[i] = admitted; holding[i] = 1 }
 }
 
 inline activate(i) {
@@ -237,7 +254,6 @@ inline end_island_of(c) {
   :: lives ->
     lives = 0;
     finish((c) / 2);
-    ended = 0;
     release_island((c) / 2)
   :: else -> skip
   fi;
@@ -253,28 +269,40 @@ inline holder_step(activates) {
     fi;
     if
     :: activates && !tried_start[which] -> tried_start[which] = 1; what = 1
-    :: !tried_end[which] -> tried_end[which] = 1; what = 2
+    :: which == 0 && !tried_end[which] -> tried_end[which] = 1; what = 2
     :: what = 3; holding[which] = 0; tried_start[which] = 0; tried_end[which] = 0
     fi
   };
   if
   :: what == 1 -> activate(which)
-  :: what == 2 -> printf("step retire %d\n", which); finish(which); ended = 0
+  :: what == 2 -> printf("step retire %d\n", which); finish(which)
   :: what == 3 -> printf("step let_go %d\n", which); release_island(which)
   fi;
   atomic { which = 0; what = 0 }
 }
 
 proctype cpu0() {
-  byte task, which, what, c, tries;
+  byte task, which, what, c, kind;
   bit ended, last, lives;
   bit holding[ISLANDS], tried_start[ISLANDS], tried_end[ISLANDS];
   end:
   do
   :: state[0] == none -> admit(0)
-  :: state[0] != none && state[1] == none && tries < 2 -> tries++; admit(1)
+  :: state[0] != none && state[1] == none -> admit(1)
   :: holder_step(1)
-  :: atomic { box0 ? c -> posted[c * 3 + STOP] = 0 }; end_island_of(c); c = 0
+  :: atomic {
+      box0 ? kind, c ->
+      if
+      :: kind == STOP -> posted[c * 3 + STOP] = 0
+      :: else -> ISLAND_LIVES(c); leave_posted[c] = 0
+      fi
+    };
+    if
+    :: kind == STOP -> end_island_of(c)
+    :: kind == LEAVE -> leave(c); release_island(c)
+    :: kind == GO -> leave(c); free_island(c)
+    fi;
+    atomic { c = 0; kind = 0 }
   od
 }
 
@@ -290,27 +318,22 @@ proctype cpu2() {
 }
 
 proctype cpu1() {
-  byte c, kind, other;
+  byte c, kind;
   end:
   do
   :: atomic { box1 ? c, kind -> posted[c * 3 + kind] = 0; CONTEXT_LIVES(c) };
     if
     :: kind == ARM -> /* arm_here */
-      if
-      :: !stopped[c] || SEED == 4 ->
-        atomic {
+      atomic {
+        if
+        :: !stopped[c] || SEED == 4 ->
           printf("step released %d\n", c);
           assert(told_start[c] && !removed[c]); /* only active */
-          other = 0;
-          do
-          :: other < CONTEXTS -> assert(!released[other] || other / 2 == c / 2); other++ /* in order */
-          :: else -> break
-          od;
-          other = 0;
+          assert(leased || SEED == 4);          /* leased */
           released[c] = 1
-        }
-      :: else -> skip
-      fi
+        :: else -> skip
+        fi
+      }
     :: else -> /* remove_here: stop_context */
       atomic { stopped[c] = 1; released[c] = 0; removed[c] = 1 }
     fi;
@@ -333,7 +356,7 @@ proctype cpu1() {
       fi
     };
     atomic { assert(!posted[c * 3 + STOP]); posted[c * 3 + STOP] = 1 };
-    box0 ! c;
+    box0 ! STOP, c;
     c = 0
   od
 }
@@ -354,7 +377,7 @@ proctype observer() {
     :: i < CONTEXTS -> assert(references[i] == 0 && !released[i]); i++
     :: else -> break
     od;
-    assert(!leased && leases == 0 && share == 0 && !links_lock && len(box0) == 0 && len(box1) == 0) /* nothing left */
+    assert(!leased && !stands[0] && !stands[1] && share == 0 && !links_lock && len(box0) == 0 && len(box1) == 0) /* nothing left */
   }
 }
 
