@@ -138,6 +138,12 @@ std::uint64_t decode_service(host::Service::Reader service) {
       case host::Grant::BUFFER:
         total += sum(grant.getBuffer());
         break;
+      case host::Grant::PRODUCES:
+        total += sum(grant.getProduces());
+        break;
+      case host::Grant::CONSUMES:
+        total += sum(grant.getConsumes());
+        break;
     }
   }
   return total;
@@ -260,6 +266,12 @@ std::uint64_t decode_service(schema::Service::Reader service) {
         break;
       case schema::Grant::Which::buffer:
         total += sum(grant.buffer());
+        break;
+      case schema::Grant::Which::produces:
+        total += sum(grant.produces());
+        break;
+      case schema::Grant::Which::consumes:
+        total += sum(grant.consumes());
         break;
     }
   }

@@ -229,7 +229,7 @@ struct Island {
       task.stated = Priority(static_cast<std::uint8_t>(200 - i % 10));  // by rate: they have not a level each
       tasks.push_back(task);
     }
-    model = {.name = "bench", .cpus = 0b10, .tasks = tasks, .chains = {}, .calls = {}, .interrupts = {}, .overheads = {}};
+    model = {.name = "bench", .cpus = 0b10, .islands = {}, .tasks = tasks, .chains = {}, .calls = {}, .interrupts = {}, .overheads = {}};
   }
   Island(const Island&) = delete;  // the model looks into the tasks
   std::vector<TaskModel> tasks;

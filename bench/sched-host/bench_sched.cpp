@@ -59,6 +59,7 @@ struct Island {
     }
     model = {.name = "bench",
              .cpus = 0b10,
+             .islands = {},
              .tasks = tasks,
              .chains = {},
              .calls = {},

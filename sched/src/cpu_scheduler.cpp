@@ -217,7 +217,7 @@ bool CpuScheduler::end_job(Context& context, Time now, std::uint32_t flags) noex
   if (!context.edf() || !current->edf() || current->due() <= context.due()) context.jobs_.delayed(current->source);
 }
 
-void CpuScheduler::release_job(Context& context, Time now, bool late) noexcept {
+[[gnu::flatten]] void CpuScheduler::release_job(Context& context, Time now, bool late) noexcept {
   context.jobs_.release(now, late);
   begin_released(context, context.jobs_.current().release, now);
 }

@@ -69,7 +69,7 @@ TEST(Admit, TheOrderOfIslandsThatShareACpuDecidesNothing) {
   for (const char* task : {"period = (ms = 10), budget = (us = 400)", "period = (us = 900), budget = (us = 100)"}) {
     std::vector<std::vector<std::uint64_t>> bounds;
     for (const bool before : {false, true}) {
-      for (const std::uint16_t island : {0, 1}) {
+      for (const std::uint16_t island : {std::uint16_t{0}, std::uint16_t{1}}) {
         Admitted admitted(Compiled::value(two_islands(task, before)), island);
         ASSERT_TRUE(admitted.good()) << admitted.refusal();
         const bool is_other = admitted->report().island == "other";
