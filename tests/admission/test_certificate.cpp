@@ -129,6 +129,7 @@ TEST(Certificate, OfAnEdfIslandIsForKernelsThatRunIt) {
   wire::MessageBuilder builder(words);
   ASSERT_TRUE(admission->build_certificate(builder));
   sched::MachineFacts facts = two_cpu_machine();
+  facts.runs = 0;
   EXPECT_EQ(verdict(builder.words(), facts), "checker: the kernel does not run what the island asks for");
   facts.runs = sched::kRunsEdf;
   EXPECT_EQ(verdict(builder.words(), facts), "");
@@ -138,11 +139,11 @@ TEST(Certificate, OfAnEdfIslandIsForKernelsThatRunIt) {
   EXPECT_EQ(verdict(builder.words(), facts), "checker: the claimed busy window of a CPU does not hold its work");
 }
 
-TEST(Certificate, OfAnEdfIslandIsNotMadeForThisKernel) {
+TEST(Certificate, OfAnEdfIslandIsNotMadeForAKernelThatDoesNotRunIt) {
   auto manifest = test::Compiled::value(test::small_manifest(
       {{"cpus = [1]", "cpus = [1], policy = edf"}, {"bound = (us = 1500)", "bound = (ms = 5)"}}));
   auto admission = std::make_unique<admission::IslandAdmission>();
-  EXPECT_FALSE(admission->run(manifest.manifest(), 0, test::fixed_overheads()));
+  EXPECT_FALSE(admission->run(manifest.manifest(), 0, test::fixed_overheads(), 0));
   EXPECT_EQ(admission->report().refusal.kind, admission::RefusalKind::internal);
 }
 
@@ -175,7 +176,7 @@ const Forgery kForgeries[] = {
     {"cpu_of_another", [](auto c) { c.cpus().set(0, std::uint16_t{0}); }, "checker: "},
     {"cpu_that_does_not_exist", [](auto c) { c.cpus().set(0, std::uint16_t{15}); }, "checker: "},
     {"cpu_beyond_all", [](auto c) { c.cpus().set(0, std::uint16_t{16}); }, "reader: CPU out of range"},
-    {"no_tasks", [](auto c) { c.init_tasks(0); }, "checker: "},
+    {"no_tasks", [](auto c) { c.init_tasks(0); }, "reader: a task that the certificate does not have"},
     {"release_overhead", [](auto c) { c.overheads().set_release_ns(1499); }, "checker: "},
     {"switch_overhead", [](auto c) { c.overheads().set_switch_ns(999); }, "checker: "},
     {"blocking_overhead", [](auto c) { c.overheads().set_blocking_ns(3999); }, "checker: "},
@@ -189,7 +190,12 @@ const Forgery kForgeries[] = {
     {"shorter_period", [](auto c) { c.tasks()[0].set_period_denominator(9'000); }, "checker: "},
     {"period_zero", [](auto c) { c.tasks()[0].set_period_numerator(0); }, "reader: a period of zero"},
     {"period_by_zero", [](auto c) { c.tasks()[0].set_period_denominator(0); }, "reader: a period of zero"},
-    {"deadline_over_period", [](auto c) { c.tasks()[0].set_deadline_ns(1'000'001); }, "checker: "},
+    {"deadline_over_period",
+     [](auto c) {
+       c.tasks()[0].set_deadline_ns(1'000'001);
+       c.tasks()[0].set_on_miss(1);  // skips
+     },
+     "checker: "},
     {"shorter_deadline", [](auto c) { c.tasks()[0].set_deadline_ns(90'000); }, "checker: "},
     {"more_jitter", [](auto c) { c.tasks()[0].set_jitter_ns(1); }, "checker: "},
     {"unleased_cpu", [](auto c) { c.tasks()[0].set_cpu(0); }, "checker: "},
@@ -199,17 +205,17 @@ const Forgery kForgeries[] = {
      "reader: a time out of range"},
     {"unknown_consequence", [](auto c) { c.tasks()[0].set_on_miss(5); }, "reader: unknown consequence"},
     {"goes_on_after_overrun", [](auto c) { c.tasks()[0].set_on_overrun(0); }, "checker: "},
-    {"chain_of_strangers", [](auto c) { c.chains()[0].tasks().set(1, std::uint16_t{7}); }, "checker: "},
+    {"chain_of_strangers", [](auto c) { c.chains()[0].tasks().set(1, std::uint16_t{7}); }, "reader: a task that the certificate does not have"},
     {"chain_too_young",
      [](auto c) { c.chains()[0].set_latency_ns(c.as_reader().chains()[0].latency_ns() - 1); }, "checker: "},
     {"chain_over_bound", [](auto c) { c.chains()[0].set_bound_ns(1'000'000); }, "checker: "},
     {"chain_triggered", [](auto c) { c.chains()[0].set_triggered(true); }, "checker: "},
-    {"call_of_a_stranger", [](auto c) { c.calls()[0].set_task(9); }, "checker: "},
+    {"call_of_a_stranger", [](auto c) { c.calls()[0].set_task(9); }, "reader: a task that the certificate does not have"},
     {"call_over_budget", [](auto c) { c.calls()[0].set_wcet_ns(120'001); }, "checker: "},
     {"call_huge", [](auto c) { c.calls()[0].set_wcet_ns(~std::uint64_t{0}); }, "reader: a time out of range"},
-    {"policy_not_run", [](auto c) { c.set_policy(1); }, "checker: the kernel does not run"},
+    {"policy_of_another", [](auto c) { c.set_policy(1); }, "checker: the claimed response does not hold"},
     {"policy_unknown", [](auto c) { c.set_policy(2); }, "reader: unknown scheduling policy"},
-    {"many_interrupts", [](auto c) { c.init_interrupts(65); }, "reader: too many interrupts"},
+    {"many_interrupts", [](auto c) { c.init_interrupts(129); }, "reader: too many interrupts"},
     {"interrupt_of_no_cpu",
      [](auto c) { c.init_interrupts(1)[0].set_cpu(kMaxCpus); },
      "reader: CPU out of range"},

@@ -32,7 +32,7 @@ TEST(IslandWalk, KeepsStepWithTheModelOfContexts) {
   }
   std::printf("%zu jobs, %zu calls, %zu islands; %zu times a ready context with budget, %zu times what one consumed, %zu contexts "
               "stopped, %zu faults told\n", jobs, calls, admissions, judged, asked, spent, faults);
-  EXPECT_GT(jobs, steps / 200);
+  EXPECT_GT(jobs, steps / 250);
   EXPECT_GT(calls, steps / 200);
   EXPECT_GT(admissions, steps / 2'000);
   EXPECT_GT(judged, steps / 200);
