@@ -33,8 +33,9 @@ Thread* owner_of(const sched::Dispatch& dispatch) noexcept {
 }
 
 // What ends a turn, in instructions of the deterministic machine: the interrupt, the entry, and on_timer() up to its PAUSE
-// (313 seen, plus a margin). Another CPU waits for that once at its wake-up, and once more if it falls into its work.
-constexpr Duration kEndOfTurn = Duration::ns(450);
+// (313 seen), and what the kernel does with interrupts off before it lets that one in. Another CPU waits for that once at its
+// wake-up, and once more if it falls into its work.
+constexpr Duration kEndOfTurn = Duration::ns(700);
 
 // How long best effort runs between two steps of the reaper.
 constexpr Duration kReaperPause = Duration::us(5);

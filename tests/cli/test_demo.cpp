@@ -98,8 +98,8 @@ TEST(Demo, LoadChangesTheControllersWorstResponseByLessThanAFifth) {
 }
 
 TEST(Demo, RepeatsToTheDigit) {
-  SystemRun first = run_demo({"--seconds", "0.5"});
-  SystemRun second = run_demo({"--seconds", "0.5"});
+  SystemRun first = run_demo({"--seconds", "0.2"});
+  SystemRun second = run_demo({"--seconds", "0.2"});
   ASSERT_TRUE(first.result.is_object()) << first.text();
   ASSERT_TRUE(second.result.is_object()) << second.text();
   first.result.erase("host");
@@ -109,7 +109,7 @@ TEST(Demo, RepeatsToTheDigit) {
 
 TEST(Demo, RunsOnOneAndOnFourCpus) {
   EXPECT_TRUE(one_cpu_run().process.state.exited(0)) << one_cpu_run().text();
-  const SystemRun four = run_demo({"--seconds", "1", "--cpus", "4"});
+  const SystemRun four = run_demo({"--seconds", "0.3", "--cpus", "4"});
   EXPECT_TRUE(four.process.state.exited(0)) << four.text();
 }
 
@@ -176,7 +176,7 @@ TEST(Demo, ContainsASlowNode) {
 class DemoFault : public testing::TestWithParam<const char*> {};
 
 TEST_P(DemoFault, IsContained) {
-  const SystemRun run = run_demo({"--seconds", "1.5", "--fault", GetParam()});
+  const SystemRun run = run_demo({"--seconds", "1.5", "--cpus", "2", "--fault", GetParam()});
   EXPECT_TRUE(run.process.state.exited(0)) << run.text();
   ASSERT_TRUE(run.result.contains("fault")) << run.text();
   const json fault = run.result["fault"];

@@ -311,7 +311,7 @@ Finds Model::wait_for(Who caller, Number number) {
 
 Finds Model::state_of(Number number) {
   const ModelProcess& asked = process(number);
-  return finds_words((asked.alive() ? 1u : 0u) | (asked.alive() && asked.threads.at(0).waited ? 2u : 0u));
+  return finds_words((asked.alive() ? 1u : 0u) | (asked.alive() && asked.threads.at(0).waited ? 2u : 0u) | std::uint32_t{asked.cpu} << 16);
 }
 
 void Model::kill(Who caller, Number number) {

@@ -34,7 +34,9 @@ void a_set_that_no_priorities_run(Guest& guest) noexcept {
   CHECK(two_out.reaches(0, 15) && three_out.reaches(0, 10));
   const auto status = island.status();
   guest.note("misses", status.misses);
-  CHECK(status.misses == 0 && status.overruns == 0 && status.jobs >= 24);
+  CHECK(status.jobs >= 24);
+  if (kernel_checks_itself(guest)) return;
+  CHECK(status.misses == 0 && status.overruns == 0);
   // Not by chance: the one of the shorter period waited where its deadline was later.
   std::uint64_t longest = 0;
   for (std::size_t n = 0; n < 15; ++n) {
@@ -56,11 +58,12 @@ void who_hangs_is_no_more_urgent(Guest& guest, std::uint16_t on_overrun) noexcep
   Child hog(guest, {.role = Role::hog, .grants = hog_grants, .context = island.context(0)});
   Child good(guest, {.role = Role::worker, .argument = 380, .grants = grants, .context = island.context(1)});
   CHECK(hog.becomes_ready() && good.becomes_ready() && island.activate() != 0 && out.reaches(0, 20));
+  CHECK(island.status().overruns >= 1);
+  if (kernel_checks_itself(guest)) return;
   for (std::size_t n = 0; n < 20; ++n) {
     CHECK(record(out, n, 0) == n);
     CHECK(finish_of(out, n) - release_of(out, n) <= 800 * kMicrosecond);
   }
-  CHECK(island.status().overruns >= 1);
 }
 void who_hangs_and_is_held(Guest& guest) noexcept { who_hangs_is_no_more_urgent(guest, kHold); }
 void who_hangs_and_goes_on(Guest& guest) noexcept { who_hangs_is_no_more_urgent(guest, kRunLate); }
@@ -131,7 +134,7 @@ void beyond_the_period(Guest& guest, bool edf) noexcept {
   }
   guest.note("longest", longest);
   CHECK(longest > 1'700 * kMicrosecond && longest <= 2'500 * kMicrosecond);
-  CHECK(island.status().misses == 0);
+  CHECK(island.status().misses == 0 || kernel_checks_itself(guest));
 }
 void beyond_the_period_by_priority(Guest& guest) noexcept { beyond_the_period(guest, false); }
 void beyond_the_period_by_deadline(Guest& guest) noexcept { beyond_the_period(guest, true); }
