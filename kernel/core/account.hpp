@@ -32,6 +32,11 @@ inline void block(Cpu& cpu, Account account, Time now) noexcept {
   return thread.bound != nullptr ? Account{thread.bound, nullptr} : Account{nullptr, &thread.entity};
 }
 
+// What a new thread starts on. A context that is a recovery is not its server's to begin with.
+[[nodiscard]] inline Account starting_account(Thread& thread) noexcept {
+  return thread.bound != nullptr && thread.bound->recovery ? Account{nullptr, &thread.entity} : own_account(thread);
+}
+
 // What a server goes on with when a call's account has been taken from it: on a context that was stopped it would never
 // finish, and others count on it.
 [[nodiscard]] inline Account finishing_account(Thread& server) noexcept {

@@ -64,12 +64,22 @@ void end_island_of(void* subject) noexcept {
 
 }  // namespace
 
+void recover_server(Cpu& cpu, SchedulingContext& context, Time now) noexcept {
+  const Thread* const thread = context.thread;
+  if (thread == nullptr || thread->account.context != &context) return;
+  const Thread* const server = thread->outgoing->server;
+  if (server == nullptr || server->bound == nullptr || !server->bound->recovery) return;
+  if (server->bound->stopped.load(std::memory_order_relaxed)) return;
+  end_calls(cpu, context, now);
+}
+
 void carry_out(Cpu& cpu, SchedulingContext& context, Remedy remedy, ThreadFault why, Time now) noexcept {
   if (remedy == Remedy::none) return;
   cpu.trace.emit(now, schema::EventKind::consequence, context.source, static_cast<std::uint64_t>(remedy),
                  context.jobs().current().index);
   switch (remedy) {
     case Remedy::hold:
+      recover_server(cpu, context, now);
       if (cpu.scheduler.abandon_job(context, now)) end_job(cpu, context, now);
       return;
     case Remedy::demote: return cpu.scheduler.set_base_priority(context, kDemoted, now);

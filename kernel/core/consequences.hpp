@@ -13,6 +13,9 @@ namespace capos::kernel {
 
 // Nothing for Remedy::none. `why`: what the supervisor of a task that is stopped is told.
 void carry_out(Cpu& cpu, SchedulingContext& context, sched::Remedy remedy, schema::ThreadFault why, Time now) noexcept;
+// The task gets no time for now, in the middle of a call whose server has a recovery: the call ends with timeout, and the
+// server finishes on that. A call by ring stays open, and its completion comes late. No effect on any other task.
+void recover_server(Cpu& cpu, SchedulingContext& context, Time now) noexcept;
 // A job of the context has ended, and its record is written: what repetition entails, for it or for whom it stands in.
 void judge_job(Cpu& cpu, SchedulingContext& context, const sched::Job& job, Time now) noexcept;
 // The context gets no more time, for good: its thread's call is called off, so that no server is stopped with it.

@@ -77,6 +77,7 @@ void note_overrun(Cpu& cpu, SchedulingContext& context, Time now) noexcept {
   const sched::Job& job = context.jobs().current();
   ++context.overruns;
   cpu.trace.emit(now, EventKind::overrun, context.source, job.index, static_cast<std::uint64_t>(job.consumed.ns()));
+  recover_server(cpu, context, now);
   carry_out(cpu, context, context.policy.overrun(), schema::ThreadFault::budget_spent, now);
 }
 

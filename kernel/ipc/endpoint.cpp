@@ -195,6 +195,7 @@ void Endpoint::join(Thread& server, Time now) noexcept {
 TransportError Endpoint::obstacle(Cpu& cpu, const Thread& caller) noexcept {
   if (!is_home(cpu.id)) return TransportError::wrong_cpu;
   if (closed_ || abandoned_.load(std::memory_order_seq_cst)) return TransportError::disconnected;
+  if (contexts_only_ && caller.account.context == nullptr) return TransportError::budget_required;
   return caller.depth >= abi::kCallDepth ? TransportError::too_deep : TransportError::none;
 }
 
@@ -229,7 +230,7 @@ Outcome Endpoint::deliver_one_way(Cpu& cpu, Call& call, Thread& server, Time now
 }
 
 void Endpoint::send(Cpu& cpu, Thread& sender, Time now) noexcept {
-  const TransportError why = obstacle(cpu, sender);
+  const TransportError why = contexts_only_ ? TransportError::budget_required : obstacle(cpu, sender);
   if (why != TransportError::none) refuse(sender, why);
   sender.direct_call.one_way = true;
   Thread* const server = servers_.pop_front();

@@ -24,14 +24,15 @@ class Endpoint final : public TypedObject<Endpoint, schema::Endpoint> {
   static constexpr ObjectType kType = ObjectType::endpoint;
   using Interface = schema::Endpoint;
   static constexpr schema::Resource kResource = schema::Resource::endpoints;
-  // `floor`: for callers of EDF islands; zero: none.
-  Endpoint(std::uint64_t served, Duration minimum_budget, Priority ceiling, Duration floor) noexcept
+  // `floor`: for callers of EDF islands; zero: none. `contexts_only`: for calls on contexts, and nothing else.
+  Endpoint(std::uint64_t served, Duration minimum_budget, Priority ceiling, Duration floor, bool contexts_only) noexcept
       : TypedObject(kType),
         served_(served),
         minimum_budget_(minimum_budget),
         floor_(floor),
         ceiling_(ceiling),
-        plain_(minimum_budget == Duration{} && ceiling == Priority{} && floor == Duration{}) {}
+        contexts_only_(contexts_only),
+        plain_(minimum_budget == Duration{} && ceiling == Priority{} && floor == Duration{} && !contexts_only) {}
 
   [[nodiscard]] std::uint64_t served() const noexcept { return served_; }
   [[nodiscard]] Priority ceiling() const noexcept { return ceiling_; }
@@ -54,7 +55,7 @@ class Endpoint final : public TypedObject<Endpoint, schema::Endpoint> {
   void reply_receive_fast(Thread& server) noexcept;  // `server` serves here
 
   // The same for a call of a ring whose thread waits and whose account is ready. Done: `server` works on it, or it queues
-  // (nullptr), its account blocked. Otherwise why it was not started: disconnected, wrongCpu, budgetTooSmall, and those
+  // (nullptr), its account blocked. Otherwise why it was not started: disconnected, wrongCpu, budgetRequired, budgetTooSmall, and those
   // of hand_over_request.
   [[nodiscard]] Outcome start(Cpu& cpu, Call& call, Time now, Thread*& server) noexcept;
   // A thread with a RECEIVE serves here from now on. Errors: wrongCpu; unimplemented for an endpoint of faults, which a
@@ -104,7 +105,8 @@ class Endpoint final : public TypedObject<Endpoint, schema::Endpoint> {
   const Duration minimum_budget_;
   const Duration floor_;
   const Priority ceiling_;
-  const bool plain_;  // no least budget, no ceiling and no floor: a call looks at neither time nor urgency
+  const bool contexts_only_;
+  const bool plain_;  // no least budget, no ceiling, no floor, for everybody: a call looks at neither time nor urgency
   // Is this its CPU? Makes it so if it has none yet.
   [[nodiscard]] bool is_home(CpuId cpu) noexcept;
   void join(Thread& server, Time now) noexcept;

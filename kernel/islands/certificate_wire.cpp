@@ -70,6 +70,7 @@ ResultOf<sched::TaskClaim, CertificateError> read_task(schema::TaskClaim::Reader
   task.on_overrun = TRY(consequence(message.on_overrun()));
   task.repeated = TRY(repetition(message));
   task.fallback = message.fallback();
+  task.recovers = message.recovers();
   return task;
 }
 

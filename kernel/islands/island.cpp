@@ -81,6 +81,7 @@ ResultOf<Ref<Island>, KernelError> Island::create(Ledger& payer, const sched::Ce
     if (!context->configure(parameters_of(claim, certificate, triggered, index), now).has_value()) return fail(KernelError::bad_certificate);
     context->policy.configure(rules_of(claim));
     context->island = island.get();
+    context->recovery = claim.recovers != sched::kNoServer;
   }
   if (!payer.charge(Resource::cpu_ppm, bandwidth)) return fail(KernelError::quota_exceeded);
   island->bandwidth_ = bandwidth;
@@ -184,6 +185,7 @@ Outcome Island::activate(CallContext& call, const Interface::Activate::Params::V
   State admitted = State::admitted;
   if (!state_.compare_exchange_strong(admitted, State::active)) return Outcome::failed(KernelError::bad_state);
   for (unsigned task = 0; task < count_; ++task) {
+    if (contexts_[task]->recovery) continue;
     contexts_[task]->first_release = start;
     mail_to(*contexts_[task], contexts_[task]->arm_mail, arm_here);
   }

@@ -44,6 +44,7 @@ std::string_view why_not_the_same(const sched::Certificate& claims, std::uint32_
 std::string_view why_not_this_task(const Old& old, const sched::TaskClaim& claim, bool calls) noexcept {
   if (old.claim.name != claim.name || old.claim.cpu != claim.cpu) return "a change keeps the island's tasks on their CPUs";
   if (old.claim.fallback != claim.fallback) return "a change keeps who falls back to whom";
+  if (old.claim.recovers != claim.recovers) return "a change keeps which servers recover";
   if ((calls || old.calls) && old.claim.priority != claim.priority) return "a task that calls servers keeps its priority";
   return {};
 }

@@ -18,6 +18,8 @@ struct Roll {
 };
 constinit std::array<Roll, kMaxCpus> g_rolls{};
 
+constinit std::atomic<std::uint32_t> g_placement{~std::uint32_t{0}};
+
 template <typename Predicate>
 std::uint32_t cpus_where(Predicate&& predicate) noexcept {
   std::uint32_t mask = 0;
@@ -67,13 +69,17 @@ ResultOf<void, Occupant> lease_cpus(std::uint32_t cpus, bool slack) noexcept {
 
 void release_cpus(std::uint32_t cpus) noexcept { set_use(cpus, CpuUse::housekeeping); }
 
+std::uint32_t placement() noexcept { return g_placement.load(std::memory_order_seq_cst); }
+
+void set_placement(std::uint32_t cpus) noexcept { g_placement.store(cpus, std::memory_order_seq_cst); }
+
 CpuId least_busy_cpu() noexcept {
   for (const CpuUse wanted : {CpuUse::housekeeping, CpuUse::leased_slack}) {
     const Cpu* best = nullptr;
     std::uint32_t fewest = 0;
     for (std::uint16_t id = 0; id < kMaxCpus; ++id) {
       const Cpu* const cpu = Cpu::find(CpuId(id));
-      if (cpu == nullptr || cpu->use.load(std::memory_order_acquire) != wanted) continue;
+      if (cpu == nullptr || cpu->use.load(std::memory_order_acquire) != wanted || !may_be_placed(cpu->id)) continue;
       const std::uint32_t processes = cpu->best_effort_processes.load(std::memory_order_relaxed);
       if (best != nullptr && processes >= fewest) continue;
       best = cpu;

@@ -42,9 +42,14 @@ void release_unused_cpus(std::uint32_t cpus) noexcept;
 // It has ended. No effect if it is not enlisted.
 void delist_best_effort(Process& process) noexcept;
 
+// Bit c: best-effort processes may be started on CPU c (PlacementControl); all at first. Any CPU.
+[[nodiscard]] std::uint32_t placement() noexcept;
+void set_placement(std::uint32_t cpus) noexcept;
+[[nodiscard]] inline bool may_be_placed(CpuId cpu) noexcept { return (placement() >> cpu.value() & 1) != 0; }
+
 // ProcessSpawner.spawn's `cpu` for least_busy_cpu().
 inline constexpr CpuId kAnyCpu{0xffff};
-// Of the housekeeping CPUs, or, if there is none, of those leased with slack, the first with the fewest best-effort processes.
+// Of the housekeeping CPUs of the placement, or, if there is none, of those leased with slack, the first with the fewest best-effort processes.
 // Others may be placed meanwhile: a good choice, not the best. O(CPUs).
 [[nodiscard]] CpuId least_busy_cpu() noexcept;
 

@@ -34,6 +34,7 @@ class SchedulingContext final : public TypedObject<SchedulingContext, schema::Sc
 
   Thread* thread = nullptr;                    // bound; one reference, so that it may be looked at when it is dead
   std::atomic<bool> claimed{false};            // a process has been, or is being, made for it
+  bool recovery = false;                       // no task's, but its server's (TaskClaim.recovers): no jobs; constant
   std::atomic<bool> stopped{false};            // by a consequence or its island's end, for good: never ready again
   Time job_start = Time::never();              // of the job in progress: first return to user mode
   Time previous_start = Time::never();

@@ -46,6 +46,8 @@ enum class ObjectType : std::uint8_t {
   session_context,
   grant_lease,
   process_build,
+  share_control,
+  placement_control,
 };
 
 class Object {

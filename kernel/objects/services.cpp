@@ -174,11 +174,12 @@ class ObjectFactoryService final : public SingletonObject<ObjectFactoryService, 
                           schema::ObjectFactory::CreateEndpoint::Results::Builder results) noexcept {
     const std::uint64_t minimum = params.minimum_budget_ns(), floor = params.floor_ns();
     constexpr auto kLongest = static_cast<std::uint64_t>(sched::kMaxPeriod.ns());
-    if (minimum > kLongest || floor > kLongest) return Outcome::invalid(KernelError::bad_range);
+    const bool of_faults = params.interface_id() == schema::FaultHandler::kInterfaceId;  // which come without time
+    if (minimum > kLongest || floor > kLongest || (of_faults && params.contexts_only())) return Outcome::invalid(KernelError::bad_range);
     return give_new(call,
                     new_object<Endpoint>(call.ledger(), params.interface_id(),
                                          Duration::ns(static_cast<std::int64_t>(minimum)), Priority(params.ceiling()),
-                                         Duration::ns(static_cast<std::int64_t>(floor))),
+                                         Duration::ns(static_cast<std::int64_t>(floor)), params.contexts_only()),
                     [&](std::uint32_t index) { results.set_endpoint(index); });
   }
 

@@ -83,7 +83,7 @@ void Process::set_entry(std::uint64_t entry) noexcept {
 
 void Process::take_place() noexcept {
   has_place_ = true;
-  Cpu::find(cpu_)->best_effort_processes.fetch_add(1, std::memory_order_relaxed);
+  Cpu::find(cpu_)->best_effort_processes.fetch_add(1, std::memory_order_seq_cst);
 }
 
 void Process::end(const ExitRecord& exit) noexcept {

@@ -57,8 +57,7 @@ class Process : public Watched<Process>, public ListHook<BestEffortTag> {
     return scope == DisclosureScope::session ? session_number() : 0;
   }
   // Of best effort, for each of its threads. Any CPU.
-  [[nodiscard]] Share share() const noexcept { return share_.load(std::memory_order_acquire); }
-  void set_share(Share share) noexcept { share_.store(share, std::memory_order_release); }
+  [[nodiscard]] Shares& shares() noexcept { return shares_; }
   [[nodiscard]] PageSource& pages() noexcept { return ledger_->pages(); }
   [[nodiscard]] AddressMap& memory() noexcept { return memory_; }
   [[nodiscard]] CapabilityTable& capabilities() noexcept { return capabilities_; }
@@ -103,6 +102,7 @@ class Process : public Watched<Process>, public ListHook<BestEffortTag> {
   FaultReport report;  // written by the reaper
   Process* next_to_reap = nullptr;
   std::atomic<std::uint32_t> event_timers{0};  // that it made and that live
+  std::atomic<bool> has_share_control{false};
 
  private:
   template <typename T, typename... Arguments>
@@ -115,7 +115,7 @@ class Process : public Watched<Process>, public ListHook<BestEffortTag> {
 
   std::atomic<std::uint32_t> references_{1};
   std::atomic<bool> alive_{true};
-  std::atomic<Share> share_{Share{}};
+  Shares shares_;
   std::uint32_t number_;
   CpuId cpu_;
   bool has_place_ = false;

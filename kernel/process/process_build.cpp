@@ -48,7 +48,7 @@ ResultOf<Ref<ProcessBuild>, KernelError> ProcessBuild::create(Ledger& payer, con
                                                               Ref<Session> session) noexcept {
   Ref<Process> process =
       TRY(Process::create(request.name, request.number, *request.ledger, request.session, request.cpu));
-  process->set_share(request.share);
+  process->shares().declare(request.share);
   process->set_supervisor(request.supervisor);
   auto build = new_object<ProcessBuild>(payer, *process, request, std::move(session));
   if (!build.has_value()) discard_process(Cpu::current(), *process);
@@ -96,7 +96,7 @@ ResultOf<void, KernelError> ProcessBuild::grant(std::span<const GrantedCapabilit
   TRY_VOID(grant_all(process, {all.data(), count}));
   Thread& thread = process.main_thread();
   if (context_) bind(*context_, thread);
-  give_account(own_account(thread), thread);
+  give_account(starting_account(thread), thread);
   return {};
 }
 

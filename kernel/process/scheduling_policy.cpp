@@ -3,7 +3,8 @@
 
 #include "core/cpu.hpp"
 #include "ipc/call_context.hpp"
-#include "process/process.hpp"
+#include "process/placement_control.hpp"
+#include "process/share_control.hpp"
 #include "process/spawner.hpp"
 
 namespace capos::kernel {
@@ -12,49 +13,42 @@ namespace {
 using schema::KernelError;
 using Interface = schema::SchedulingPolicy;
 
-// By the process's own CPU, which alone touches its threads' entities: a few at a time.
-void apply_here(void* subject) noexcept {
-  constexpr unsigned kThreadsAtOnce = 5;
-  Process& process = *static_cast<Process*>(subject);
-  Cpu& cpu = Cpu::current();
-  const Share share = process.share();
-  const sched::FairEntity wanted(share.weight, share.request());
-  const Time now = hal::now();
-  auto& threads = process.threads();
-  unsigned left = kThreadsAtOnce;
-  for (Thread* thread = threads.front(); thread != nullptr; thread = threads.next(*thread)) {
-    sched::FairEntity& entity = thread->entity;
-    if (entity.weight() == wanted.weight() && entity.request() == wanted.request()) continue;
-    if (left-- == 0) {
-      if (!post_later(cpu.id, process.share_mail, apply_here, &process)) break;  // that one goes on with it
-      return;
-    }
-    cpu.scheduler.set_share(entity, share.weight, share.request(), now);
-  }
-  process.release();
-}
-
 class SchedulingPolicyService final : public SingletonObject<SchedulingPolicyService, Interface> {
  public:
   Outcome set_share(CallContext& call, Interface::SetShare::Params::Reader params, Interface::SetShare::Results::Builder) noexcept {
     ProcessHandle* const handle = call.argument<ProcessHandle>(params.process());
     if (handle == nullptr) return Outcome::invalid(KernelError::bad_capability);
-    if (params.weight() == 0 || params.weight() > sched::kMaxWeight || params.latency() > schema::LatencyClass::batch) {
-      return Outcome::invalid(KernelError::bad_range);
-    }
+    if (!in_range(params.weight(), params.latency())) return Outcome::invalid(KernelError::bad_range);
     Process& process = handle->process();
-    process.set_share({params.weight(), static_cast<sched::LatencyClass>(params.latency())});
-    process.acquire();
-    if (!post(process.cpu(), process.share_mail, apply_here, &process)) process.release();
+    process.shares().declare({params.weight(), static_cast<sched::LatencyClass>(params.latency())});
+    apply_share(process);
     call.reschedule = true;
     return Outcome::done();
   }
   Outcome share(CallContext& call, Interface::Share::Params::Reader params, Interface::Share::Results::Builder results) noexcept {
     ProcessHandle* const handle = call.argument<ProcessHandle>(params.process());
     if (handle == nullptr) return Outcome::invalid(KernelError::bad_capability);
-    const kernel::Share share = handle->process().share();
+    const kernel::Share share = handle->process().shares().in_force();
     results.set_weight(share.weight);
     results.set_latency(static_cast<schema::LatencyClass>(share.latency));
+    return Outcome::done();
+  }
+  Outcome control(CallContext& call, Interface::Control::Params::Reader params, Interface::Control::Results::Builder results) noexcept {
+    ProcessHandle* const handle = call.argument<ProcessHandle>(params.process());
+    if (handle == nullptr) return Outcome::invalid(KernelError::bad_capability);
+    auto control = ShareControl::create(call.ledger(), handle->process());
+    if (!control.has_value()) return Outcome::overloaded(control.error());
+    const auto index = call.give(*std::move(control));
+    if (!index.has_value()) return Outcome::overloaded(index.error());
+    results.set_control(*index);
+    return Outcome::done();
+  }
+  Outcome placement(CallContext& call, Interface::Placement::Params::Reader, Interface::Placement::Results::Builder results) noexcept {
+    auto control = PlacementControl::create(call.ledger());
+    if (!control.has_value()) return Outcome::overloaded(control.error());
+    const auto index = call.give(*std::move(control));
+    if (!index.has_value()) return Outcome::overloaded(index.error());
+    results.set_control(*index);
     return Outcome::done();
   }
 };

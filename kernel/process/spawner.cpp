@@ -104,7 +104,7 @@ class ProcessSpawnerService final : public SingletonObject<ProcessSpawnerService
                          .ledger = {},
                          .session = session,
                          .supervisor = {},
-                         .share = call.process().share()};
+                         .share = call.process().shares().declared()};
     auto supervisor = supervisor_of(call, params.has_supervisor(), params.supervisor().get_capability());
     if (!supervisor.has_value()) return Outcome::invalid(supervisor.error());
     request.supervisor = *std::move(supervisor);
@@ -131,6 +131,8 @@ class ProcessSpawnerService final : public SingletonObject<ProcessSpawnerService
     if (request.context == nullptr && !params.passive()) {
       if (!enlist_best_effort((*build)->process())) return Outcome::invalid(KernelError::bad_cpu);
       (*build)->process().take_place();
+      // Seen by whoever counts there after it has closed the CPU, or closed to this one.
+      if (!may_be_placed(request.cpu)) return Outcome::invalid(KernelError::bad_cpu);
     }
     call.progress.object = *std::move(build);
     call.progress.begun = true;

@@ -105,7 +105,7 @@ class ThreadFactoryService final : public SingletonObject<ThreadFactoryService, 
     hal::set_thread_pointer(thread.user, hal::UserAddress(params.fs_base()));
     if (supervisor) thread.supervisor = std::move(supervisor);
     if (context != nullptr) bind(*context, thread);
-    give_account(own_account(thread), thread);
+    give_account(starting_account(thread), thread);
     start_when_settled(call.cpu, thread, call.now);
     results.set_thread(*index);
     results.set_number(thread.number);
@@ -163,7 +163,7 @@ Thread::Thread(Process& owner, CpuId home, std::uint32_t own_number) noexcept
       process(owner),
       cpu(home),
       number(own_number),
-      entity(owner.share().weight, owner.share().request()),
+      entity(owner.shares().in_force().weight, owner.shares().in_force().request()),
       hold_(Ref<Process>::share(owner)) {
   entity.owner = this;
 }

@@ -46,7 +46,8 @@ Certificate certify(const IslandModel& model, std::span<TaskClaim> tasks,
                 .on_overrun = t.on_overrun,
                 .repeated = t.repeated,
                 .fallback = t.fallback,
-                .island = t.island};
+                .island = t.island,
+                .recovers = t.recovers};
   }
   for (std::size_t i = 0; i < model.chains.size(); ++i) {
     const ChainModel& c = model.chains[i];

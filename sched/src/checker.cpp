@@ -223,6 +223,7 @@ Verdict check_certificate(const Certificate& certificate, const MachineFacts& ma
   TRY_VOID(check_inputs(certificate, machine.runs));
   TRY_VOID(check_consequences(certificate.tasks));
   TRY_VOID(check_servers(certificate));
+  TRY_VOID(check_recoveries(certificate));
   TRY_VOID(check_utilisation(certificate));
   const bool edf = certificate.policy == Policy::edf;
   for (std::size_t i = 0; i < certificate.tasks.size(); ++i) {

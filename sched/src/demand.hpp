@@ -123,6 +123,8 @@ void for_each_edf_demand(const IslandModel& model, CpuId cpu, Duration window, b
 [[nodiscard]] std::optional<Analysis> find_malformed(const IslandModel& model) noexcept;
 // False if there are more tasks without a stated priority than free priorities.
 [[nodiscard]] bool derive_priorities(std::span<TaskModel> tasks) noexcept;
+// A recovery comes where the most urgent caller of its server is: after the priorities of those. O(tasks^2 * calls).
+void raise_recoveries(IslandModel& model) noexcept;
 [[nodiscard]] Duration chain_latency(const IslandModel& model, const ChainModel& chain) noexcept;
 
 }  // namespace capos::sched::analysis

@@ -24,7 +24,7 @@ bool derive_priorities(std::span<TaskModel> tasks) noexcept {
   std::size_t missing = 0;
   for (TaskModel& t : tasks) {
     t.priority = t.stated.has_value() ? *t.stated : kUnset;
-    missing += t.stated.has_value() ? 0 : 1;
+    missing += t.stated.has_value() || t.recovers != kNoServer ? 0 : 1;
   }
   std::uint8_t level = kHighestDerivedPriority;
   for (; missing > 0; --missing, --level) {
@@ -32,12 +32,28 @@ bool derive_priorities(std::span<TaskModel> tasks) noexcept {
     if (level == 0) return false;
     TaskModel* next = nullptr;
     for (TaskModel& t : tasks) {
-      if (t.stated.has_value() || t.priority != kUnset) continue;
+      if (t.stated.has_value() || t.priority != kUnset || t.recovers != kNoServer) continue;
       if (next == nullptr || more_urgent(t, *next)) next = &t;
     }
     next->priority = Priority(level);
   }
   return true;
+}
+
+void raise_recoveries(IslandModel& model) noexcept {
+  // One server's recovery may call another server, whose own comes above it then: as often as there are calls.
+  for (bool rose = true; rose;) {
+    rose = false;
+    for (TaskModel& recovery : model.tasks) {
+      if (recovery.recovers == kNoServer) continue;
+      for (const ServerCall& call : model.calls) {
+        const TaskModel& caller = model.tasks[call.task];
+        if (call.server != recovery.recovers || caller.priority <= recovery.priority) continue;
+        recovery.priority = caller.priority;
+        rose = true;
+      }
+    }
+  }
 }
 
 }  // namespace capos::sched::analysis

@@ -59,6 +59,8 @@ std::string_view describe(Rejection reason) noexcept {
       return "a task cannot be released by another's finish: two of them, a circle, too many, due after its period, or a fallback";
     case Rejection::islands:
       return "a task, its fallback and its chains do not belong to one island";
+    case Rejection::recovery:
+      return "a server's recovery is below one of its callers, on another CPU, not alone, or more than time";
   }
   return "unknown reason";
 }

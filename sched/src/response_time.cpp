@@ -195,6 +195,7 @@ Analysis analyse(IslandModel& model) noexcept {
   if (!analysis::derive_priorities(model.tasks)) {
     return {Verdict::malformed, 0, Rejection::too_many_tasks, {}, {}, 0};
   }
+  analysis::raise_recoveries(model);
   for (TaskModel& task : model.tasks) {
     task.release_jitter = task.jitter;
     task.worst_job = 0;

@@ -124,17 +124,10 @@ interface SystemInfo @0xf0a1b6c8d2e34768 {
                      versionMajor :UInt16, versionMinor :UInt16, versionPatch :UInt16);
   # `cpus`: that run. `features`: bits of the HAL's MachineFeature that are in use. `ramBytes`: that the kernel manages,
   # `freeBytes` of them nobody has.
-  cpu @1 (cpu :UInt16) -> (use :CpuUse, idleNs :UInt64, switches :UInt64, timers :UInt64, mails :UInt64,
+  cpu @1 (cpu :UInt16) -> (use :Kernel.CpuUse, idleNs :UInt64, switches :UInt64, timers :UInt64, mails :UInt64,
                            devices :UInt64, spurious :UInt64);
   # What the CPU is for; its time halted; changes of thread; interrupts by cause. Read while it runs: each number is
   # whole, together they are of no one instant. Errors: badCpu.
-}
-
-enum CpuUse {
-  off @0;
-  housekeeping @1;
-  leased @2;
-  leasedSlack @3;
 }
 
 interface SharedBuffers @0xf0a1b6c8d2e34769 {

@@ -41,6 +41,8 @@ enum TransportError {
   # The chain of calls would be longer than the kernel's bound.
   queueFull @14;
   # No room for another call or completion; nothing was started.
+  budgetRequired @15;
+  # The endpoint is an island's: it takes calls on scheduling contexts only, and nothing that is sent one way.
 }
 
 enum ExceptionType {
@@ -197,7 +199,7 @@ interface ProcessSpawner @0xf0a1b6c8d2e34717 {
   spawn @0 (name :Text, program :Text, grants :List(CapabilityGrant), cpu :UInt16, memoryPages :UInt64,
             context :SchedulingContext, passive :Bool, source :UInt32, supervisor :AnyPointer,
             ledger :Authority.ResourceLedger, session :Authority.Session) -> (process :ProcessHandle);
-  # Starts `program` of the boot pack. `context` null: best effort on `cpu`; 65535: on the housekeeping CPU where the fewest
+  # Starts `program` of the boot pack. A `context` that is a server's recovery (TaskClaim.recovers) makes it a passive one. `context` null: best effort on `cpu`; 65535: on the housekeeping CPU where the fewest
   # best-effort processes live, or, if all CPUs are leased, on one leased with slack. It stays there. `passive`: no time of its own; it runs
   # once, on the spawner's account, up to its first receive. `source` is the number its trace events carry.
   # `supervisor`: a FaultHandler that is told of its threads' faults; null: a fault ends the process.
@@ -220,15 +222,55 @@ interface ProcessHandle @0xf0a1b6c8d2e34718 {
 }
 
 interface SchedulingPolicy @0xf0a1b6c8d2e34723 {
-  # The authority over best effort: what share of the time that no island uses a process has. The kernel keeps what was last
-  # set, whatever becomes of the holder.
+  # The authority over best effort: what share of the time that no island uses a process has. What is declared here the kernel
+  # keeps, whatever becomes of the holder; what a ShareControl or the PlacementControl says lasts as long as that is held.
   setShare @0 (process :ProcessHandle, weight :UInt16, latency :Units.LatencyClass) -> ();
   # For each thread of the process, those it has and those it makes later: a thread's share of its CPU is its weight over the
-  # sum of weights that are ready there. `weight`: 1 to 1000. Before, a process has its spawner's share; init has 100, normal.
+  # sum of weights that are ready there. `weight`: 1 to 1000. Before, a process has what is declared of its spawner; init has 100, normal.
   # Applied by the process's own CPU, at once if that is the caller's; has no effect on a process that has ended.
   # Errors: badCapability (no ProcessHandle), badRange.
   share @1 (process :ProcessHandle) -> (weight :UInt16, latency :Units.LatencyClass);
-  # What was last set. Errors: badCapability.
+  # What the process has now. Errors: badCapability.
+  control @2 (process :ProcessHandle) -> (control :ShareControl);
+  # For a policy service. Errors: badCapability, busy (the process has one), quotaExceeded, outOfMemory, outOfCapabilities.
+  placement @3 () -> (control :PlacementControl);
+  # For a policy service. Errors: busy (there is one), quotaExceeded, outOfMemory, outOfCapabilities.
+}
+
+interface ShareControl @0xf0a1b6c8d2e34790 {
+  # What one process has of best effort, for as long as this is held. When the last capability to it goes, by its holder's end at
+  # the latest, what SchedulingPolicy.setShare has declared is in force again: the process's own CPU changes its threads,
+  # five at a time. It gives no other authority over the process.
+  set @0 (weight :UInt16, latency :Units.LatencyClass) -> ();
+  # As SchedulingPolicy.setShare, in place of what is declared. Errors: badRange.
+  clear @1 () -> ();
+  # What is declared is in force again.
+  get @2 () -> (weight :UInt16, latency :Units.LatencyClass, declaredWeight :UInt16, declaredLatency :Units.LatencyClass,
+                alive :Bool, cpu :UInt16);
+  # What is in force, what is declared, and where the process lives, if it does.
+}
+
+enum CpuUse {
+  # What a CPU is for.
+  off @0;
+  housekeeping @1;
+  # Best effort.
+  leased @2;
+  # Islands' tasks, and nothing else.
+  leasedSlack @3;
+  # Islands' tasks, and best effort below them.
+}
+
+interface PlacementControl @0xf0a1b6c8d2e34791 {
+  # Which CPUs best effort may be started on, for as long as this is held; when the last capability to it goes, all of them
+  # again. Who lives somewhere stays there (decision 23).
+  set @0 (cpus :UInt32) -> ();
+  # Bit c: CPU c. ProcessSpawner.spawn starts no best-effort process on others: badCpu if it names one; 65535 chooses among
+  # these. Passive servers and what runs on contexts may be started anywhere. Errors: badRange (CPU 0 is not among them).
+  get @1 () -> (cpus :UInt32);
+  # What was set, and those that run: bits of CPUs that there are not are 0.
+  cpu @2 (cpu :UInt16) -> (use :CpuUse, processes :UInt32);
+  # What it is for now, and how many best-effort processes live there. Errors: badCpu.
 }
 
 enum ExitReason {
@@ -267,12 +309,14 @@ interface Endpoint @0xf0a1b6c8d2e3471b {
 interface ObjectFactory @0xf0a1b6c8d2e3471c {
   # What it makes is charged to the caller's ledger. Errors: quotaExceeded, outOfMemory, outOfCapabilities.
   createNotification @0 () -> (notification :Notification);
-  createEndpoint @1 (interfaceId :UInt64, minimumBudgetNs :UInt64, ceiling :UInt8, floorNs :UInt64) -> (endpoint :Endpoint);
+  createEndpoint @1 (interfaceId :UInt64, minimumBudgetNs :UInt64, ceiling :UInt8, floorNs :UInt64, contextsOnly :Bool)
+      -> (endpoint :Endpoint);
   # `interfaceId`: what is served. A call whose context has less than minimumBudgetNs left is refused. `ceiling`: the
   # priority at which calls made on scheduling contexts are served, if it is above the caller's. `floorNs`: the same for
   # contexts of EDF islands: a call is served as if it were due so long after it was taken up, or when its caller is due
-  # if that is earlier; 0: none; else the least time from an arrival of one of its callers to its deadline.
-  # Errors: badRange (minimumBudgetNs or floorNs over an hour).
+  # if that is earlier; 0: none; else the least time from an arrival of one of its callers to its deadline. `contextsOnly`: a
+  # call that runs on no scheduling context, and whatever is sent one way, is refused with budgetRequired (decision 27).
+  # Errors: badRange (minimumBudgetNs or floorNs over an hour; contextsOnly for a FaultHandler).
 }
 
 interface IslandAuthority @0xf0a1b6c8d2e3471d {

@@ -6,6 +6,7 @@ $Cxx.namespace("capos::host");
 using Robot = import "/capos/robot.capnp";
 using Load = import "/capos/load.capnp";
 using Media = import "/capos/media.capnp";
+using Policy = import "/capos/policy.capnp";
 using Units = import "/capos/units.capnp";
 
 const currentSchemaVersion :UInt32 = 1;
@@ -95,8 +96,23 @@ struct Service {
   config @8 :ServiceConfig;
   latency @9 :Units.LatencyClass = normal;
   # How soon its best-effort threads run once they may.
+  recovery @10 :Recovery;
+  # Of a passive server that tasks call; nothing unless given.
+  restarts @11 :UInt16 = 0;
+  # How often init starts it again when it has ended. Not of a task's service, nor of a passive one.
 }
 
+struct Recovery {
+  # Time of its own for a passive server that tasks call. When a caller's budget is spent, or its job held, in the middle of a
+  # call, the call ends with status timeout, and the server finishes what it was at on this; then it serves others again.
+  # Admission counts it as a task of the first island that calls the server, at the priority of its most urgent caller. Not
+  # under EDF.
+  budget @0 :Units.Time;
+  # In each period; at least 5 us. What one call takes at most is enough for the server to be free again within the bound that
+  # `./capos admit` states. Required.
+  period @1 :Units.Period;
+  # 10 us to 1 hour. Required.
+}
 
 struct Export {
   name @0 :Text;
@@ -140,6 +156,8 @@ enum KernelService {
   # Who gets how much of best effort: for a policy service.
   standingIslands @9;
   # IslandReader: which islands are admitted, for an admission service that is asked while they run.
+  placement @10;
+  # PlacementControl: on which CPUs best effort is started, for as long as the service lives. For one policy service.
 }
 
 struct ServiceConfig {
@@ -151,6 +169,7 @@ struct ServiceConfig {
     actuator @3 :Robot.ActuatorConfig;
     load @4 :Load.LoadConfig;
     media @5 :Media.NodeConfig;
+    policy @6 :Policy.PolicyConfig;
   }
 }
 

@@ -108,6 +108,11 @@ void submit(System& system, std::span<const wire::Word> certificate, std::uint32
     system.tasks[system.tasks_count++] = {.service = task.service(), .context = answer->cap(contexts[place++])};
   }
   note_servers(system, claim);
+  // Behind the tasks: servers' recoveries, in the certificate's order too.
+  for (; place < contexts.size() && place < claim.tasks().size(); ++place) {
+    const std::uint16_t server = claim.tasks()[place].recovers();
+    if (server < kMaxServices) system.servers[server].recovery = answer->cap(contexts[place]);
+  }
 }
 
 }  // namespace

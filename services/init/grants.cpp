@@ -71,6 +71,7 @@ std::string_view own_name(schema::KernelService service) noexcept {
     case schema::KernelService::boot_package: return "bootPackage";
     case schema::KernelService::scheduling_policy: return "schedulingPolicy";
     case schema::KernelService::standing_islands: return "standing";
+    case schema::KernelService::placement: break;  // made for who is granted it
   }
   return {};
 }
@@ -138,6 +139,7 @@ void make_exports(System& system, std::uint32_t index) noexcept {
       params.set_interface_id(item.interface());
       params.set_ceiling(system.servers[index].ceiling);
       params.set_floor_ns(system.servers[index].floor_ns);
+      params.set_contexts_only(system.servers[index].called);
     });
     if (!made.has_value()) give_up(system, kStartFailed, service.name(), made.error().text());
     place.endpoint = made->cap(made->reader().endpoint());

@@ -41,9 +41,7 @@ int program_main(capos::runtime::Runtime& runtime) {
   for (std::uint32_t index = 0; index < services.size(); ++index) {
     if (system.processes[index].is_null()) make_exports(system, index);
   }
-  for (std::uint32_t index = 0; index < services.size(); ++index) {
-    if (system.processes[index].is_null()) spawn_service(system, index);
-  }
+  spawn_services(system);
   await_services(system);
   run(system);
 }

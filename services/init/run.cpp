@@ -32,6 +32,17 @@ void sleep_until(const System& system, std::uint64_t time) noexcept {
   (void)timer->sleep_until(time);
 }
 
+// Meanwhile services that end are started again, within the time of one look.
+void sleep_and_restart(System& system, std::uint64_t time) noexcept {
+  constexpr std::uint64_t kLook = 10'000'000;  // ns
+  while (restart_services(system)) {
+    const std::uint64_t next = now_of(system) + kLook;
+    if (next >= time) break;
+    sleep_until(system, next);
+  }
+  sleep_until(system, time);
+}
+
 void start_islands(System& system, std::uint64_t start) noexcept {
   std::uint32_t index = 0;
   for (const auto island : system.config().islands()) {
@@ -71,7 +82,7 @@ void run(System& system) noexcept {
   const auto wanted = system.pack.run();
   const std::uint64_t start = now_of(system) + wanted.warmup_ns();
   start_islands(system, start);
-  sleep_until(system, wanted.duration_ns() == 0 ? kForever : start + wanted.duration_ns());
+  sleep_and_restart(system, wanted.duration_ns() == 0 ? kForever : start + wanted.duration_ns());
   retire_islands(system);
   sleep_until(system, now_of(system) + kSettle);
   flush(system);

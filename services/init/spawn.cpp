@@ -31,7 +31,11 @@ bool is_own_export(const System& system, std::size_t index, schema::Service::Rea
 class GrantList {
  public:
   GrantList(const System& system, schema::Service::Reader service) noexcept {
-    for (const auto grant : service.grants()) add(system, service, grant.name(), find_grant(system, grant));
+    for (const auto grant : service.grants()) {
+      const bool placement = grant.which() == schema::Grant::Which::kernel && grant.kernel() == schema::KernelService::placement;
+      add(system, service, grant.name(), placement ? lend(make_placement(system)) : find_grant(system, grant));
+    }
+    if (is_policy(service)) add_shares(system, service);
     for (std::size_t i = 0; i < system.exports_count; ++i) {
       if (!is_own_export(system, i, service)) continue;
       names_[count_].add("serve.").add(system.exports[i].name);
@@ -44,6 +48,11 @@ class GrantList {
       add(system, service, "flushed", system.flushed);
     }
   }
+  ~GrantList() {
+    for (std::size_t i = 0; i < lent_count_; ++i) (void)runtime::call_ring().release(lent_[i]);
+  }
+  GrantList(const GrantList&) = delete;
+  GrantList& operator=(const GrantList&) = delete;
   template <typename Params>
   void write(Params params, runtime::Transfers& transfers) const noexcept {
     const auto list = params.init_grants(static_cast<std::uint32_t>(count_));
@@ -67,9 +76,39 @@ class GrantList {
     }
     entries_[count_++] = {name, cap};
   }
-  std::array<Entry, 48> entries_{};
-  std::array<runtime::Text<40>, 48> names_{};
+  // init's own copy goes with this list.
+  abi::CapId lend(abi::CapId cap) noexcept {
+    if (!cap.is_null()) lent_[lent_count_++] = cap;
+    return cap;
+  }
+  // "share.DESK.PLACE" for each share of each desk; two desks may have the same.
+  void add_shares(const System& system, schema::Service::Reader service) noexcept {
+    std::array<std::string_view, kMostLent> known{};
+    const std::size_t first = lent_count_;
+    unsigned number = 0;
+    for (const auto desk : service.config().policy().desks()) {
+      unsigned place = 0;
+      for (const auto share : desk.shares()) {
+        std::size_t at = first;
+        while (at < lent_count_ && known[at] != share.service()) ++at;
+        if (at == kMostLent) give_up(system, kStartFailed, service.name(), "too many shares");
+        if (at == lent_count_) {
+          known[at] = share.service();
+          (void)lend(make_share_control(system, share.service()));
+        }
+        names_[count_].add("share.").add(number).add(".").add(place++);
+        add(system, service, names_[count_].view(), at < lent_count_ ? lent_[at] : abi::CapId{});
+      }
+      ++number;
+    }
+  }
+  static constexpr std::size_t kMostGrants = 72;
+  static constexpr std::size_t kMostLent = 24;
+  std::array<Entry, kMostGrants> entries_{};
+  std::array<runtime::Text<40>, kMostGrants> names_{};
   std::size_t count_ = 0;
+  std::array<abi::CapId, kMostLent> lent_{};
+  std::size_t lent_count_ = 0;
 };
 
 void set_share(const System& system, std::uint32_t index) noexcept {
@@ -85,6 +124,31 @@ void set_share(const System& system, std::uint32_t index) noexcept {
 
 }  // namespace
 
+void spawn_services(System& system) noexcept {
+  const auto services = system.config().services();
+  for (const bool policies : {false, true}) {
+    for (std::uint32_t index = 0; index < services.size(); ++index) {
+      if (system.processes[index].is_null() && is_policy(services[index]) == policies) spawn_service(system, index);
+    }
+  }
+}
+
+bool restart_services(System& system) noexcept {
+  const auto services = system.config().services();
+  bool any = false;
+  for (std::uint32_t index = 0; index < services.size(); ++index) {
+    if (system.restarts[index] >= services[index].restarts()) continue;
+    any = true;
+    runtime::Capability<schema::ProcessHandle> process(system.processes[index]);
+    const auto state = process->state();
+    if (!state.has_value() || state->alive) continue;
+    ++system.restarts[index];
+    (void)runtime::call_ring().release(system.processes[index]);
+    spawn_service(system, index);
+  }
+  return any;
+}
+
 void spawn_service(System& system, std::uint32_t index) noexcept {
   constexpr std::uint64_t kPage = 4096;
   const auto service = system.config().services()[index];
@@ -98,13 +162,16 @@ void spawn_service(System& system, std::uint32_t index) noexcept {
     params.set_cpu(cpu_of(system, index));
     params.set_memory_pages(bytes_of(service.memory()) / kPage);
     if (task != nullptr) params.set_context(transfers.add(task->context));
+    if (!system.servers[index].recovery.is_null()) params.set_context(transfers.add(system.servers[index].recovery));
     params.set_passive(service.passive());
     params.set_source(index);
   });
   if (!made.has_value()) give_up(system, kStartFailed, service.name(), made.error().text());
   system.processes[index] = made->cap(made->reader().process());
   set_share(system, index);
-  // Now only the service can serve: if it ends, whoever queues for it is told, and does not wait for ever.
+  // Now only the service can serve: if it ends, whoever queues for it is told, and does not wait for ever. The endpoint of one that is
+  // started again is kept for it; who calls it meanwhile is told as well.
+  if (service.restarts() != 0) return;
   for (std::size_t i = 0; i < system.exports_count; ++i) {
     if (!is_own_export(system, i, service)) continue;
     (void)runtime::call_ring().release(system.exports[i].endpoint);

@@ -45,6 +45,7 @@ struct ServerPlace {
   std::uint8_t ceiling = 0;
   std::uint64_t floor_ns = 0;  // of an EDF island's server; 0: none
   std::uint16_t cpu = 0;
+  abi::CapId recovery;         // its context for recoveries; null: none
 };
 
 struct System {
@@ -63,6 +64,7 @@ struct System {
   std::array<abi::CapId, kMaxIslands> islands{};
   std::array<abi::CapId, kMaxServices> processes{};
   std::array<ServerPlace, kMaxServices> servers{};
+  std::array<std::uint16_t, kMaxServices> restarts{};  // of each: how often it has been started again
   // Told to the service that holds the host channel: write out what there is; and its answer.
   abi::CapId flush;
   abi::CapId flushed;
@@ -97,8 +99,18 @@ void make_notifications(System& system) noexcept;
 // Starts the admission service, asks it for every island, and hands its certificates to the kernel.
 void admit_islands(System& system) noexcept;
 
+// --- policy.cpp: authority that lasts as long as the service which holds it, so nobody else keeps it.
+[[nodiscard]] bool is_policy(schema::Service::Reader service) noexcept;
+// Both wait for a service before this one to be taken apart. Null if that does not come to pass.
+[[nodiscard]] abi::CapId make_placement(const System& system) noexcept;
+[[nodiscard]] abi::CapId make_share_control(const System& system, std::string_view service) noexcept;
+
 // --- spawn.cpp
+// Policy services after all others: they are given shares of those.
+void spawn_services(System& system) noexcept;
 void spawn_service(System& system, std::uint32_t index) noexcept;
+// Starts again which services have ended and may be. True if there is any that may be, now or later.
+bool restart_services(System& system) noexcept;
 // Until every service has come to its first wait, or the deadline: then the run ends.
 void await_services(const System& system) noexcept;
 

@@ -43,6 +43,24 @@ TEST(Elaborate, DefaultsAreWrittenOut) {
   EXPECT_EQ(size_bytes(root.init_config().services()[3].memory()).value(), 512u << 10);
 }
 
+// Behind the tasks, at the priority of the server's most urgent caller.
+TEST(Elaborate, ARecoveryIsCountedAmongTheTasks) {
+  Compiled compiled = Compiled::value(
+      small_manifest({{"passive = true", "passive = true, recovery = (budget = (us = 20), period = (ms = 10))"}}));
+  const auto model = std::make_unique<IslandModel>();
+  ASSERT_TRUE(elaborate(compiled.manifest(), 0, {}, *model));
+  ASSERT_EQ(model->view.tasks.size(), 3u);
+  ASSERT_TRUE(sched::analyse(model->view).admitted());
+  const sched::TaskModel& recovery = model->view.tasks[2];
+  EXPECT_EQ(recovery.name, "actuator");
+  EXPECT_EQ(recovery.recovers, 2u);
+  EXPECT_EQ(recovery.budget, Duration::us(20));
+  EXPECT_EQ(recovery.deadline, Duration::ms(10));
+  EXPECT_EQ(recovery.cpu, CpuId(1));
+  EXPECT_EQ(recovery.priority, model->view.tasks[1].priority);
+  EXPECT_EQ(model->services[2], 2u);
+}
+
 TEST(Elaborate, TasksHaveDeadlinesPrioritiesAndCpus) {
   Elaborated manifest(small_manifest());
   const auto tasks = manifest.root().init_config().islands()[0].tasks();

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <deque>
 #include <memory>
 #include <string>
 #include <vector>
@@ -70,7 +71,44 @@ const std::string kIsland = "initConfig.islands[0]";
 const std::string kSimulate = kIsland + ".tasks[0]";
 const std::string kControl = kIsland + ".tasks[1]";
 
+// The service 'noise' as a policy service; `what` is its one desk, `more` what else is said of it.
+std::vector<Edit> with_policy(const std::string& what, const std::string& more = "", const std::string& grants = ", (name = \"placement\", kernel = placement)") {
+  static std::deque<std::string> texts;
+  texts.push_back("binary = \"load\", " + more + "exports = [(name = \"desk\", interface = 0xd92c40b1f7e6385a)], config = (policy = (desks = [(" + what +
+                  ")])), grants = [(name = \"clock\", kernel = timer)" + grants + "]");
+  return {{"binary = \"load\", grants = [(name = \"clock\", kernel = timer)]", texts.back()}};
+}
+const std::string kDesk = "initConfig.services[3].config.policy.desks[0]";
+
+// The passive server 'actuator' with a recovery.
+std::vector<Edit> with_recovery(const std::string& recovery) {
+  static std::deque<std::string> texts;
+  texts.push_back("passive = true, recovery = (" + recovery + ")");
+  return {{"passive = true", texts.back()}};
+}
+const std::string kRecovery = "initConfig.services[2].recovery";
+
 const Case kCases[] = {
+    {"policy_desk_of_no_export", with_policy("export = \"dask\""), {kDesk + ".export", "policy-desk"}},
+    {"policy_share_unknown", with_policy("export = \"desk\", shares = [(service = \"plan\")]"), {kDesk + ".shares[0].service", "unknown-service"}},
+    {"policy_share_of_itself", with_policy("export = \"desk\", shares = [(service = \"noise\")]"), {kDesk + ".shares[0].service", "policy-share"}},
+    {"policy_share_twice", with_policy("export = \"desk\", shares = [(service = \"plant\"), (service = \"plant\")]"), {kDesk + ".shares[1].service", "policy-share"}},
+    {"policy_weights_crossed", with_policy("export = \"desk\", shares = [(service = \"plant\", minWeight = 200)]"), {kDesk + ".shares[0]", "policy-limits"}},
+    {"policy_weight_zero", with_policy("export = \"desk\", shares = [(service = \"plant\", minWeight = 0)]"), {kDesk + ".shares[0]", "policy-limits"}},
+    {"policy_weight_large", with_policy("export = \"desk\", shares = [(service = \"plant\", maxWeight = 1001)]"), {kDesk + ".shares[0]", "policy-limits"}},
+    {"policy_leases_cpu0", with_policy("export = \"desk\", leases = [0]"), {kDesk + ".leases", "policy-lease"}},
+    {"policy_leases_no_cpu", with_policy("export = \"desk\", leases = [1, 2]"), {kDesk + ".leases", "policy-lease"}},
+    {"policy_without_placement", with_policy("export = \"desk\", placement = true", "", ""), {"initConfig.services[3].config.policy.desks", "policy-placement"}},
+    {"policy_passive", with_policy("export = \"desk\"", "passive = true, "), {"initConfig.services[3].config.policy", "policy-place"}},
+    {"restarts_of_a_task", {{"name = \"plant\", binary = \"plant\"", "name = \"plant\", binary = \"plant\", restarts = 1"}}, {"initConfig.services[0].restarts", "restarts-not-best-effort"}},
+    {"restarts_of_a_server", {{"passive = true", "passive = true, restarts = 1"}}, {"initConfig.services[2].restarts", "restarts-not-best-effort"}},
+    {"recovery_without_period", with_recovery("budget = (us = 20)"), {kRecovery + ".period", "recovery-period"}},
+    {"recovery_without_budget", with_recovery("period = (ms = 1)"), {kRecovery + ".budget", "recovery-budget"}},
+    {"recovery_too_small", with_recovery("budget = (us = 4), period = (ms = 1)"), {kRecovery + ".budget", "recovery-budget"}},
+    {"recovery_over_its_period", with_recovery("budget = (us = 1001), period = (ms = 1)"), {kRecovery + ".budget", "recovery-budget"}},
+    {"recovery_of_best_effort", {{"name = \"noise\"", "name = \"noise\", recovery = (budget = (us = 20), period = (ms = 1))"}}, {"initConfig.services[3].recovery", "recovery-without-calls"}},
+    {"recovery_with_edf", {{"passive = true", "passive = true, recovery = (budget = (us = 20), period = (ms = 1))"}, {"cpus = [1],", "cpus = [1], policy = edf,"}}, {"initConfig.services[2].recovery", "recovery-with-edf"}},
+    {"recovery_named_as_a_task", {{"passive = true", "passive = true, recovery = (budget = (us = 20), period = (ms = 1))"}, {"name = \"simulate\"", "name = \"actuator\""}, {"path = [\"simulate\"", "path = [\"actuator\""}}, {"initConfig.services[2].name", "recovery-name"}},
     {"version_missing", {{"schemaVersion = 1,", ""}}, {"schemaVersion", "schema-version"}},
     {"version_unsupported",
      {{"schemaVersion = 1", "schemaVersion = 2"}},
@@ -395,6 +433,13 @@ TEST(Rules, BoundariesAreAccepted) {
   EXPECT_TRUE(findings(edited({{"(ms = 1)", "(ms = 3600000)"}})).empty());
   EXPECT_TRUE(
       findings(edited({{"(us = 80)", "(us = 80), deadline = (us = 80), priority = 255, cpu = 1"}})).empty());
+}
+
+TEST(Rules, PoliciesAndRecoveriesWithinTheirLimitsAreGood) {
+  EXPECT_TRUE(findings(edited(with_policy("export = \"desk\", shares = [(service = \"plant\", minWeight = 1, maxWeight = 1000, latency = "
+                                          "interactive)], leases = [1], placement = true", "restarts = 3, "))).empty());
+  EXPECT_TRUE(findings(edited(with_recovery("budget = (us = 5), period = (us = 10)"))).empty());
+  EXPECT_TRUE(findings(edited(with_recovery("budget = (ms = 1), period = (ms = 1)"))).empty());
 }
 
 TEST(Rules, TooManyOfSomethingIsSaidOnce) {

@@ -21,6 +21,7 @@ const binaries :List(M.Binary) = [
   (name = "conformance", path = "services/conformance"),
   (name = "child", path = "services/conformance-child"),
   (name = "admission", path = "services/admission"),
+  (name = "policy", path = "services/policy"),
 ];
 
 const noInit :M.SystemManifest = (

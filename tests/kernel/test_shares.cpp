@@ -70,6 +70,42 @@ TEST_F(Shares, YieldGivesUpTheRestOfATurn) {
   EXPECT_TRUE(world.process(two.number).main_thread().state == kernel::ThreadState::runnable);
 }
 
+// What a ShareControl sets is not what is declared: children do not have it, and it goes with the control.
+TEST_F(Shares, AreDeclaredAgainWhenTheirControlGoes) {
+  using Control = schema::ShareControl;
+  const Child there = world.spawn({.cpu = 1, .grants = {{"spawner", world.service("spawner")}}});
+  ASSERT_TRUE(set(there, 50, LatencyClass::batch).ok());
+  const auto make = [&] {
+    return world.message<Policy::Control>(world.init(), world.service("schedulingPolicy"),
+                                          [&](auto params, auto& transfers) { params.set_process(add(transfers, there.handle)); });
+  };
+  auto made = make();
+  ASSERT_TRUE(made.ok()) << made.error();
+  EXPECT_EQ(make().error(), overloaded(schema::KernelError::busy));
+  const abi::CapId control = made.cap([](auto results) { return results.control(); });
+  ASSERT_TRUE(world.call<Control::Set>(world.init(), control, {.weight = 900, .latency = LatencyClass::interactive}).error.ok());
+  world.settle();
+  EXPECT_EQ(entity(there.number).weight(), 900u);
+  EXPECT_EQ(entity(there.number).request(), Duration::us(500));
+  ASSERT_TRUE(set(there, 60, LatencyClass::batch).ok()) << "declared meanwhile";
+  world.settle();
+  EXPECT_EQ(entity(there.number).weight(), 900u);
+  const auto grandchild = world.message<schema::ProcessSpawner::Spawn>(
+      world.thread(there), world.granted(world.process(there.number), "spawner"), [&](auto params, auto&) {
+        params.set_name("grandchild");
+        params.set_program("program");
+        params.set_memory_pages(64);
+        params.set_source(kGrandchild);
+      });
+  ASSERT_TRUE(grandchild.ok()) << grandchild.error();
+  EXPECT_EQ(entity(kGrandchild).weight(), 60u);
+  ASSERT_TRUE(world.release(world.init(), control).ok());
+  world.settle();
+  EXPECT_EQ(entity(there.number).weight(), 60u);
+  EXPECT_EQ(entity(there.number).request(), Duration::ms(10));
+  EXPECT_TRUE(make().ok()) << "it is free again";
+}
+
 TEST_F(Shares, OfWhatHasEndedAreNobodys) {
   const Child gone = world.spawn({.cpu = 1});
   world.settle();

@@ -59,6 +59,7 @@ int consume(const Child& child) noexcept;
 int use_foreign_end(const Child& child) noexcept;
 int serve(const Child& child) noexcept;
 int send_note(const Child& child) noexcept;
+[[noreturn]] void flood(const Child& child) noexcept;
 int check_vectors(const Child& child) noexcept;
 int abuse_ring(const Child& child) noexcept;
 int submit_to_poller(const Child& child) noexcept;

@@ -177,6 +177,8 @@ int play(const Child& child) noexcept {
       return sleep_as_told(child);
     case Role::fill_table:
       return fill_table(child);
+    case Role::flooder:
+      flood(child);
     case Role::sender:
       return send_note(child);
     case Role::process_waiter:

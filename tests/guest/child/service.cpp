@@ -84,6 +84,25 @@ int send_note(const Child& child) noexcept {
   return status == 0 ? 0 : static_cast<int>(kStatusCode) - status;
 }
 
+void flood(const Child& child) noexcept {
+  std::uint64_t* const out = child.out();
+  const auto was_refused = [](std::uint64_t status) noexcept {
+    return status == static_cast<std::uint64_t>(schema::TransportError::wrong_cpu) ||
+           status == static_cast<std::uint64_t>(schema::TransportError::budget_required);
+  };
+  for (std::uint64_t tries = 0, answered = 0;; ++tries) {
+    std::uint64_t status = 0;
+    switch (tries % 4) {
+      case 0: status = call_service(child, "service", static_cast<std::uint16_t>(Method::increment), tries, 0) - kStatusCode; break;
+      case 1: status = call_service(child, "service", static_cast<std::uint16_t>(200 + tries % 50'000), ~tries, tries) - kStatusCode; break;
+      case 2: status = static_cast<std::uint64_t>(send_note(child)) - kStatusCode; break;
+      default: status = call_by_ring(child, "service", static_cast<std::uint16_t>(tries), tries, ~tries) - kStatusCode; break;
+    }
+    if (!was_refused(status)) publish(out[1], ++answered);
+    publish(out[0], tries + 1);
+  }
+}
+
 std::uint64_t call_service(const Child& child, std::string_view name, std::uint16_t method, std::uint64_t a,
                            std::uint64_t b) noexcept {
   Registers registers;
@@ -101,14 +120,18 @@ std::uint64_t call_service(const Child& child, std::string_view name, std::uint1
 int run_caller_job(const Child& child) noexcept {
   auto context = child.runtime.need<schema::SchedulingContext>("self.context");
   std::uint64_t* const out = child.out();
-  for (std::uint64_t jobs = 1;; ++jobs) {
+  for (std::uint64_t jobs = 1, most = 0, skipped = 0;; ++jobs) {
     const auto release = context->wait_next_release();
     if (!release.has_value()) return 93;
+    publish(out[4], skipped += release->skipped);
     const std::uint64_t result =
         call_service(child, "service", static_cast<std::uint16_t>(child.argument() & 0xff),
                      1'000 * (child.argument() >> 8), 0);
     publish(out[1], result);
-    publish(out[2], child.now() - release->scheduled_ns);
+    const std::uint64_t took = child.now() - release->scheduled_ns;
+    most = took > most ? took : most;
+    publish(out[2], took);
+    publish(out[3], most);
     if (child.role() == Role::call_then_compute)
       child.compute_until(child.now() + 1'000 * (child.argument() >> 8));
     publish(out[0], jobs);

@@ -75,13 +75,14 @@ Notice make_notification(Guest& guest) noexcept {
 }
 
 Service make_service(Guest& guest, std::uint64_t minimum_budget, std::uint8_t ceiling,
-                     std::uint64_t interface_id, std::uint64_t floor_ns) noexcept {
+                     std::uint64_t interface_id, std::uint64_t floor_ns, bool contexts_only) noexcept {
   Service service;
   auto made = guest.objects->create_endpoint([&](auto params) {
     params.set_interface_id(interface_id);
     params.set_minimum_budget_ns(minimum_budget);
     params.set_ceiling(ceiling);
     params.set_floor_ns(floor_ns);
+    params.set_contexts_only(contexts_only);
   });
   if (!made.has_value()) return service;
   service.endpoint = made->capability<schema::Endpoint>(made->reader().endpoint());

@@ -117,7 +117,8 @@ struct Service {
   OwnedCapability<schema::Echo> client;  // the interface's name does not matter: calls are made raw
 };
 [[nodiscard]] Service make_service(Guest& guest, std::uint64_t minimum_budget = 0, std::uint8_t ceiling = 0,
-                                   std::uint64_t interface_id = schema::Echo::kInterfaceId, std::uint64_t floor_ns = 0) noexcept;
+                                   std::uint64_t interface_id = schema::Echo::kInterfaceId, std::uint64_t floor_ns = 0,
+                                   bool contexts_only = false) noexcept;
 
 // A page that a child writes and a case reads.
 class Shared {
@@ -201,6 +202,10 @@ std::span<const Case> event_timer_cases() noexcept;
 std::span<const Case> machine_info_cases() noexcept;
 std::span<const Case> shared_buffer_cases() noexcept;
 std::span<const Case> best_effort_cases() noexcept;
+std::span<const Case> policy_cases() noexcept;
+std::span<const Case> policy_service_cases() noexcept;
+std::span<const Case> recovery_cases() noexcept;
+std::span<const Case> guarded_cases() noexcept;
 std::span<const Case> service_cases() noexcept;
 std::span<const Case> capability_cases() noexcept;
 std::span<const Case> memory_cases() noexcept;

@@ -41,6 +41,7 @@ void write_tasks(schema::IslandCertificate::Builder certificate, const Claim& cl
     out.set_repeated_then(task.then);
     out.set_repeated_recover(task.recover);
     out.set_fallback(task.fallback);
+    out.set_recovers(task.recovers);
   }
 }
 

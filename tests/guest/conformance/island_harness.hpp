@@ -27,6 +27,7 @@ struct Task {
   std::uint32_t numerator = 0, denominator = 0;  // of the period in seconds; 0: period_us
   std::uint8_t misses = 0, of = 0;               // when they repeat
   std::uint16_t then = 0, recover = 0, fallback = 0xffff;
+  std::uint16_t recovers = 0xffff;               // a server, whose recovery this is
 };
 
 struct CallOf {

@@ -35,7 +35,8 @@ enum class Role : std::uint8_t {
   hog,             // after its first release computes for ever; intervals on the CPU in "out" (Hog)
   overrun_once,    // job argument does not end for two periods; records as periodic
   wait_in_job,     // its first job waits on "event", after that as periodic
-  caller_job,  // each job calls "service" with method = argument; word 0 counts answers, word 1 last status
+  caller_job,  // each job calls "service" with method = argument; word 0 counts answers, word 1 last status, word 2 the ns
+               // from its release to the answer, word 3 the most of those, word 4 releases skipped
   call_then_compute,  // as caller_job, and computes as long again after each answer
   foreign_map,        // maps through "victim", another's VirtualMemory; exits with the exception word
   quota,              // allocates frames until refused: exits with the pages it got
@@ -65,6 +66,8 @@ enum class Role : std::uint8_t {
                    // order, and ns that the poller spent in words 0 to 3 of "out"
   worker,          // as periodic, 40 jobs, each of which computes for argument us
   sender,          // sends Method::note with argument to "service": exits with 0 or result_code
+  flooder,         // calls "service" with methods that it knows and others, by registers and by ring, and sends to it, for ever;
+                   // word 0 of "out" counts tries, word 1 those that were not refused with wrongCpu or budgetRequired
 };
 // What a child with threads does.
 enum class ThreadPlay : std::uint8_t {

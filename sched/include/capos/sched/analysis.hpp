@@ -39,6 +39,7 @@ struct TaskModel {
   Repetition repeated{};
   std::uint16_t fallback = kNoTask;  // index of the task that stands in; counted as if it ran all the time
   std::uint16_t island = 0;          // index into the model's islands
+  std::uint16_t recovers = kNoServer;  // no task, but the recovery of that server: its priority is the server's ceiling
   // What analyse() finds.
   Priority priority{};
   Duration release_jitter{};  // jitter, and what a triggered chain adds

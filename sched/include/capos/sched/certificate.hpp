@@ -34,6 +34,7 @@ namespace capos::sched {
 inline constexpr std::uint32_t kCertificateFormat = 1;
 inline constexpr std::size_t kMaxClaimedTasks = 256;
 inline constexpr std::uint16_t kNoTask = 0xffff;
+inline constexpr std::uint16_t kNoServer = 0xffff;
 // How many tasks may be released by one task's finish.
 inline constexpr std::size_t kMaxSuccessors = 4;
 // Evaluations for one CPU under EDF, or for one task with a response beyond its period; more are refused.
@@ -110,6 +111,7 @@ struct TaskClaim {
   Repetition repeated{};
   std::uint16_t fallback = kNoTask;  // index of the task that runs instead after Repeated::fall_back
   std::uint16_t island = 0;          // index into the certificate's islands
+  std::uint16_t recovers = kNoServer;  // no task, but the recovery of that server: see check_recoveries()
 };
 
 struct ChainClaim {
@@ -176,6 +178,7 @@ enum class Rejection : std::uint8_t {
   consequence,    // see check_consequences()
   trigger,        // see check_triggers(); index = the task that is triggered, or triggers too many
   islands,        // see check_islands()
+  recovery,       // see check_recoveries()
 };
 
 struct Refusal {
@@ -204,6 +207,14 @@ void find_predecessors(const Certificate& certificate, std::span<std::uint16_t> 
 // Who belongs to whom: each task is on a CPU that its island leases; fallbacks and chains stay within one island. Servers and
 // what they block are the CPU's, whoever calls them. O(tasks + hops).
 [[nodiscard]] ResultOf<void, Refusal> check_islands(const Certificate& certificate) noexcept;
+
+// A recovery is time in which a server finishes a call that its caller's budget did not last for. It is counted as a task: what it
+// takes comes after an activation of its own, its budget at most once in a period (refill_list.hpp), so its interference is that of
+// a periodic task. Its server is one that tasks of its CPU call, none of them above it, so that who waits for the server is
+// delayed by no more than what is counted as its interference. It goes on after a spent budget; nothing else follows from
+// it, it is in no chain, and stands in for nobody. One for each server. Not under EDF: who waits would need the server's floor to
+// follow its own deadline. O(tasks * (tasks + calls) + hops).
+[[nodiscard]] ResultOf<void, Refusal> check_recoveries(const Certificate& certificate) noexcept;
 
 // The longest time for which a CPU may have something to do for the certificate's tasks without a break, from any instant
 // on: after it comes one at which none of them is ready, since budgets are enforced. The certificate has been accepted.

@@ -52,6 +52,7 @@ void write_task(const sched::TaskClaim& task, std::size_t first, schema::TaskCla
   out.set_repeated_then(static_cast<std::uint16_t>(task.repeated.then));
   out.set_repeated_recover(task.repeated.recover);
   out.set_fallback(task.fallback == sched::kNoTask ? sched::kNoTask : static_cast<std::uint16_t>(task.fallback - first));
+  out.set_recovers(task.recovers);
 }
 
 void write_chain(const sched::ChainClaim& chain, std::size_t first, schema::ChainClaim::Builder out) noexcept {

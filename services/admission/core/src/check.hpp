@@ -181,6 +181,11 @@ struct TaskRef {
 [[nodiscard]] TaskRef task_of_service(schema::SystemManifest::Reader manifest,
                                       std::string_view name) noexcept;
 
+// Does it say anything of a recovery?
+[[nodiscard]] bool recovers(schema::Service::Reader service) noexcept;
+// The first task that calls a service itself, in the order of the manifest; not found if none does. O(tasks * calls * services).
+[[nodiscard]] TaskRef first_caller(schema::SystemManifest::Reader manifest, std::uint32_t service) noexcept;
+
 // The rules, one part of the manifest each.
 void check_kernel_params(Check& check) noexcept;
 void check_binaries(Check& check) noexcept;
@@ -188,6 +193,8 @@ void check_buffers(Check& check) noexcept;
 void check_rings(Check& check) noexcept;
 void check_services(Check& check) noexcept;
 void check_media_node(Check& check, schema::Service::Reader service) noexcept;
+void check_policy(Check& check, std::uint32_t service) noexcept;
+void check_recovery(Check& check, std::uint32_t service) noexcept;
 void check_call_cycles(Check& check) noexcept;
 void check_passive_servers(Check& check) noexcept;
 void check_islands(Check& check) noexcept;

@@ -36,6 +36,15 @@ void check_limits(Check& check, schema::Service::Reader service) noexcept {
   }
 }
 
+// What is started again finds its endpoints and its share as they were; who has jobs or callers in the middle of calls would not.
+void check_restarts(Check& check, schema::Service::Reader service) noexcept {
+  if (service.restarts() == 0) return;
+  if (!service.passive() && !task_of_service(check.manifest, service.name()).found()) return;
+  check.report("restarts", "restarts-not-best-effort",
+               text("service '", service.name(), "' is to be started again, but tasks run in it or call it"),
+               text("only best-effort services are started again: remove restarts"));
+}
+
 constexpr std::uint16_t kAnyCpu = 0xffff;
 
 // Calls do not cross CPUs, and nobody knows on which one it will be.
@@ -99,7 +108,7 @@ void check_from(Check& check, schema::Service::Reader service, schema::Grant::Re
 }
 
 void check_kernel_grant(Check& check, schema::Grant::Reader grant) noexcept {
-  if (grant.kernel() <= schema::KernelService::standing_islands) return;
+  if (grant.kernel() <= schema::KernelService::placement) return;
   check.report("kernel", "unknown-kernel-service",
                text("grant '", grant.name(), "' asks for a kernel service that this version does not know"),
                text("compile the manifest against this version's schema"));
@@ -197,6 +206,9 @@ void check_services(Check& check) noexcept {
     check_grants(check, service);
     check_limits(check, service);
     check_media_node(check, service);
+    check_policy(check, i);
+    check_recovery(check, i);
+    check_restarts(check, service);
     if (!service.passive() && !task_of_service(check.manifest, service.name()).found()) {
       check_best_effort_cpu(check, service);
     }

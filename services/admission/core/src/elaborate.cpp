@@ -39,6 +39,7 @@ class Elaboration {
     const auto tasks = island_.tasks();
     const auto chains = island_.chains();
     for (std::uint32_t i = 0; i < tasks.size(); ++i) TRY_VOID(add_task(tasks[i]));
+    TRY_VOID(add_recoveries(index));
     for (std::uint32_t i = 0; i < chains.size(); ++i) TRY_VOID(add_chain(chains[i]));
     return add_interrupts();
   }
@@ -75,6 +76,38 @@ class Elaboration {
     if (service == kNotFound) return fail(UnitError::unset);
     model_.services[index] = static_cast<std::uint16_t>(service);
     return add_calls(task, index);
+  }
+
+  // Behind the tasks: of the servers whose first caller is a task of this island, in the order of the services.
+  ResultOf<void, UnitError> add_recoveries(std::uint16_t island) noexcept {
+    const auto services = manifest_.init_config().services();
+    for (std::uint16_t server = 0; server < services.size() && server < kMaxServices; ++server) {
+      if (!recovers(services[server])) continue;
+      const TaskRef caller = first_caller(manifest_, server);
+      if (caller.island == island) TRY_VOID(add_recovery(services[server], server, island_.tasks()[caller.task]));
+    }
+    return {};
+  }
+
+  ResultOf<void, UnitError> add_recovery(schema::Service::Reader service, std::uint16_t server, schema::Task::Reader caller) noexcept {
+    sched::TaskModel& out = *TRY(writer_.task());
+    const std::size_t index = writer_.member().tasks.end() - 1;
+    out.name = service.name();
+    out.cpu = CpuId(cpu_of(island_, caller));
+    out.period = TRY(period_of(service.recovery().period()));
+    out.budget = TRY(duration(service.recovery().budget()));
+    out.implicit_deadline = true;
+    out.deadline = out.period.floor();
+    out.on_miss = out.on_overrun = sched::Consequence::run_late;
+    out.recovers = server;
+    model_.services[index] = server;
+    // What the server calls in turn it may be held in for all of its recovery.
+    ServiceSet reached = graph_.reached_servers(server);
+    for (std::uint16_t i = 0; reached != 0; ++i, reached >>= 1) {
+      if ((reached & 1u) == 0 || i == server) continue;
+      *TRY(writer_.call(service.name())) = {static_cast<std::uint16_t>(index), i, out.budget};
+    }
+    return {};
   }
 
   ResultOf<void, UnitError> add_repetition(schema::RepeatedMisses::Reader rule, sched::TaskModel& out) noexcept {
@@ -189,6 +222,11 @@ bool elaborate_beside(schema::SystemManifest::Reader manifest, std::uint16_t ind
   keep_priorities(standing, islands[index].name(), model);
   const Range own = model.self().calls;
   for (std::size_t i = own.first; i < own.end(); ++i) model.calls[i].server = static_cast<std::uint16_t>(model.calls[i].server + *first_server);
+  const Range tasks = model.self().tasks;
+  for (std::size_t i = tasks.first; i < tasks.end(); ++i) {
+    sched::TaskModel& task = model.tasks[i];
+    if (task.recovers != sched::kNoServer) task.recovers = static_cast<std::uint16_t>(task.recovers + *first_server);
+  }
   return true;
 }
 

@@ -25,6 +25,7 @@ ResultOf<void, UnitError> add_tasks(Certificate certificate, ModelWriter& writer
     out.deadline = ns(task.deadline_ns());
     out.jitter = ns(task.jitter_ns());
     out.stated = Priority(task.priority());
+    out.recovers = task.recovers();
     out.on_miss = static_cast<sched::Consequence>(task.on_miss());
     out.on_overrun = static_cast<sched::Consequence>(task.on_overrun());
     out.repeated = {.misses = task.repeated_misses(),
