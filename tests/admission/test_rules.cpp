@@ -499,6 +499,7 @@ TEST(Rules, TheShippedManifestsAreGood) {
                                    {"configs/examples/two-rate.capnp", "twoRate"},
                                    {"configs/examples/edf.capnp", "edf"},
                                    {"configs/examples/triggered.capnp", "triggered"},
+                                  {"configs/examples/policy.capnp", "policy"},
                                    {"configs/examples/too-much.capnp", "tooMuch"}}) {
     auto message = Compiled::file(path, name);
     auto found = std::make_unique<Diagnostics>();

@@ -2,6 +2,7 @@
 // What the other verbs promise of the booted system.
 #include <gtest/gtest.h>
 
+#include "support/files.hpp"
 #include "system.hpp"
 
 namespace capos::cli {
@@ -44,6 +45,28 @@ TEST(Run, BootsTheExamples) {
     const SystemRun run = run_command({"run", manifest, "--accel", "tcg", "--seconds", "0.5"}, "run");
     EXPECT_TRUE(run.process.state.exited(0)) << manifest << ": " << run.text();
   }
+}
+
+// A desk's answers while an island runs; and init starts a service again that has ended, as often as it may.
+TEST(Run, HasAPolicyServiceAndStartsServicesAgain) {
+  auto text = read_text(CAPOS_SOURCE_DIR "/configs/examples/policy.capnp").value();
+  const std::string first = "(name = \"first\", binary = \"load\", ";
+  ASSERT_NE(text.find(first), std::string::npos);
+  // Without its configuration it ends at once.
+  text.insert(text.find(first), "(name = \"flaky\", binary = \"load\", restarts = 2, grants = [(name = \"console\", kernel = console)]),\n      ");
+  const auto scratch = TemporaryDirectory::make();
+  ASSERT_TRUE(scratch.has_value());
+  const std::string manifest = (scratch->path() / "policy.capnp").string();
+  ASSERT_TRUE(write_text(manifest, text).has_value());
+  const SystemRun run = run_command({"run", manifest, "--accel", "tcg", "--seconds", "0.1"}, "run");
+  ASSERT_TRUE(run.process.state.exited(0)) << run.text();
+  for (const char* line : {"policy-ask: weight 400 instead of 100: done", "policy-ask: CPU 1 free of best effort: taken",
+                           "policy-ask: CPU 2 free of best effort: done"}) {
+    EXPECT_NE(run.console.find(line), std::string::npos) << line << " is not in\n" << run.console;
+  }
+  std::size_t starts = 0;
+  for (std::size_t at = 0; (at = run.console.find("panic: load", at)) != std::string::npos; ++at) ++starts;
+  EXPECT_EQ(starts, 3u) << run.console;
 }
 
 // A look from another process while the machine runs; when it has ended, nothing runs.

@@ -79,7 +79,8 @@ report::IslandInput island_input(schema::Island::Reader wanted, const IslandVerd
   island.name = wanted.name();
   island.index = index;
   for (const auto cpu : wanted.cpus()) island.cpus.push_back(cpu);
-  for (std::uint32_t i = 0; i < results.task_count; ++i) {
+  // Behind them come servers' recoveries, which have no jobs.
+  for (std::uint32_t i = 0; i < results.task_count && i < wanted.tasks().size(); ++i) {
     island.tasks.push_back(task_input(wanted.tasks()[i], results.tasks[i], report::task_source(index, i)));
   }
   note_fallbacks(wanted, island);

@@ -99,8 +99,7 @@ void add_island(Graph& graph, schema::Island::Reader island, const IslandVerdict
     }
   }
   graph.close();
-  for (std::uint32_t i = 0; i < report.task_count; ++i) {
-    const auto task = island.tasks()[i];
+  for (const auto task : island.tasks()) {
     graph.line(fmt::format("{} -> {} [dir=none, style=dotted];", service_node(task.service()), task_node(name, task.name())));
     for (const auto call : task.calls()) {
       const auto server = call.server().substr(0, call.server().find('.'));

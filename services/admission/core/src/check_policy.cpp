@@ -56,7 +56,7 @@ void check_leases(Check& check, schema::PolicyDesk::Reader desk) noexcept {
   for (const std::uint16_t cpu : desk.leases()) {
     if (cpu != 0 && cpu < cpus) continue;
     check.report("leases", "policy-lease", text("CPU ", cpu, " cannot be kept free of best effort"),
-                 cpus < 2 ? text("the machine has CPU 0 alone, which keeps the house") : text("CPUs 1 to ", cpus - 1));
+                 cpus < 2 ? text("the machine has CPU 0 alone, which keeps the house") : text("any but CPU 0, below ", cpus));
     return;
   }
 }

@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: Apache-2.0
+# Wrong: a recovery of a service that no task calls
+using M = import "/capos/manifest.capnp";
+
+const bad :M.SystemManifest = (
+  schemaVersion = 1,
+  kernelParams = (cpus = 2),
+  binaries = [
+    (name = "init", path = "services/init"),
+    (name = "worker", path = "services/wakeup-probe"),
+    (name = "server", path = "services/actuator"),
+    (name = "load", path = "services/load"),
+  ],
+  initConfig = (
+    init = "init",
+    buffers = [(name = "samples", size = (kib = 16))],
+    services = [
+      (name = "worker", binary = "worker", grants = [(name = "drive", from = "server.drive")]),
+      (name = "server", binary = "server", passive = true, exports = [(name = "drive", interface = 7)]),
+      (name = "noise", binary = "load", recovery = (budget = (us = 20), period = (ms = 10)), grants = [(name = "samples", buffer = "samples")]),
+    ],
+    islands = [(
+      name = "beat",
+      cpus = [1],
+      tasks = [
+        (
+          name = "work", service = "worker", period = (ms = 1), budget = (us = 100),
+          calls = [(server = "server.drive", wcet = (us = 15))],
+        ),
+      ],
+    )],
+  ),
+);
