@@ -64,11 +64,11 @@ void end_island_of(void* subject) noexcept {
 
 }  // namespace
 
-void recover_server(Cpu& cpu, SchedulingContext& context, Time now) noexcept {
+void recover_called_server(Cpu& cpu, SchedulingContext& context, Time now) noexcept {
   const Thread* const thread = context.thread;
-  if (thread == nullptr || thread->account.context != &context) return;
+  if (thread->account.context != &context) return;
   const Thread* const server = thread->outgoing->server;
-  if (server == nullptr || server->bound == nullptr || !server->bound->recovery) return;
+  if (server->bound == nullptr || !server->bound->recovery) return;
   if (server->bound->stopped.load(std::memory_order_relaxed)) return;
   end_calls(cpu, context, now);
 }

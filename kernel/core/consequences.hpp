@@ -15,7 +15,10 @@ namespace capos::kernel {
 void carry_out(Cpu& cpu, SchedulingContext& context, sched::Remedy remedy, schema::ThreadFault why, Time now) noexcept;
 // The task gets no time for now, in the middle of a call whose server has a recovery: the call ends with timeout, and the
 // server finishes on that. A call by ring stays open, and its completion comes late. No effect on any other task.
-void recover_server(Cpu& cpu, SchedulingContext& context, Time now) noexcept;
+[[gnu::noinline, gnu::cold]] void recover_called_server(Cpu& cpu, SchedulingContext& context, Time now) noexcept;
+inline void recover_server(Cpu& cpu, SchedulingContext& context, Time now) noexcept {
+  if (context.thread != nullptr && context.thread->outgoing->server != nullptr) [[unlikely]] recover_called_server(cpu, context, now);
+}
 // A job of the context has ended, and its record is written: what repetition entails, for it or for whom it stands in.
 void judge_job(Cpu& cpu, SchedulingContext& context, const sched::Job& job, Time now) noexcept;
 // The context gets no more time, for good: its thread's call is called off, so that no server is stopped with it.

@@ -77,8 +77,9 @@ void note_overrun(Cpu& cpu, SchedulingContext& context, Time now) noexcept {
   const sched::Job& job = context.jobs().current();
   ++context.overruns;
   cpu.trace.emit(now, EventKind::overrun, context.source, job.index, static_cast<std::uint64_t>(job.consumed.ns()));
-  recover_server(cpu, context, now);
-  carry_out(cpu, context, context.policy.overrun(), schema::ThreadFault::budget_spent, now);
+  const sched::Remedy remedy = context.policy.overrun();
+  if (remedy != sched::Remedy::hold) recover_server(cpu, context, now);  // holding does
+  carry_out(cpu, context, remedy, schema::ThreadFault::budget_spent, now);
 }
 
 void expire_deadlines(Cpu& cpu, Time now) noexcept {

@@ -195,7 +195,6 @@ void Endpoint::join(Thread& server, Time now) noexcept {
 TransportError Endpoint::obstacle(Cpu& cpu, const Thread& caller) noexcept {
   if (!is_home(cpu.id)) return TransportError::wrong_cpu;
   if (closed_ || abandoned_.load(std::memory_order_seq_cst)) return TransportError::disconnected;
-  if (contexts_only_ && caller.account.context == nullptr) return TransportError::budget_required;
   return caller.depth >= abi::kCallDepth ? TransportError::too_deep : TransportError::none;
 }
 
@@ -247,6 +246,7 @@ void Endpoint::send(Cpu& cpu, Thread& sender, Time now) noexcept {
 void Endpoint::call(Cpu& cpu, Thread& caller, Time now) noexcept {
   const TransportError why = obstacle(cpu, caller);
   if (why != TransportError::none) refuse(caller, why);
+  if (lacks_context(caller)) [[unlikely]] refuse(caller, TransportError::budget_required);
   if (minimum_budget_ != Duration{}) {
     cpu.scheduler.charge(now);
     if (!budget_suffices(caller, now)) refuse(caller, TransportError::budget_too_small);
@@ -276,6 +276,7 @@ bool Endpoint::take_fault(Cpu& cpu, Call& call, Time now) noexcept {
 
 Outcome Endpoint::start(Cpu& cpu, Call& call, Time now, Thread*& server) noexcept {
   if (const TransportError why = obstacle(cpu, call.caller); why != TransportError::none) return Outcome::transport(why);
+  if (lacks_context(call.caller)) [[unlikely]] return Outcome::transport(TransportError::budget_required);
   if (minimum_budget_ != Duration{}) {
     cpu.scheduler.charge(now);
     if (!budget_suffices(call.caller, now)) return Outcome::transport(TransportError::budget_too_small);

@@ -91,6 +91,8 @@ class Endpoint final : public TypedObject<Endpoint, schema::Endpoint> {
   [[nodiscard]] bool budget_suffices(Thread& caller, Time now) const noexcept;
   // Why a call or send cannot be started here, `none` if it can.
   [[nodiscard]] schema::TransportError obstacle(Cpu& cpu, const Thread& caller) noexcept;
+  // Here only contexts may call, and it runs on none.
+  [[nodiscard]] bool lacks_context(const Thread& caller) const noexcept { return contexts_only_ && caller.account.context == nullptr; }
   // The thread waits here for a server, up to its limit.
   [[noreturn]] void queue(Cpu& cpu, Thread& caller, Time now) noexcept;
   void disconnect_queue(Time now) noexcept;

@@ -17,11 +17,16 @@ void CpuScheduler::await(Context& context, ContextState state, Time when) noexce
   release_.insert(context, when);
 }
 
+// Apart: the usual wake-up would keep what is compared here at hand for it.
+[[gnu::noinline, gnu::cold]] static void insert_by_deadline(EdfQueue<Context>& queue, Context& context) noexcept {
+  queue.insert(context, context.due());
+}
+
 // In the order of its kind.
 inline void CpuScheduler::push_ready(Context& context) noexcept {
   context.state_ = ContextState::ready;
   if (context.edf()) [[unlikely]] {
-    edf_.insert(context, context.due());
+    insert_by_deadline(edf_, context);
   } else {
     ready_.push_back(context);
   }

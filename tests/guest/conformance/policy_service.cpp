@@ -147,7 +147,7 @@ void cpus(Guest& guest) noexcept {
 // What two that compute on one CPU get: within a tenth of 1 to `times`, by their counters.
 bool share_as(Guest& guest, Shared& one, Shared& other, std::uint64_t times) noexcept {
   const std::uint64_t before[] = {one.word(0), other.word(0)};
-  guest.sleep(60 * kMillisecond);
+  guest.sleep(40 * kMillisecond);
   const std::uint64_t work[] = {one.word(0) - before[0], other.word(0) - before[1]};
   guest.note("one", work[0]);
   guest.note("other", work[1]);
@@ -179,7 +179,7 @@ void death_beside_an_island(Guest& guest) noexcept {
   const auto again = desk->share(0);
   CHECK(again.has_value() && again->outcome == PolicyOutcome::done && again->weight == 100);
   const auto status = island.status();
-  CHECK(status.jobs > 100);
+  CHECK(status.jobs > 80);
   if (!kernel_checks_itself(guest)) CHECK(status.misses == 0 && status.overruns == 0);
 }
 

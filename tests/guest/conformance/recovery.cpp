@@ -54,7 +54,7 @@ struct Played {
   std::uint64_t caller_status = 0, peer_status = 0, peer_most = 0, peer_skipped = 0, recovery_ns = 0, caller_ns = 0, elapsed_ns = 0;
 };
 
-// A caller whose calls take `call_us`, and the peer, for 30 ms.
+// A caller whose calls take `call_us`, and the peer, for 24 ms.
 Played play(Guest& guest, std::uint32_t call_us, bool recovers) noexcept {
   Played played;
   Shared caller_out(guest), peer_out(guest);
@@ -76,7 +76,7 @@ Played play(Guest& guest, std::uint32_t call_us, bool recovers) noexcept {
   const std::uint64_t used_before = played.measured ? consumed(island.context(0)) : 0;
   const std::uint64_t start = island.activate();
   if (start == 0) return played;
-  guest.sleep(30 * kMillisecond);
+  guest.sleep(24 * kMillisecond);
   played.elapsed_ns = guest.now() - start;
   if (played.measured) played.caller_ns = consumed(island.context(0)) - used_before;
   if (recovers && played.measured) played.recovery_ns = consumed(island.context(2));
@@ -119,8 +119,8 @@ void without_a_recovery_others_wait(Guest& guest) noexcept {
 
 // Its call never comes to an end, so the server is not free; but neither takes more time than its own.
 void no_more_time_than_admitted(Guest& guest) noexcept {
+  if (guest.cpus > 1) return;
   const Played played = play(guest, 20'000, true);
-  if (!played.measured) return;
   CHECK(played.recovery_ns >= kRecoveryBudget);
   CHECK(played.recovery_ns <= most_in(played.elapsed_ns, kRecoveryBudget, kRecoveryPeriod));
   CHECK(played.caller_ns <= most_in(played.elapsed_ns, kCaller.budget_ns, kRecoveryPeriod));
