@@ -10,6 +10,7 @@
 #include "core/account.hpp"
 #include "core/assert.hpp"
 #include "core/text.hpp"
+#include "core/turns.hpp"
 #include "devices/services.hpp"
 #include "islands/group.hpp"
 #include "islands/island_authority.hpp"
@@ -159,7 +160,7 @@ void kernel_main(const BootInfo& boot) noexcept {
   set_system_info(frames().lock()->free_frames() * kPageSize, boot.tsc_hz, boot.features);
   start_boot_cpu();
   const std::uint64_t cpus_starting = hal::read_tsc();
-  start_other_cpus(pack.manifest().kernel_params().cpus(), boot.cpus);
+  start_other_cpus(pack.manifest().kernel_params().cpus(), kernel::in_turns() ? hal::rest_every_second_cpu() : boot.cpus);
   set_machine_overheads(overheads_of(pack.machine(), static_cast<std::uint16_t>(Cpu::count())));
   emit_milestones(boot, cpus_starting);
   open_machine_ledger();

@@ -45,6 +45,9 @@ bool set_tsc_hz(std::uint64_t hz) noexcept { return hz >= 999'000'000 && hz <= 1
 void arm_timer(Time when) noexcept { simulation().here().timer = when; }
 void disarm_timer() noexcept { simulation().here().timer = Time::never(); }
 
+// No clock moves here while another CPU runs: none needs to rest.
+unsigned rest_every_second_cpu() noexcept { return simulation().cpus; }
+
 // It runs up to its first leave; then the starting CPU goes on.
 bool start_cpu(CpuId id) noexcept {
   auto& machine = simulation();

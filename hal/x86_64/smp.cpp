@@ -21,8 +21,8 @@ constinit std::uint64_t hal_ap_root = 0, hal_ap_stack = 0;
 
 namespace {
 
-std::array<std::uint32_t, kMaxCpus> apic_ids;
-unsigned cpu_count = 1;
+std::array<std::uint32_t, std::size_t{2} * kMaxCpus> apic_ids;  // found; of them cpu_count at most are used
+unsigned found = 1, cpu_count = 1;
 constinit std::atomic<unsigned> starting = 0;  // the CPU that start_cpu() waits for
 constinit std::atomic<bool> answered = false;
 constinit std::atomic<std::uint32_t> running = 1;  // bits of CPUs that execute
@@ -107,11 +107,11 @@ unsigned find_cpus(const AcpiInfo& acpi) noexcept {
   const std::uint32_t own = initial_apic_id();
   apic_ids[0] = own;
   for (const std::uint32_t id : acpi.apic_ids.span()) {
-    if (id == own || cpu_count == kMaxCpus) continue;
+    if (id == own || found == apic_ids.size()) continue;
     if (id > 0xfe && !has(MachineFeature::x2apic)) continue;
-    apic_ids[cpu_count++] = id;
+    apic_ids[found++] = id;
   }
-  return cpu_count;
+  return cpu_count = std::min<unsigned>(found, kMaxCpus);
 }
 
 std::uint32_t apic_id_of(unsigned cpu) noexcept { return apic_ids[cpu]; }
@@ -138,6 +138,13 @@ void hal_ap_start() noexcept {
 }
 
 }  // namespace x86
+
+unsigned rest_every_second_cpu() noexcept {
+  using namespace x86;
+  cpu_count = std::min<unsigned>((found + 1) / 2, kMaxCpus);
+  for (unsigned i = 0; i < cpu_count; ++i) apic_ids[i] = apic_ids[2 * i];
+  return cpu_count;
+}
 
 bool start_cpu(CpuId cpu) noexcept {
   using namespace x86;

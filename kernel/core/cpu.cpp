@@ -8,6 +8,7 @@
 #include "core/assert.hpp"
 #include "core/job_trace.hpp"
 #include "core/termination.hpp"
+#include "core/turns.hpp"
 #include "ipc/ring_state.hpp"
 #include "islands/settling.hpp"
 #include "memory/frame_allocator.hpp"
@@ -32,29 +33,15 @@ Thread* owner_of(const sched::Dispatch& dispatch) noexcept {
   return nullptr;
 }
 
-// What ends a turn, in instructions of the deterministic machine: the interrupt, the entry, and on_timer() up to its PAUSE
-// (313 seen), and what the kernel does with interrupts off before it lets that one in. Another CPU waits for that once at its
-// wake-up, and once more if it falls into its work.
-constexpr Duration kEndOfTurn = Duration::ns(700);
-
 // How long best effort runs between two steps of the reaper.
 constexpr Duration kReaperPause = Duration::us(5);
-
-constexpr Duration turn_of(Duration quantum) noexcept { return std::max(quantum - kEndOfTurn, quantum / 2); }
-
-// The simulation quantum ends a best-effort turn so that the machine's other CPUs, simulated in turn, get theirs.
-Time quantum_end(const Cpu& cpu, const sched::Dispatch& dispatch, Time now) noexcept {
-  const Duration quantum = parameters().quantum;
-  if (quantum == Duration{} || dispatch.kind != sched::DispatchKind::best_effort || g_count < 2) return Time::never();
-  return cpu.quantum_end > now && !cpu.quantum_end.is_never() ? cpu.quantum_end : now + turn_of(quantum);
-}
 
 // On the numbers: std::min, and ?: on objects, would keep both in memory.
 constexpr Time earlier(Time a, Time b) noexcept { return Time::from_ns(b.ns() < a.ns() ? b.ns() : a.ns()); }
 
 // For the first that happens: after pick() or wake_over() of that time.
 void arm(Cpu& cpu, Time quantum_end, Time now) noexcept {
-  cpu.quantum_end = quantum_end;
+  cpu.quantum_end.store(quantum_end, std::memory_order_relaxed);
   const Time wanted =
       earlier(earlier(cpu.scheduler.next_event_as_picked(now), cpu.timeouts.earliest_time()), quantum_end);
   if (wanted == cpu.armed) return;
@@ -82,7 +69,7 @@ sched::Dispatch choose(Cpu& cpu, Time now) noexcept {
 
 // Of work in idle time: interrupts, and the machine's other CPUs where they are simulated in turn.
 void between_steps() noexcept {
-  if (parameters().quantum != Duration{}) hal::end_turn();
+  if (in_turns()) hal::end_turn();
   hal::interrupt_window();
 }
 
@@ -125,6 +112,13 @@ void Cpu::start(Time now) noexcept {
   hal::set_cpu_local(this);
   scheduler.start(id, now);
   use.store(CpuUse::housekeeping, std::memory_order_release);
+  in_turns() ? make_busy(*this) : quantum_end.store(Time::never());
+}
+
+void Cpu::deliver(Mail& mail) noexcept {
+  if (!mailbox.push(mail)) return;
+  hal::send_mailbox_interrupt(id);
+  if (in_turns()) make_busy(*this);
 }
 
 [[gnu::noinline]] void leave(Cpu& cpu, Time now) noexcept {
@@ -139,10 +133,12 @@ void Cpu::start(Time now) noexcept {
     if (next.entity != nullptr && cpu.id == CpuId(0) && reap_step()) next = choose(cpu, now = hal::now());
   }
   Thread* const thread = owner_of(next);
-  Time turn_end = quantum_end(cpu, next, now);
+  Time end = Time::never();
   // A thread that competes with nobody has no slice: the reaper is to come again all the same.
-  if (next.entity != nullptr && cpu.id == CpuId(0) && reaper_has_work()) turn_end = earlier(turn_end, now + kReaperPause);
-  arm(cpu, turn_end, now);
+  if (next.entity != nullptr && cpu.id == CpuId(0) && reaper_has_work()) end = now + (in_turns() ? longest_turn() : kReaperPause);
+  if (in_turns()) [[unlikely]] end = earlier(end, turn_end(cpu, next.kind, now));
+  arm(cpu, end, now);
+  if (in_turns() && next.entity != nullptr && end.is_never() && !turn_stays_open(cpu)) arm(cpu, turn_end(cpu, next.kind, now), now);
   if (thread == nullptr) {
     cpu.thread = nullptr;
     cpu.trace.note_idle(cpu.scheduler.idle_time());
@@ -152,6 +148,7 @@ void Cpu::start(Time now) noexcept {
     if (reaped) leave(cpu, hal::now());  // what went may have set a server free
     while (cpu.id == CpuId(0) && stock_step()) between_steps();
     if constexpr (kDebugChecks) check_invariants(cpu);
+    if (in_turns()) rest(cpu);
     hal::idle();
   }
   if (thread != cpu.thread) {
@@ -210,7 +207,7 @@ bool post_later(CpuId id, Mail& mail, Mail::Handler handler, void* subject) noex
   mail.subject = subject;
   Cpu* const target = Cpu::find(id);
   require(target != nullptr, "mail goes to a running CPU");
-  if (target->mailbox.push(mail)) hal::send_mailbox_interrupt(id);
+  target->deliver(mail);
   return true;
 }
 

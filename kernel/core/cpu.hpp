@@ -30,6 +30,9 @@ enum class CpuUse : std::uint8_t {
   leased_slack,  // an island's contexts, best effort below them
 };
 
+// Cpu::quantum_end of a CPU that rests: past, always, so that the timer's handler looks further.
+inline constexpr Time kRestsInTurns{};
+
 class Cpu {
  public:
   [[nodiscard]] static Cpu& current() noexcept { return *static_cast<Cpu*>(hal::cpu_local()); }
@@ -40,6 +43,8 @@ class Cpu {
   [[nodiscard]] static unsigned count() noexcept;
   // Allocates and registers a CPU's block and trace ring. nullptr: out of memory.
   [[nodiscard]] static Cpu* create(CpuId id, std::uint64_t trace_events) noexcept;
+  // Mail for it, from any CPU: the box, and its interrupt. The mail is posted by the caller.
+  void deliver(Mail& mail) noexcept;
   // On the CPU itself, first thing.
   void start(Time now) noexcept;
 
@@ -53,7 +58,8 @@ class Cpu {
   LeaseUses lease_uses;
   TraceRing trace;
   Time armed = Time::never();
-  Time quantum_end = Time::never();
+  // Of its turn (turns.hpp): written by the CPU itself, by others when it rests.
+  std::atomic<Time> quantum_end{kRestsInTurns};
   bool remains = false;  // of what ended, or is to, since the last leave(): in these four
   SchedulingContext* stopping = nullptr;  // their islands are to be stopped
   Thread* doomed = nullptr;
@@ -73,7 +79,7 @@ class Cpu {
 
 // Parameters of the run, set at boot and constant then.
 struct KernelParameters {
-  Duration quantum{};        // simulation quantum; zero: none
+  Duration quantum{};        // simulation quantum (turns.hpp); zero: none
   Duration slice = Duration::ms(2);
   std::uint64_t trace_events = 8192;
 };

@@ -8,6 +8,7 @@
 #include "core/cpu.hpp"
 #include "core/job_trace.hpp"
 #include "core/termination.hpp"
+#include "core/turns.hpp"
 #include "core/wake.hpp"
 #include "devices/interrupt.hpp"
 #include "ipc/call_context.hpp"
@@ -247,7 +248,7 @@ InterruptCause timer_cause(const Cpu& cpu, bool released, bool slept, bool budge
   if (released) return InterruptCause::timer_release;
   if (budget) return InterruptCause::timer_budget;
   if (slept) return InterruptCause::timer_sleep;
-  if (cpu.quantum_end <= now) return InterruptCause::timer_quantum;
+  if (cpu.quantum_end.load(std::memory_order_relaxed) <= now) return InterruptCause::timer_quantum;
   if (cpu.scheduler.current_entity() != nullptr) return InterruptCause::timer_slice;
   return InterruptCause::timer_early;
 }
@@ -310,9 +311,8 @@ void on_user_fault(UserState&, const FaultInfo& fault) noexcept {
   Cpu& cpu = Cpu::current();
   Time now = hal::now();
   cpu.armed = Time::never();
-  if (cpu.quantum_end <= now) [[unlikely]] {
-    // The machine's other CPUs, simulated in turn, run. First of all: whatever is done before, they wait for.
-    hal::end_turn();
+  if (cpu.quantum_end.load(std::memory_order_relaxed) <= now) [[unlikely]] {
+    enter_turn(cpu);
     now = hal::now();
   }
   bool released = false;
@@ -324,8 +324,10 @@ void on_user_fault(UserState&, const FaultInfo& fault) noexcept {
 
 void on_mailbox() noexcept {
   Cpu& cpu = Cpu::current();
-  cpu.trace.count_interrupt(InterruptCause::mailbox);
-  for (Mail* mail = cpu.mailbox.take_all(); mail != nullptr;) {
+  if (in_turns()) enter_turn(cpu);
+  Mail* mail = cpu.mailbox.take_all();
+  cpu.trace.count_interrupt(mail == nullptr && in_turns() ? InterruptCause::timer_quantum : InterruptCause::mailbox);
+  while (mail != nullptr) {
     Mail* const next = mail->next;
     const Mail::Handler handler = mail->handler;
     void* const subject = mail->subject;
@@ -338,6 +340,7 @@ void on_mailbox() noexcept {
 
 void on_device_interrupt(std::uint8_t number) noexcept {
   Cpu& cpu = Cpu::current();
+  if (in_turns()) [[unlikely]] enter_turn(cpu);
   const Arrival arrival = interrupt_arrived(cpu.id, number);
   cpu.trace.count_interrupt(arrival.known ? InterruptCause::device : InterruptCause::spurious);
   if (arrival.waiting != nullptr) wake_driver(cpu, *arrival.waiting, hal::now());
@@ -346,6 +349,7 @@ void on_device_interrupt(std::uint8_t number) noexcept {
 
 void on_spurious() noexcept {
   Cpu& cpu = Cpu::current();
+  if (in_turns()) enter_turn(cpu);
   cpu.trace.count_interrupt(InterruptCause::spurious);
   leave(cpu, hal::now());
 }

@@ -31,6 +31,7 @@ class Mailbox {
     } while (!head_.compare_exchange_weak(head, &mail, std::memory_order_release, std::memory_order_relaxed));
     return head == nullptr;
   }
+  [[nodiscard]] bool is_empty() const noexcept { return head_.load(std::memory_order_acquire) == nullptr; }
   // All mail, oldest first.
   [[nodiscard]] Mail* take_all() noexcept {
     Mail* newest = head_.exchange(nullptr, std::memory_order_acquire);

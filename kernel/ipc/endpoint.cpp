@@ -98,7 +98,7 @@ void Endpoint::destroy() noexcept {
   if (home == kNowhere) return drop_client();
   abandoned_mail_.handler = on_abandoned;
   abandoned_mail_.subject = this;
-  if (Cpu::find(CpuId(home))->mailbox.push(abandoned_mail_)) hal::send_mailbox_interrupt(CpuId(home));
+  Cpu::find(CpuId(home))->deliver(abandoned_mail_);
 }
 
 void Endpoint::on_abandoned(void* endpoint) noexcept {

@@ -10,7 +10,7 @@ void LeaseUses::ask(Cpu& cpu) noexcept {
   if (mail_.posted.exchange(true, std::memory_order_seq_cst)) return;
   mail_.handler = on_mail;
   mail_.subject = &cpu;
-  if (cpu.mailbox.push(mail_)) hal::send_mailbox_interrupt(cpu.id);
+  cpu.deliver(mail_);
 }
 
 void LeaseUses::on_mail(void* cpu) noexcept {

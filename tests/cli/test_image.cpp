@@ -51,7 +51,7 @@ Booted boot(const std::vector<std::string>& more) {
   EXPECT_TRUE(scratch.has_value());
   const auto console = scratch->path() / "console";
   std::vector<std::string> words{"qemu-system-x86_64", "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none", "-machine", "q35", "-cpu",
-                                 "max,+rdtscp", "-smp", "2", "-m", "256M", "-serial", "file:" + console.string(),
+                                 "max,+rdtscp", "-smp", "3", "-m", "256M", "-serial", "file:" + console.string(),
                                  "-device", "isa-debug-exit,iobase=0xf4,iosize=0x04"};
   words.insert(words.end(), more.begin(), more.end());
   const auto run = capture(words, std::chrono::minutes(5));

@@ -36,16 +36,18 @@ TEST(Machine, DeterministicCommandCountsInstructions) {
       shell_line(qemu_command(spec())),
       "qemu-system-x86_64 -nodefaults -no-user-config -no-reboot -display none -machine q35 -accel tcg "
       "-icount "
-      "shift=0,sleep=off -cpu max,+rdtscp -rtc base=2026-01-01T00:00:00,clock=vm -seed 1 -smp 2 -m 256M "
+      "shift=0,sleep=off -cpu max,+rdtscp -rtc base=2026-01-01T00:00:00,clock=vm -seed 1 -smp 3 -m 256M "
       "-kernel /k -initrd /p -serial file:/c -device isa-debug-exit,iobase=0xf4,iosize=0x04 -object "
       "memory-backend-file,id=channel,share=on,mem-path=/t,size=1048576 -device "
       "ivshmem-plain,memdev=channel");
 }
 
+// Every second CPU rests where CPUs are simulated in turn, and nowhere else.
 TEST(Machine, KvmCommandCountsNothing) {
   MachineSpec kvm = spec();
   kvm.accelerator = Accelerator::kvm;
   const auto words = qemu_command(kvm);
+  EXPECT_TRUE(has(words, "-smp", "2"));
   EXPECT_TRUE(has(words, "-accel", "kvm"));
   EXPECT_EQ(std::ranges::find(words, "-icount"), words.end());
 }

@@ -56,7 +56,7 @@ run_guest_tests() {
   memories=$(mktemp -d)
   trap 'rm -rf "$memories"' EXIT
   run_machine conformance.1cpu run_conformance.sh -- -smp 1 -initrd "$packs/one-cpu.pack"
-  run_machine conformance.2cpu run_conformance.sh -- -smp 2 -initrd "$packs/two-cpus.pack"
+  run_machine conformance.2cpu run_conformance.sh -- -smp 3 -initrd "$packs/two-cpus.pack"
   run_machine refusal.no-module run_refusal.sh "no boot pack" --
   run_machine refusal.no-init run_refusal.sh "the boot pack has no program for initConfig.init" -- -initrd "$packs/no-init.pack"
   run_machine refusal.init-huge-memory run_refusal.sh quotaExceeded -- -initrd "$packs/init-huge-memory.pack"

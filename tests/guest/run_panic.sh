@@ -9,7 +9,7 @@ mkfifo "$scratch/monitor.in" "$scratch/monitor.out"
 . "$(dirname "$0")/machine.sh"
 set -- $conformance_machine -serial file:"$scratch/console" -serial null \
   -chardev pipe,id=monitor,path="$scratch/monitor" -mon chardev=monitor,mode=readline \
-  -smp 2 -m 256M -kernel "$kernel" -initrd "$pack"
+  -smp 3 -m 256M -kernel "$kernel" -initrd "$pack"
 echo "$*"
 timeout 120 "$@" </dev/null >"$scratch/qemu" 2>&1 &
 qemu=$!

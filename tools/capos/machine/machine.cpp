@@ -24,7 +24,9 @@ void add_processor(Words& words, const MachineSpec& spec) {
     append(words, {"-accel", "tcg", "-icount", "shift=0,sleep=off", "-cpu", "max,+rdtscp", "-rtc",
                    "base=2026-01-01T00:00:00,clock=vm", "-seed", "1"});
   }
-  append(words, {"-smp", fmt::format("{}", spec.cpus), "-m", fmt::format("{}M", spec.memory_bytes >> 20)});
+  // Of CPUs that are simulated in turn every second one rests: kernel/core/turns.hpp.
+  const unsigned vcpus = spec.accelerator == Accelerator::tcg && spec.instruction_counting ? 2 * spec.cpus - 1 : spec.cpus;
+  append(words, {"-smp", fmt::format("{}", vcpus), "-m", fmt::format("{}M", spec.memory_bytes >> 20)});
 }
 
 void add_channel(Words& words, const MachineSpec& spec) {

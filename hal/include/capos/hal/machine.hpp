@@ -63,6 +63,9 @@ void disarm_timer() noexcept;
 // --- Other CPUs.
 // Starts a waiting application processor: it enters on_cpu_started() on its own stack. False if it did not answer.
 [[nodiscard]] bool start_cpu(CpuId cpu) noexcept;
+// From now on every second CPU rests for ever, and those between have the numbers; before any is started. How many there are. Where the
+// machine simulates its CPUs one at a time, a CPU's turn is then followed by one of a CPU that does nothing.
+[[nodiscard]] unsigned rest_every_second_cpu() noexcept;
 // Raises on_mailbox() on `cpu`.
 void send_mailbox_interrupt(CpuId cpu) noexcept;
 // Halts all other CPUs for ever, whatever they do (by NMI). For a panic.

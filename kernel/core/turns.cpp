@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/turns.hpp"
+
+#include <algorithm>
+
+namespace capos::kernel {
+namespace {
+
+// Best effort, with nothing that ends its turn. Like kRestsInTurns no time that anything happens at.
+constexpr Time kOpen = Time::from_ns(Time::never().ns() - 1);
+
+constinit std::atomic<unsigned> g_busy = 0;  // CPUs that do not rest
+
+bool others_are_busy() noexcept { return g_busy.load() > 1; }
+
+}  // namespace
+
+// Of the time from here the others have their part first: arming a timer ends a turn, too.
+Duration longest_turn() noexcept {
+  return std::min(parameters().quantum, Duration::ns(parameters().quantum.ns() / 3 * g_busy.load()));
+}
+
+void make_busy(Cpu& cpu) noexcept {
+  Time rests = kRestsInTurns;
+  if (!cpu.quantum_end.compare_exchange_strong(rests, Time::never())) return;
+  g_busy.fetch_add(1);
+  for (std::uint16_t id = 0; id < Cpu::count(); ++id) {
+    const Cpu* const other = Cpu::find(CpuId(id));
+    if (other != nullptr && other != &cpu && other->quantum_end.load() == kOpen) hal::send_mailbox_interrupt(CpuId(id));
+  }
+}
+
+void rest(Cpu& cpu) noexcept {
+  cpu.quantum_end.store(kRestsInTurns);
+  g_busy.fetch_sub(1);
+  if (!cpu.mailbox.is_empty()) make_busy(cpu);
+}
+
+Time turn_end(const Cpu& cpu, sched::DispatchKind kind, Time now) noexcept {
+  if (kind != sched::DispatchKind::best_effort || !others_are_busy()) return Time::never();
+  const Time stands = cpu.quantum_end.load(std::memory_order_relaxed);
+  return stands > now && stands < kOpen ? stands : now + longest_turn();
+}
+
+bool turn_stays_open(Cpu& cpu) noexcept {
+  cpu.quantum_end.store(kOpen);
+  return !others_are_busy();
+}
+
+void enter_turn(Cpu& cpu) noexcept {
+  const Time end = cpu.quantum_end.load(std::memory_order_relaxed);
+  if (end == kRestsInTurns) {
+    make_busy(cpu);
+  } else if (end == kOpen || end <= hal::now()) {
+    hal::end_turn();
+  }
+}
+
+}  // namespace capos::kernel
