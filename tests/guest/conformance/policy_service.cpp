@@ -144,10 +144,10 @@ void cpus(Guest& guest) noexcept {
   CHECK(outcome(other->lease(1), PolicyOutcome::taken));  // by the island
 }
 
-// What two that compute on one CPU get: within a tenth of 1 to `times`, by their counters.
+// What two that compute on one CPU get: within a tenth of 1 to `times`, by their counters. A slice more or less is 2 ms.
 bool share_as(Guest& guest, Shared& one, Shared& other, std::uint64_t times) noexcept {
   const std::uint64_t before[] = {one.word(0), other.word(0)};
-  guest.sleep(40 * kMillisecond);
+  guest.sleep(100 * kMillisecond);
   const std::uint64_t work[] = {one.word(0) - before[0], other.word(0) - before[1]};
   guest.note("one", work[0]);
   guest.note("other", work[1]);
