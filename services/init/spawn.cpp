@@ -124,6 +124,31 @@ void set_share(const System& system, std::uint32_t index) noexcept {
 
 }  // namespace
 
+namespace {
+
+// The process, without its share.
+runtime::Result<abi::CapId> start_process(const System& system, std::uint32_t index) noexcept {
+  constexpr std::uint64_t kPage = 4096;
+  const auto service = system.config().services()[index];
+  const GrantList grants(system, service);
+  const TaskPlace* const task = task_of(system, service.name());
+  auto spawner = system.runtime.need<schema::ProcessSpawner>("spawner");
+  auto made = TRY(spawner->spawn([&](auto params, runtime::Transfers& transfers) {
+    params.set_name(service.name());
+    params.set_program(service.binary());
+    grants.write(params, transfers);
+    params.set_cpu(cpu_of(system, index));
+    params.set_memory_pages(bytes_of(service.memory()) / kPage);
+    if (task != nullptr) params.set_context(transfers.add(task->context));
+    if (!system.servers[index].recovery.is_null()) params.set_context(transfers.add(system.servers[index].recovery));
+    params.set_passive(service.passive());
+    params.set_source(index);
+  }));
+  return made.cap(made.reader().process());
+}
+
+}  // namespace
+
 void spawn_services(System& system) noexcept {
   const auto services = system.config().services();
   for (const bool policies : {false, true}) {
@@ -142,32 +167,21 @@ bool restart_services(System& system) noexcept {
     runtime::Capability<schema::ProcessHandle> process(system.processes[index]);
     const auto state = process->state();
     if (!state.has_value() || state->alive) continue;
+    const auto made = start_process(system, index);
+    if (!made.has_value()) continue;  // its CPU is kept free, or what it was is not yet taken apart: at the next look
     ++system.restarts[index];
     (void)runtime::call_ring().release(system.processes[index]);
-    spawn_service(system, index);
+    system.processes[index] = *made;
+    set_share(system, index);
   }
   return any;
 }
 
 void spawn_service(System& system, std::uint32_t index) noexcept {
-  constexpr std::uint64_t kPage = 4096;
   const auto service = system.config().services()[index];
-  const GrantList grants(system, service);
-  const TaskPlace* const task = task_of(system, service.name());
-  auto spawner = system.runtime.need<schema::ProcessSpawner>("spawner");
-  auto made = spawner->spawn([&](auto params, runtime::Transfers& transfers) {
-    params.set_name(service.name());
-    params.set_program(service.binary());
-    grants.write(params, transfers);
-    params.set_cpu(cpu_of(system, index));
-    params.set_memory_pages(bytes_of(service.memory()) / kPage);
-    if (task != nullptr) params.set_context(transfers.add(task->context));
-    if (!system.servers[index].recovery.is_null()) params.set_context(transfers.add(system.servers[index].recovery));
-    params.set_passive(service.passive());
-    params.set_source(index);
-  });
+  const auto made = start_process(system, index);
   if (!made.has_value()) give_up(system, kStartFailed, service.name(), made.error().text());
-  system.processes[index] = made->cap(made->reader().process());
+  system.processes[index] = *made;
   set_share(system, index);
   // Now only the service can serve: if it ends, whoever queues for it is told, and does not wait for ever. The endpoint of one that is
   // started again is kept for it; who calls it meanwhile is told as well.

@@ -109,7 +109,8 @@ void admit_islands(System& system) noexcept;
 // Policy services after all others: they are given shares of those.
 void spawn_services(System& system) noexcept;
 void spawn_service(System& system, std::uint32_t index) noexcept;
-// Starts again which services have ended and may be. True if there is any that may be, now or later.
+// Starts again which services have ended and may be; what cannot be just now is tried at the next look. True if there is any
+// that may be, now or later.
 bool restart_services(System& system) noexcept;
 // Until every service has come to its first wait, or the deadline: then the run ends.
 void await_services(const System& system) noexcept;
