@@ -202,6 +202,13 @@ Outcome Island::retire(CallContext& call, const Interface::Retire::Params::Value
   return Outcome::done();
 }
 
+Outcome Island::contexts(CallContext& call, Interface::Contexts::Params::Reader params,
+                         Interface::Contexts::Results::Builder results) noexcept {
+  const unsigned first = params.first();
+  const unsigned left = first < count_ ? count_ - first : 0;
+  return give_contexts(call, first, results.init_contexts(std::min<unsigned>(left, abi::kMaxTransfers)));
+}
+
 Outcome Island::status(CallContext&, const Interface::Status::Params::Value&,
                        Interface::Status::Results::Value& results) noexcept {
   results.active = state_.load() == State::active;

@@ -9,6 +9,7 @@
 #include <array>
 
 #include "capos/base/list.hpp"
+#include "ipc/call_context.hpp"
 #include "islands/certificate_wire.hpp"
 #include "islands/kept_certificate.hpp"
 #include "islands/scheduling_context.hpp"
@@ -45,6 +46,17 @@ class Island final : public TypedObject<Island, schema::RealtimeIsland>, public 
   Outcome retire(CallContext&, const Interface::Retire::Params::Value&, Interface::Retire::Results::Value&) noexcept;
   Outcome status(CallContext&, const Interface::Status::Params::Value&, Interface::Status::Results::Value&) noexcept;
   Outcome mode_change(CallContext&, Interface::ModeChange::Params::Reader, Interface::ModeChange::Results::Builder) noexcept;
+  Outcome contexts(CallContext&, Interface::Contexts::Params::Reader, Interface::Contexts::Results::Builder) noexcept;
+  // The contexts of the tasks from `first` on into the list, as many as it has places: O(that). Any CPU.
+  template <typename List>
+  [[nodiscard]] Outcome give_contexts(CallContext& call, unsigned first, List list) noexcept {
+    for (unsigned i = 0; i < list.size(); ++i) {
+      const auto given = call.give(Ref<Object>::share(context(first + i)));
+      if (!given.has_value()) return Outcome::overloaded(given.error());
+      list.set(i, *given);
+    }
+    return Outcome::done();
+  }
 
  private:
   enum class State : std::uint8_t { admitted, active, retired };

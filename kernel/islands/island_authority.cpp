@@ -31,7 +31,6 @@ class IslandAuthorityService final : public SingletonObject<IslandAuthorityServi
       return refuse(call, index, results, "CPU 0 can be leased only with best-effort slack");
     }
     if (standing_count() == kMaxStanding) return Outcome::overloaded(KernelError::out_of_memory);
-    if (group.own().tasks.size() + 1 > abi::kMaxTransfers) return Outcome::overloaded(KernelError::out_of_capabilities);
     const auto leased = lease_cpus(group.own().cpus, group.slack());
     if (!leased.has_value()) return in_the_way(call, index, results, leased.error());
     return make_island(call, group.own(), words, index, results);
@@ -66,13 +65,8 @@ class IslandAuthorityService final : public SingletonObject<IslandAuthorityServi
     const auto own = call.give(Ref<Object>::adopt(island->leak()));
     if (!own.has_value()) return Outcome::overloaded(own.error());
     admitted.set_island(*own);
-    const auto contexts = admitted.init_contexts(made.size());
-    for (unsigned task = 0; task < made.size(); ++task) {
-      const auto given = call.give(Ref<Object>::share(made.context(task)));
-      if (!given.has_value()) return Outcome::overloaded(given.error());
-      contexts.set(task, *given);
-    }
-    return Outcome::done();
+    const unsigned first = std::min<unsigned>(made.size(), abi::kMaxTransfers - 1);
+    return made.give_contexts(call, 0, admitted.init_contexts(first));
   }
 };
 

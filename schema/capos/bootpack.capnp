@@ -47,4 +47,7 @@ struct RunParams {
   # From the islands' start to the orderly end; 0: until something ends it.
   warmupNs @1 :UInt64 = 5000000;
   # From the last spawn to the islands' start.
+  traceSwitches @2 :Bool;
+  # Events for each dispatch, release, interrupt, and call that lends its time. Ways through the kernel that leave none are not
+  # taken then: jobs and calls take longer.
 }

@@ -333,7 +333,8 @@ struct AdmitResult {
     admitted :group {
       island @0 :RealtimeIsland;
       contexts @1 :List(SchedulingContext);
-      # One SchedulingContext for each task, in the certificate's order.
+      # One SchedulingContext for each task, in the certificate's order; of the first 63 if there are more: a message carries 64
+      # capabilities. RealtimeIsland.contexts has the others.
     }
     refused @2 :Text;
     # Which inequality of which task does not hold, in one line.
@@ -370,6 +371,9 @@ interface RealtimeIsland @0xf0a1b6c8d2e3471e {
   # the bounds they were admitted with. A refusal changes nothing, and what is accepted comes to pass, unless the island is
   # retired before. From CPU 0; charged to who pays for the island. Errors: badCpu, badState if it has been retired, busy (a
   # change of an island that shares CPUs is under way), quotaExceeded, outOfMemory.
+  contexts @4 (first :UInt16) -> (contexts :List(SchedulingContext));
+  # Those of the tasks from `first` on, in the certificate's order: at most 64 in one answer, none beyond the last task; also of an
+  # island that has been retired. From any CPU. Errors: quotaExceeded, outOfMemory, outOfCapabilities; then none is given.
 }
 
 struct ChangeResult {

@@ -10,7 +10,7 @@ enum EventKind {
   job @1;
   # A job has ended: JobEvent.
   release @2;
-  # source: task. a: scheduled release, b: index.
+  # A job has been released. source: task. a: scheduled release, b: index. Only with RunParams.traceSwitches.
   miss @3;
   # A deadline passed with the job unfinished. source: task. a: deadline, b: index, c: MissCause, d: who ran (source)
   overrun @4;
@@ -18,7 +18,8 @@ enum EventKind {
   consequence @5;
   # source: task. a: Remedy, b: index
   dispatch @6;
-  # source: who runs now. a: context source or 2^32-1
+  # Another thread runs. source: its program; 2^32-1: nobody, the CPU idles. a: source of the context that
+  # it runs on, 2^32-1: best effort. b: the thread's number in its program. Only with RunParams.traceSwitches.
   fault @7;
   # A program's fault. source: its number. a: vector, b: error code, c: instruction pointer, d: address
   exit @8;
@@ -32,6 +33,13 @@ enum EventKind {
   block @12;
   # Not an event: a part of a block that a program recorded for the host (abi/recording.hpp). timeNs: the block's number, cpu:
   # the part's, source: 2^31 + the program's; a to f: the part's 48 bytes.
+  interrupt @13;
+  # source: InterruptCause. Only with RunParams.traceSwitches.
+  lend @14;
+  # A call goes to a server, and its caller's time with it. source: the caller's program, a: the server's, b: source of the context
+  # that is lent, 2^32-1: best effort; c: the caller's thread, d: the server's. Only with RunParams.traceSwitches.
+  giveBack @15;
+  # That time is its caller's again: by a reply, or because the caller waits no more. As lend.
 }
 
 enum Remedy {

@@ -79,6 +79,7 @@ int session_number(const Child& child) noexcept;
 int spawn_in_turn(const Child& child) noexcept;
 int run_caller_job(const Child& child) noexcept;
 int play_threads(const Child& child) noexcept;
+int be_crowd(const Child& child) noexcept;
 int supervise(const Child& child) noexcept;
 
 }  // namespace conformance

@@ -179,6 +179,8 @@ int play(const Child& child) noexcept {
       return fill_table(child);
     case Role::flooder:
       flood(child);
+    case Role::crowd:
+      return be_crowd(child);
     case Role::sender:
       return send_note(child);
     case Role::process_waiter:

@@ -246,6 +246,7 @@ std::span<const Case> runtime_admission_cases() noexcept;
 std::span<const Case> hostile_cases() noexcept;
 std::span<const Case> hostile_flood_cases() noexcept;
 std::span<const Case> isolation_cases() noexcept;
+std::span<const Case> large_island_cases() noexcept;
 std::span<const Case> donation_cases() noexcept;
 std::span<const Case> accounting_cases() noexcept;
 std::span<const Case> thread_cases() noexcept;

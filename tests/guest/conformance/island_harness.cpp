@@ -144,8 +144,9 @@ Island::Island(Guest& guest, const Claim& claim) noexcept : guest_(guest), cpu_(
     return;
   }
   const auto contexts = result.admitted().contexts();
-  for (std::uint32_t i = 0; i < contexts.size() && i < kMostTasks; ++i) {
-    contexts_[i] = OwnedCapability<schema::SchedulingContext>(answer->cap(contexts[i]));
+  for (std::uint32_t i = 0; i < contexts.size(); ++i) {
+    OwnedCapability<schema::SchedulingContext> context(answer->cap(contexts[i]));
+    if (i < kMostTasks) contexts_[i] = std::move(context);
   }
   island_ = OwnedCapability<schema::RealtimeIsland>(answer->cap(result.admitted().island()));
 }

@@ -65,6 +65,7 @@ enum class Role : std::uint8_t {
   polled_task,     // jobs, each submits four POSTs to a poller on the context "poller" and reaps; jobs, completions, those out of
                    // order, and ns that the poller spent in words 0 to 3 of "out"
   worker,          // as periodic, 40 jobs, each of which computes for argument us
+  crowd,           // its threads do the jobs of the contexts "task.0" to argument - 1; "out" counts threads and jobs
   sender,          // sends Method::note with argument to "service": exits with 0 or result_code
   flooder,         // calls "service" with methods that it knows and others, by registers and by ring, and sends to it, for ever;
                    // word 0 of "out" counts tries, word 1 those that were not refused with wrongCpu or budgetRequired
