@@ -59,6 +59,7 @@ KernelParameters parameters_from(schema::BootPack::Reader pack) noexcept {
   const auto wanted = pack.manifest().kernel_params();
   const std::uint64_t events = wanted.trace_events();
   if (events >= 256 && events <= 65'536 && (events & (events - 1)) == 0) result.trace_events = events;
+  result.trace_switches = pack.run().trace_switches();
   const auto slice = wanted.best_effort_slice();
   if (slice.which() == schema::Time::Which::ms) {
     result.slice = Duration::ms(static_cast<std::int64_t>(std::clamp<std::uint64_t>(slice.ms(), 1, 100)));

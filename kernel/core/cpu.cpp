@@ -14,6 +14,7 @@
 #include "memory/frame_allocator.hpp"
 #include "process/process.hpp"
 #include "process/reaper.hpp"
+#include "trace/switches.hpp"
 
 namespace capos::kernel {
 namespace {
@@ -111,6 +112,7 @@ Cpu* Cpu::create(CpuId id, std::uint64_t trace_events) noexcept {
 void Cpu::start(Time now) noexcept {
   hal::set_cpu_local(this);
   scheduler.start(id, now);
+  remains = parameters().trace_switches;
   use.store(CpuUse::housekeeping, std::memory_order_release);
   in_turns() ? make_busy(*this) : quantum_end.store(Time::never());
 }
@@ -140,6 +142,7 @@ void Cpu::deliver(Mail& mail) noexcept {
   arm(cpu, end, now);
   if (in_turns() && next.entity != nullptr && end.is_never() && !turn_stays_open(cpu)) arm(cpu, turn_end(cpu, next.kind, now), now);
   if (thread == nullptr) {
+    if (cpu.thread != nullptr) trace_dispatch(cpu, nullptr);
     cpu.thread = nullptr;
     cpu.trace.note_idle(cpu.scheduler.idle_time());
     // A step leaves everything consistent: an interrupt taken in the window does not come back here.
@@ -154,6 +157,7 @@ void Cpu::deliver(Mail& mail) noexcept {
   if (thread != cpu.thread) {
     cpu.thread = thread;
     cpu.trace.count_switch();
+    trace_dispatch(cpu, thread);
     hal::switch_user(thread->user, thread->process.memory().space());
   }
   if (thread->state == ThreadState::await_release) {
@@ -189,6 +193,7 @@ void Cpu::deliver(Mail& mail) noexcept {
 
 void switch_directly(Cpu& cpu, Thread& next) noexcept {
   cpu.thread = &next;
+  trace_dispatch(cpu, &next);
   hal::switch_user(next.user, next.process.memory().space());
   resume();
 }

@@ -60,7 +60,9 @@ class Cpu {
   Time armed = Time::never();
   // Of its turn (turns.hpp): written by the CPU itself, by others when it rests.
   std::atomic<Time> quantum_end{kRestsInTurns};
-  bool remains = false;  // of what ended, or is to, since the last leave(): in these four
+  // Of what ended, or is to, since the last leave(): in these four. Where switches are traced it is always set, for then leave()
+  // is the only way to another thread: whoever would go there directly looks at this first.
+  bool remains = false;
   SchedulingContext* stopping = nullptr;  // their islands are to be stopped
   Thread* doomed = nullptr;
   Thread* ended_threads = nullptr;
@@ -82,6 +84,7 @@ struct KernelParameters {
   Duration quantum{};        // simulation quantum (turns.hpp); zero: none
   Duration slice = Duration::ms(2);
   std::uint64_t trace_events = 8192;
+  bool trace_switches = false;  // RunParams.traceSwitches
 };
 [[nodiscard]] KernelParameters& parameters() noexcept;
 

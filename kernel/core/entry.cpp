@@ -18,6 +18,7 @@
 #include "ipc/notification.hpp"
 #include "ipc/park.hpp"
 #include "ipc/ring_state.hpp"
+#include "trace/switches.hpp"
 
 namespace capos::kernel {
 namespace {
@@ -243,6 +244,13 @@ void wake_driver(Cpu& cpu, Thread& waiting, Time now) noexcept {
   (void)end_signal_wait(waiting, now);
 }
 
+// The rest of a device's interrupt where it leaves an event; by itself, so that the others save no registers for it.
+[[noreturn, gnu::noinline, gnu::cold]] void serve_traced(Cpu& cpu, Arrival arrival) noexcept {
+  switches::interrupt(cpu, arrival.known ? InterruptCause::device : InterruptCause::spurious);
+  if (arrival.waiting != nullptr) wake_for_signal(*arrival.waiting);
+  leave(cpu, hal::now());
+}
+
 // What the timer was for: the first that applies.
 InterruptCause timer_cause(const Cpu& cpu, bool released, bool slept, bool budget, Time now) noexcept {
   if (released) return InterruptCause::timer_release;
@@ -265,12 +273,15 @@ InterruptCause timer_cause(const Cpu& cpu, bool released, bool slept, bool budge
 // Whatever else a timer is for.
 [[noreturn, gnu::noinline]] void on_other_timer(Cpu& cpu, bool released, Time now) noexcept {
   const bool slept = cpu.timeouts.earliest_time() <= now;
-  cpu.scheduler.release_due(now, [&](sched::Context&, sched::ReleaseKind) { released = true; });
+  cpu.scheduler.release_due(now, [&](sched::Context& context, sched::ReleaseKind kind) {
+    released = true;
+    if (kind != sched::ReleaseKind::refill) trace_release(cpu, context, now);
+  });
   const sched::Context* const running = cpu.scheduler.current_context();
   const bool budget = running != nullptr && !running->head_ready(now);
   expire_deadlines(cpu, now);
   if (slept) expire_timeouts(cpu, now);
-  cpu.trace.count_interrupt(timer_cause(cpu, released, slept, budget, now));
+  note_interrupt(cpu, timer_cause(cpu, released, slept, budget, now));
   leave(cpu, now);
 }
 
@@ -326,7 +337,7 @@ void on_mailbox() noexcept {
   Cpu& cpu = Cpu::current();
   if (in_turns()) enter_turn(cpu);
   Mail* mail = cpu.mailbox.take_all();
-  cpu.trace.count_interrupt(mail == nullptr && in_turns() ? InterruptCause::timer_quantum : InterruptCause::mailbox);
+  note_interrupt(cpu, mail == nullptr && in_turns() ? InterruptCause::timer_quantum : InterruptCause::mailbox);
   while (mail != nullptr) {
     Mail* const next = mail->next;
     const Mail::Handler handler = mail->handler;
@@ -343,6 +354,7 @@ void on_device_interrupt(std::uint8_t number) noexcept {
   if (in_turns()) [[unlikely]] enter_turn(cpu);
   const Arrival arrival = interrupt_arrived(cpu.id, number);
   cpu.trace.count_interrupt(arrival.known ? InterruptCause::device : InterruptCause::spurious);
+  if (parameters().trace_switches) [[unlikely]] serve_traced(cpu, arrival);
   if (arrival.waiting != nullptr) wake_driver(cpu, *arrival.waiting, hal::now());
   leave(cpu, hal::now());
 }
@@ -350,7 +362,7 @@ void on_device_interrupt(std::uint8_t number) noexcept {
 void on_spurious() noexcept {
   Cpu& cpu = Cpu::current();
   if (in_turns()) enter_turn(cpu);
-  cpu.trace.count_interrupt(InterruptCause::spurious);
+  note_interrupt(cpu, InterruptCause::spurious);
   leave(cpu, hal::now());
 }
 

@@ -132,7 +132,7 @@ void kill_thread(Thread& thread) noexcept {
 
 void clear_remains(Cpu& cpu) noexcept {
   end_doomed(cpu);
-  cpu.remains = false;
+  cpu.remains = parameters().trace_switches;
   stop_islands(cpu);
   while (Thread* const thread = cpu.ended_threads) {
     cpu.ended_threads = thread->next_to_bury;

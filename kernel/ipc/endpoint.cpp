@@ -7,6 +7,7 @@
 #include "ipc/fault_call.hpp"
 #include "ipc/message_call.hpp"
 #include "resources/charged.hpp"
+#include "trace/switches.hpp"
 
 namespace capos::kernel {
 
@@ -148,6 +149,7 @@ Outcome Endpoint::deliver(Cpu& cpu, Call& call, Thread& server, Time now) noexce
     if (outcome.kind() != Outcome::Kind::done) return outcome;
   }
   give_account(caller.account, server);
+  trace_lend(cpu, caller, server, now);
   raise_to(cpu, call, *this, now);
   call.direct = plain_ && call.kind == CallKind::registers && !by_ring &&
                 caller.user.operation() >> 32 == 0 && !caller.wait_lease.active();
@@ -458,6 +460,7 @@ bool give_account_back(Cpu& cpu, Thread& server, Call& call, Time now, bool& low
   if (caller.outgoing != &call) return false;
   give_account(server.account, caller);
   server.account = {};
+  trace_give_back(cpu, caller, server, now);
   if (call.kind == CallKind::registers) {
     close(cpu, caller);
     caller.state = ThreadState::runnable;
@@ -512,6 +515,7 @@ void withdraw_calls(Cpu& cpu, Thread& thread, Time now) noexcept {
   }
   hand_on(cpu, finishing_account(server), server, now);
   give_account(lost, thread);
+  trace_give_back(cpu, thread, server, now);
 }
 
 void call_off(Cpu& cpu, Thread& caller, TransportError why, Time now) noexcept {

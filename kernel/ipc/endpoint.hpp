@@ -32,7 +32,7 @@ class Endpoint final : public TypedObject<Endpoint, schema::Endpoint> {
         floor_(floor),
         ceiling_(ceiling),
         contexts_only_(contexts_only),
-        plain_(minimum_budget == Duration{} && ceiling == Priority{} && floor == Duration{} && !contexts_only) {}
+        plain_(minimum_budget == Duration{} && ceiling == Priority{} && floor == Duration{} && !contexts_only && !parameters().trace_switches) {}
 
   [[nodiscard]] std::uint64_t served() const noexcept { return served_; }
   [[nodiscard]] Priority ceiling() const noexcept { return ceiling_; }
@@ -108,7 +108,7 @@ class Endpoint final : public TypedObject<Endpoint, schema::Endpoint> {
   const Duration floor_;
   const Priority ceiling_;
   const bool contexts_only_;
-  const bool plain_;  // no least budget, no ceiling, no floor, for everybody: a call looks at neither time nor urgency
+  const bool plain_;  // no least budget, no ceiling, no floor, for everybody, no trace: a call looks at neither time nor urgency
   // Is this its CPU? Makes it so if it has none yet.
   [[nodiscard]] bool is_home(CpuId cpu) noexcept;
   void join(Thread& server, Time now) noexcept;

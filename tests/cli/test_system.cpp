@@ -117,6 +117,9 @@ TEST(Trace, WritesATimelineOfTheRun) {
   EXPECT_EQ(told["file"], file.string());
   EXPECT_GE(told["events"], 200);  // two tasks at 1 kHz
   EXPECT_EQ(told["dropped_events"], 0);
+  EXPECT_EQ(told["verdict"], "pass");
+  EXPECT_GE(told["switches"], 400);  // to each job and from it
+  EXPECT_GE(told["lent"], 100);      // control calls the actuator's guard
   EXPECT_EQ(told["bytes"], std::filesystem::file_size(file));
 }
 

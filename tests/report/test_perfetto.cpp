@@ -111,6 +111,70 @@ TEST(Perfetto, WhatWentWrongIsOnTheTaskOrTheProgram) {
   EXPECT_GE(count(crash, "name: \"fault\""), 1u);
 }
 
+// Program 2 calls 3, whose time it lends; an interrupt and a release on the way.
+Recording with_switches() {
+  constexpr std::uint32_t kCaller = kProgramBit | synthetic::kPlantProgram, kServer = kProgramBit | synthetic::kControllerProgram;
+  Recording recording = synthetic::demo_recording(1);
+  const std::uint64_t at = synthetic::kStart;
+  const auto add = [&](std::uint64_t time, Kind kind, std::uint32_t source, std::array<std::uint64_t, 6> values) {
+    recording.events.push_back({.time_ns = at + time, .kind = kind, .cpu = 1, .source = source, .values = values});
+  };
+  add(10, Kind::interrupt, static_cast<std::uint32_t>(schema::InterruptCause::timer_release), {});
+  add(11, Kind::release, 0, {at, 0});
+  add(12, Kind::dispatch, kCaller, {0, 0});
+  add(50, Kind::lend, kCaller, {kServer, 0, 0, 1});
+  add(51, Kind::dispatch, kServer, {0, 1});
+  add(90, Kind::give_back, kCaller, {kServer, 0, 0, 1});
+  add(91, Kind::dispatch, kCaller, {0, 0});
+  add(99, Kind::dispatch, kNobody, {kNobody});
+  return recording;
+}
+
+TEST(Perfetto, WhoRunsAndWhatInterruptsAreSlicesAndInstants) {
+  const RunInputs inputs = synthetic::demo_inputs();
+  const std::string text = decoded(render_perfetto(with_switches(), inputs));
+  EXPECT_EQ(count(text, "categories: \"dispatch\""), 3u);
+  EXPECT_EQ(count(text, "name: \"timer: release\""), 1u);
+  EXPECT_EQ(count(text, "categories: \"interrupt\""), 1u);
+  EXPECT_EQ(count(text, "type: TYPE_SLICE_BEGIN"), count(text, "type: TYPE_SLICE_END"));
+  EXPECT_EQ(count(text, "name: \"interrupts and releases\""), 1u);
+}
+
+// There and back: the server's slice lies between, and each flow begins and ends once.
+TEST(Perfetto, ACallThatLendsIsASliceBetweenTwoFlows) {
+  const std::string text = decoded(render_perfetto(with_switches(), synthetic::demo_inputs()));
+  EXPECT_EQ(count(text, "categories: \"donation\""), 4u);
+  EXPECT_EQ(count(text, "name: \"has its time again\""), 1u);
+  auto from = values(text, "flow_ids"), to = values(text, "terminating_flow_ids");
+  std::ranges::sort(from);
+  std::ranges::sort(to);
+  EXPECT_EQ(from, to);
+  EXPECT_EQ(std::ranges::count_if(from, [](std::uint64_t flow) { return flow >= std::uint64_t{1} << 32; }), 2);
+}
+
+// What began before the recording, and what had not ended with it.
+TEST(Perfetto, HalfACallIsTaken) {
+  Recording first = with_switches(), last = with_switches();
+  std::erase_if(first.events, [](const Event& event) { return event.kind == Kind::lend; });
+  std::erase_if(last.events, [](const Event& event) { return event.kind == Kind::give_back || event.source == kNobody; });
+  for (const Recording& recording : {first, last}) {
+    const std::string text = decoded(render_perfetto(recording, synthetic::demo_inputs()));
+    EXPECT_EQ(count(text, "type: TYPE_SLICE_BEGIN"), count(text, "type: TYPE_SLICE_END"));
+  }
+}
+
+TEST(Perfetto, XrunsAreAtTheirNodeWithTheReason) {
+  XrunItem xrun;
+  xrun.time_ns = synthetic::kStart + 5;
+  xrun.cycle = 7;
+  xrun.cause = schema::XrunCause::budget_spent;
+  xrun.node = "nobody's";
+  xrun.culprit = "filter";
+  const std::string text = decoded(render_perfetto(synthetic::demo_recording(1), synthetic::demo_inputs(), std::span(&xrun, 1)));
+  EXPECT_EQ(count(text, "categories: \"xrun\""), 1u);
+  EXPECT_EQ(count(text, "no block in time: filter had spent its budget"), 1u);
+}
+
 TEST(Perfetto, AnyRecordingIsTaken) {
   Recording odd = synthetic::demo_recording(3);
   for (Event& event : odd.events) std::swap(event.values[0], event.values[2]);

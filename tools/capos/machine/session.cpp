@@ -82,7 +82,7 @@ Outcome<MachineSpec> prepare_machine(const Paths& paths, const SessionInputs& in
                    "build it: ./capos demo does, or ninja -C " + paths.build.string());
   }
   const auto pack =
-      build_pack(paths, {inputs.manifest, inputs.machine, inputs.manifest_directory, inputs.duration_ns});
+      build_pack(paths, {inputs.manifest, inputs.machine, inputs.manifest_directory, inputs.duration_ns, inputs.trace_switches});
   if (!pack) return std::unexpected(pack.error());
   if (auto written = write_pack(*pack, spec.pack); !written) return std::unexpected(written.error());
   return spec;

@@ -120,7 +120,9 @@ Outcome<Message> build_pack(const Paths& paths, const PackInputs& inputs) {
           contents[i].set_buffer((*files)[i].buffer);
           contents[i].set_content((*files)[i].content);
         }
-        pack.init_run().set_duration_ns(inputs.duration_ns);
+        const auto run = pack.init_run();
+        run.set_duration_ns(inputs.duration_ns);
+        run.set_trace_switches(inputs.trace_switches);
       },
       words_needed(inputs, *programs, *files));
 }

@@ -19,6 +19,7 @@ struct PackInputs {
   schema::MachineParams::Reader machine;
   std::filesystem::path manifest_directory;  // where a binary's path to an ELF file starts from
   std::uint64_t duration_ns = 0;             // 0: until something ends the run
+  bool trace_switches = false;               // RunParams.traceSwitches
 };
 
 // Where a manifest's program comes from: "services/NAME" is the build's program NAME, anything else that

@@ -2,10 +2,12 @@
 // ./capos trace MANIFEST -o FILE: boots a manifest, and writes what happened as a timeline for Perfetto.
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <span>
 
 #include "../support/files.hpp"
 #include "capos/report/channel.hpp"
@@ -26,7 +28,12 @@ TrialRequest request_of(const TraceOptions& options) {
   request.accelerator = options.accelerator;
   request.duration_ns = static_cast<std::uint64_t>(std::llround(options.seconds * 1e9));
   request.quiet = options.json;
+  request.trace_switches = !options.jobs_only;
   return request;
+}
+
+std::ptrdiff_t of_kind(const report::Recording& recording, report::Kind kind) {
+  return std::ranges::count(recording.events, kind, &report::Event::kind);
 }
 
 }  // namespace
@@ -41,13 +48,17 @@ Outcome<int> trace(const Paths& paths, const TraceOptions& options) {
   if (!result) return std::unexpected(result.error());
   const auto recording = report::read_recording(session->spec.channel);
   if (!recording) return problem(recording.error().text, "read " + session->spec.console.string());
-  const std::string bytes = report::render_perfetto(*recording, result->inputs);
+  const std::string bytes =
+      report::render_perfetto(*recording, result->inputs, result->media ? std::span<const report::XrunItem>(result->media->xruns) : std::span<const report::XrunItem>());
   const auto file = options.output.empty() ? session->directory / "trace.pftrace" : std::filesystem::path(options.output);
   if (auto written = write_text(file, bytes); !written) return std::unexpected(written.error());
   if (options.json) {
     const nlohmann::ordered_json json{{"file", file.string()},
                                       {"bytes", bytes.size()},
                                       {"events", recording->events.size()},
+                                      {"switches", of_kind(*recording, report::Kind::dispatch)},
+                                      {"interrupts", of_kind(*recording, report::Kind::interrupt)},
+                                      {"lent", of_kind(*recording, report::Kind::lend)},
                                       {"dropped_events", result->dropped_events},
                                       {"verdict", result->passed ? "pass" : "fail"}};
     fmt::print("{}\n", json.dump(2));
@@ -56,7 +67,8 @@ Outcome<int> trace(const Paths& paths, const TraceOptions& options) {
                bytes.size());
     if (result->dropped_events != 0) fmt::print("{} events were dropped: the timeline has gaps\n", result->dropped_events);
   }
-  return session->end.fine() ? kExitFine : kExitFailed;
+  if (!options.json && !result->passed) fmt::print("FAIL: {}\n", result->reasons.front());
+  return session->end.fine() && result->passed ? kExitFine : kExitFailed;
 }
 
 }  // namespace capos::cli

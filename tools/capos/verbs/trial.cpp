@@ -98,6 +98,7 @@ SessionInputs Trial::session_inputs() const {
   inputs.manifest_directory = fs::absolute(request.file).parent_path();
   inputs.accelerator = accelerator;
   inputs.duration_ns = request.duration_ns;
+  inputs.trace_switches = request.trace_switches;
   inputs.wall = request.wall;
   inputs.verbose = request.verbose;
   inputs.progress = !request.quiet;

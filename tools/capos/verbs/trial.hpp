@@ -27,6 +27,7 @@ struct TrialRequest {
   bool force = false;  // boots although admission or its rules say no
   bool verbose = false;
   bool quiet = false;  // says nothing on the way
+  bool trace_switches = false;  // as in SessionInputs
 };
 
 // Views in the verdicts point into the messages: neither moves once made.

@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-// Message and field numbers: perfetto/protos/perfetto/trace of the Perfetto documentation ("Trace packet reference").
-// tests/report/perfetto.proto states those used here, and the stock compiler reads the result back by it.
 #include "capos/report/perfetto.hpp"
 
 #include <fmt/format.h>
@@ -11,80 +9,15 @@
 #include <vector>
 
 #include "names.hpp"
-#include "protobuf.hpp"
+#include "sentences.hpp"
+#include "perfetto_switches.hpp"
+#include "perfetto_timeline.hpp"
 
 namespace capos::report {
+
+using namespace perfetto;
+
 namespace {
-
-namespace packet {
-constexpr std::uint32_t kTimestamp = 8, kSequence = 10, kEvent = 11, kDescriptor = 60;
-}
-namespace descriptor {
-constexpr std::uint32_t kUuid = 1, kName = 2, kParent = 5, kCounter = 8;
-}
-namespace event {
-constexpr std::uint32_t kAnnotation = 4, kType = 9, kTrack = 11, kCategory = 22, kName = 23, kCounterValue = 30, kFlow = 47,
-                        kEndOfFlow = 48;
-}
-namespace annotation {
-constexpr std::uint32_t kUnsigned = 3, kText = 6, kName = 10;
-}
-enum class Type : std::uint64_t { begin = 1, end = 2, instant = 3, counter = 4 };
-
-// Tracks are known by number; the kinds share no numbers.
-constexpr std::uint64_t kMachine = 1;
-constexpr std::uint64_t cpu_track(std::uint64_t cpu) { return 0x100 + cpu; }
-constexpr std::uint64_t counter_track(std::uint64_t cpu, std::size_t cause) { return 0x1000 + cpu * 0x100 + cause; }
-constexpr std::uint64_t task_track(std::uint32_t source) { return 0x1'0000'0000 + source; }
-constexpr std::uint64_t program_track(std::uint32_t number) { return 0x2'0000'0000 + number; }
-
-struct Packet {
-  std::uint64_t time = 0;
-  ProtobufMessage event;
-};
-
-class Timeline {
- public:
-  void describe(std::uint64_t track, const std::string& name, std::uint64_t parent = 0, bool counts = false) {
-    ProtobufMessage about;
-    about.varint(descriptor::kUuid, track).text(descriptor::kName, name);
-    if (parent != 0) about.varint(descriptor::kParent, parent);
-    if (counts) about.message(descriptor::kCounter, {});
-    ProtobufMessage packet;
-    packet.varint(packet::kSequence, 1).message(packet::kDescriptor, about);
-    trace_.message(1, packet);
-  }
-  ProtobufMessage& add(std::uint64_t time, Type type, std::uint64_t track, std::string_view category = {},
-                       std::string_view name = {}) {
-    ProtobufMessage event;
-    event.varint(event::kType, static_cast<std::uint64_t>(type)).varint(event::kTrack, track);
-    if (!category.empty()) event.text(event::kCategory, category);
-    if (!name.empty()) event.text(event::kName, name);
-    packets_.push_back({time, std::move(event)});
-    return packets_.back().event;
-  }
-  // In time order; of equal times in the order they were added.
-  [[nodiscard]] std::string finish() {
-    std::ranges::stable_sort(packets_, {}, &Packet::time);
-    for (const Packet& each : packets_) {
-      ProtobufMessage packet;
-      packet.varint(packet::kTimestamp, each.time).varint(packet::kSequence, 1).message(packet::kEvent, each.event);
-      trace_.message(1, packet);
-    }
-    return trace_.bytes();
-  }
-
- private:
-  ProtobufMessage trace_;
-  std::vector<Packet> packets_;
-};
-
-void annotate(ProtobufMessage& event, std::string_view name, std::uint64_t value) {
-  event.message(event::kAnnotation, ProtobufMessage().text(annotation::kName, name).varint(annotation::kUnsigned, value));
-}
-void annotate(ProtobufMessage& event, std::string_view name, std::string_view value) {
-  event.message(event::kAnnotation, ProtobufMessage().text(annotation::kName, name).text(annotation::kText, value));
-}
 
 using Jobs = std::map<std::uint32_t, std::vector<Job>>;  // by task, in the order of their releases
 
@@ -202,6 +135,14 @@ void add_instant(Timeline& timeline, const Event& event, const Names& names) {
   }
 }
 
+void add_xrun(Timeline& timeline, const XrunItem& xrun, const RunInputs& inputs) {
+  const auto node = std::ranges::find(inputs.services, xrun.node, &ServiceInput::name);
+  const std::uint64_t track = node == inputs.services.end() ? kMachine : program_track(node->number);
+  auto& instant = timeline.add(xrun.time_ns, Type::instant, track, "xrun", "xrun");
+  annotate(instant, "block", xrun.cycle);
+  annotate(instant, "why", xrun_reason(xrun));
+}
+
 void describe_tracks(Timeline& timeline, const Recording& recording, const RunInputs& inputs, const Names& names) {
   timeline.describe(kMachine, inputs.machine.kernel_version + ", " + inputs.title);
   for (std::uint32_t cpu = 0; cpu < recording.header.cpus.size(); ++cpu) {
@@ -235,7 +176,7 @@ void add_counters(Timeline& timeline, const Recording& recording) {
 
 }  // namespace
 
-std::string render_perfetto(const Recording& recording, const RunInputs& inputs) {
+std::string render_perfetto(const Recording& recording, const RunInputs& inputs, std::span<const XrunItem> xruns) {
   const Names names(inputs);
   const Jobs jobs = jobs_of(recording.events);
   const Flows flows = flows_of(jobs, inputs);
@@ -246,6 +187,8 @@ std::string render_perfetto(const Recording& recording, const RunInputs& inputs)
     for (const Job& job : of_task) add_job(timeline, job, flows, names);
   }
   for (const Event& event : recording.events) add_instant(timeline, event, names);
+  add_switches(timeline, recording, names);
+  for (const XrunItem& xrun : xruns) add_xrun(timeline, xrun, inputs);
   return timeline.finish();
 }
 
