@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The SharedBuffer ring beside boost::lockfree::spsc_queue: elements of 64 bytes from one thread to another, each on a CPU
-// of its own where there are two. Ours stamps each element and can tell a sleeper; Boost's does neither.
+// of its own where there are two. Ours stamps each element and can tell a sleeper, where the ring's kind has such (RingWaits);
+// Boost's does neither.
 #include <benchmark/benchmark.h>
 #include <pthread.h>
 #include <sched.h>
@@ -27,10 +28,11 @@ struct Element {
   std::array<std::uint64_t, 8> words;
 };
 
+template <RingWaits kWaits>
 class Ours {
  public:
   Ours() {
-    if (!create_ring<Element>(memory_, kCapacity)) std::abort();
+    if (!create_ring<Element>(memory_, kCapacity, kWaits)) std::abort();
     producer_ = std::make_unique<RingProducer<Element>>(*RingProducer<Element>::attach(memory_));
     consumer_ = std::make_unique<RingConsumer<Element>>(*RingConsumer<Element>::attach(memory_));
   }
@@ -114,8 +116,12 @@ void pass(benchmark::State& state) {
     state.SetIterationTime(std::chrono::duration<double>(end - start).count() / static_cast<double>(kElements));
   }
 }
-BENCHMARK(pass<Ours>)->Name("spsc_two_threads/capos")->UseManualTime()->Iterations(10)->Repetitions(5)->ReportAggregatesOnly();
-BENCHMARK(pass<Boost>)->Name("spsc_two_threads/boost")->UseManualTime()->Iterations(10)->Repetitions(5)->ReportAggregatesOnly();
+// Each kind beside Boost's queue, measured next to it.
+#define CAPOS_PASS(kind, name)                                                                                                  \
+  BENCHMARK(pass<Ours<kind>>)->Name(name "/capos")->UseManualTime()->Iterations(10)->Repetitions(5)->ReportAggregatesOnly(); \
+  BENCHMARK(pass<Boost>)->Name(name "/boost")->UseManualTime()->Iterations(10)->Repetitions(5)->ReportAggregatesOnly()
+CAPOS_PASS(RingWaits::across_cpus, "spsc_two_threads");
+CAPOS_PASS(RingWaits::never, "spsc_two_threads_that_poll");
 
 // In and out on one thread: what the code itself takes.
 template <typename Queue>
@@ -130,8 +136,12 @@ void alone(benchmark::State& state) {
     benchmark::DoNotOptimize(element);
   }
 }
-BENCHMARK(alone<Ours>)->Name("spsc_push_pop/capos")->Repetitions(5)->ReportAggregatesOnly();
-BENCHMARK(alone<Boost>)->Name("spsc_push_pop/boost")->Repetitions(5)->ReportAggregatesOnly();
+#define CAPOS_ALONE(kind, name)                                                \
+  BENCHMARK(alone<Ours<kind>>)->Name(name "/capos")->Repetitions(5)->ReportAggregatesOnly(); \
+  BENCHMARK(alone<Boost>)->Name(name "/boost")->Repetitions(5)->ReportAggregatesOnly()
+CAPOS_ALONE(RingWaits::across_cpus, "spsc_push_pop");
+CAPOS_ALONE(RingWaits::on_one_cpu, "spsc_push_pop_on_one_cpu");
+CAPOS_ALONE(RingWaits::never, "spsc_push_pop_that_polls");
 
 }  // namespace
 }  // namespace capos

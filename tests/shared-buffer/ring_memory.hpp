@@ -25,9 +25,9 @@ inline Sample make_sample(std::uint64_t number) {
 template <typename T, std::uint32_t kCapacity>
 class RingMemory {
  public:
-  explicit RingMemory(std::uint64_t first_index = 0) {
+  explicit RingMemory(std::uint64_t first_index = 0, RingWaits waits = RingWaits::across_cpus) {
     guard_.fill(kGuardByte);
-    created_ = create_ring<T>(bytes(), kCapacity, first_index).has_value();
+    created_ = create_ring<T>(bytes(), kCapacity, waits, first_index).has_value();
   }
   [[nodiscard]] bool created() const { return created_; }
   [[nodiscard]] std::span<std::byte> bytes() { return bytes_; }

@@ -121,6 +121,30 @@ TEST(Ring, WakesASleeperOnceAndOnlyThen) {
   EXPECT_TRUE(producer.close()) << "the end wakes a sleeper too";
 }
 
+TEST(Ring, OnOneCpuWakesAsAcross) {
+  RingMemory<std::uint64_t, 2> memory(0, RingWaits::on_one_cpu);
+  auto producer = memory.producer();
+  auto consumer = memory.consumer();
+  ASSERT_TRUE(consumer.prepare_sleep());
+  EXPECT_EQ(*producer.push(1), PushOutcome::wake_needed);
+  EXPECT_EQ(*producer.push(2), PushOutcome::stored);
+  ASSERT_TRUE(producer.prepare_sleep());
+  EXPECT_TRUE(consumer.pop()->wake_needed);
+  EXPECT_FALSE(consumer.pop()->wake_needed);
+}
+
+TEST(Ring, NobodySleepsWhereNobodyWakes) {
+  RingMemory<std::uint64_t, 2> memory(0, RingWaits::never);
+  auto producer = memory.producer();
+  auto consumer = memory.consumer();
+  EXPECT_FALSE(consumer.prepare_sleep());
+  EXPECT_EQ(*producer.push(1), PushOutcome::stored);
+  EXPECT_EQ(*producer.push(2), PushOutcome::stored);
+  EXPECT_FALSE(producer.prepare_sleep());
+  EXPECT_FALSE(consumer.pop()->wake_needed);
+  EXPECT_EQ(consumer.pop()->element, 2u);
+}
+
 TEST(Ring, WakesAProducerThatWaitsForSpace) {
   RingMemory<std::uint64_t, 2> memory;
   auto producer = memory.producer();

@@ -35,6 +35,7 @@ TEST(HostileRing, AttachChecksEveryWordOfTheIdentity) {
   for (const std::uint32_t capacity : {8u, 1u << 24}) {
     with(identity.capacity, capacity, RingError::memory_too_small);
   }
+  with(identity.waits, kLastRingWaits + 1, RingError::bad_waits);
   with(memory.header().producer.head, std::uint64_t{5}, RingError::bad_indices);
   with(memory.header().consumer.tail, std::uint64_t{1}, RingError::bad_indices);
   EXPECT_EQ(attach(), RingError{});
@@ -53,6 +54,18 @@ TEST(HostileRing, AttachAndCreateCheckTheMemory) {
   EXPECT_EQ(ring_capacity_for<Sample>(bytes.size()), 4u);
   EXPECT_EQ(ring_capacity_for<Sample>(bytes.size() - 1), 2u);
   EXPECT_EQ(ring_capacity_for<Sample>(16), 0u);
+}
+
+// What was agreed on holds for who has attached, whatever the peer writes there later.
+TEST(HostileRing, HowASideWaitsIsReadOnce) {
+  RingMemory<std::uint64_t, 4> memory(0, RingWaits::never);
+  auto producer = memory.producer();
+  auto consumer = memory.consumer();
+  memory.header().identity.waits = static_cast<std::uint32_t>(RingWaits::across_cpus);
+  memory.header().producer.consumer_asleep = 1;
+  EXPECT_EQ(*producer.push(1), PushOutcome::stored) << "nobody sleeps here";
+  ASSERT_TRUE(consumer.pop().has_value());
+  EXPECT_FALSE(consumer.prepare_sleep());
 }
 
 TEST(HostileRing, AnImpossibleHeadGivesNothing) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Two threads on one ring and on one cell. Built a second time under ThreadSanitizer.
 #include <gtest/gtest.h>
+#include <sched.h>
 
 #include <semaphore>
 #include <thread>
@@ -23,8 +24,8 @@ bool whole(const Sample& sample) {
 }
 
 // Both sides sleep on a semaphore exactly when the protocol says they may. A lost wake-up hangs the test.
-TEST(RingThreads, SleepersAreWokenAndNothingIsLost) {
-  RingMemory<Sample, 16> memory(~std::uint64_t{0} - kElements / 2);
+void sleep_and_be_woken(RingWaits waits) {
+  RingMemory<Sample, 16> memory(~std::uint64_t{0} - kElements / 2, waits);
   std::counting_semaphore<> data(0), space(0);
   std::uint64_t sleeps = 0;
   std::thread sender([&, producer = memory.producer()]() mutable {
@@ -60,6 +61,21 @@ TEST(RingThreads, SleepersAreWokenAndNothingIsLost) {
   EXPECT_EQ(next, kElements);
   EXPECT_GT(sleeps, 0u);
   EXPECT_EQ(consumer.stale_slots(), 0u);
+}
+
+TEST(RingThreads, SleepersAreWokenAndNothingIsLost) { sleep_and_be_woken(RingWaits::across_cpus); }
+
+// No fence there; the scheduler interrupts each side anywhere.
+TEST(RingThreads, OnOneCpuSleepersAreWokenAndNothingIsLost) {
+  cpu_set_t before, one;
+  ASSERT_EQ(sched_getaffinity(0, sizeof before, &before), 0);
+  CPU_ZERO(&one);
+  for (int cpu = 0; cpu < CPU_SETSIZE && CPU_COUNT(&one) == 0; ++cpu) {
+    if (CPU_ISSET(cpu, &before)) CPU_SET(cpu, &one);
+  }
+  ASSERT_EQ(sched_setaffinity(0, sizeof one, &one), 0);  // and so for the threads that it starts
+  sleep_and_be_woken(RingWaits::on_one_cpu);
+  ASSERT_EQ(sched_setaffinity(0, sizeof before, &before), 0);
 }
 
 // A producer that never waits: what the consumer got and what it saw missing add up to what was offered.

@@ -18,7 +18,7 @@ using RecordRing = RingProducer<abi::RecordedBlock>;
 RecordRing need_record(const runtime::Runtime& runtime) noexcept {
   const auto memory = need_side<schema::BufferProducer>(runtime, "record");
   const std::uint32_t capacity = ring_capacity_for<abi::RecordedBlock>(memory.size());
-  if (capacity < 2 || !create_ring<abi::RecordedBlock>(memory, capacity).has_value())
+  if (capacity < 2 || !create_ring<abi::RecordedBlock>(memory, capacity, RingWaits::never).has_value())
     refuse("the ring \"record\" holds less than two blocks");
   const auto ring = RecordRing::attach(memory);
   if (!ring.has_value()) refuse("the ring \"record\" does not attach");

@@ -43,7 +43,7 @@ BlockInput::Taken BlockInput::take(std::uint64_t cycle) noexcept {
 
 std::optional<BlockOutput> BlockOutput::create(std::span<std::byte> memory) noexcept {
   const std::uint32_t capacity = ring_capacity_for<AudioBlock>(memory.size());
-  if (capacity < 2 || !create_ring<AudioBlock>(memory, capacity).has_value()) return std::nullopt;
+  if (capacity < 2 || !create_ring<AudioBlock>(memory, capacity, RingWaits::never).has_value()) return std::nullopt;
   const auto ring = RingProducer<AudioBlock>::attach(memory);
   if (!ring.has_value()) return std::nullopt;
   return BlockOutput(*ring);

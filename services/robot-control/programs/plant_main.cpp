@@ -74,7 +74,7 @@ class PlantTask {
 
 RingProducer<SensorSample> make_sensor_ring(const runtime::Runtime& runtime) noexcept {
   const std::span<std::byte> memory = runtime::need_buffer(runtime, "sensor", runtime::Access::read_write);
-  if (!create_ring<SensorSample>(memory, kSensorRingCapacity).has_value())
+  if (!create_ring<SensorSample>(memory, kSensorRingCapacity, RingWaits::never).has_value())
     runtime::panic("plant: the buffer \"sensor\" is too small for its ring");
   const auto producer = RingProducer<SensorSample>::attach(memory);
   if (!producer.has_value()) runtime::panic("plant: the sensor ring does not attach");

@@ -58,8 +58,9 @@ class RingConsumer {
   }
 
   // True when the caller may now wait: nothing is there after this side declared itself asleep, and the
-  // producer has not gone. Afterwards, whether it waited or not, call finish_sleep().
+  // producer has not gone. Never with RingWaits::never. Afterwards, whether it waited or not, call finish_sleep().
   [[nodiscard]] bool prepare_sleep() noexcept {
+    if (view_.waits == RingWaits::never) return false;
     view_.header->producer.consumer_asleep.store(1, std::memory_order_seq_cst);
     const std::uint64_t head = view_.header->producer.head.load(std::memory_order_seq_cst);
     return head == tail_ && !producer_gone();
@@ -131,7 +132,7 @@ class RingConsumer {
 
   [[nodiscard]] bool publish_tail() noexcept {
     view_.header->consumer.last_stamp.store(last_stamp_, std::memory_order_relaxed);
-    view_.header->consumer.tail.store(tail_, std::memory_order_seq_cst);
+    if (!detail::publish(view_.header->consumer.tail, tail_, view_.waits)) return false;
     auto& asleep = view_.header->consumer.producer_asleep;
     if (asleep.load(std::memory_order_seq_cst) == 0) return false;
     asleep.store(0, std::memory_order_relaxed);

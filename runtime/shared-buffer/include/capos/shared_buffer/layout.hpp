@@ -37,7 +37,20 @@ enum class RingError : std::uint8_t {
   empty,               // pop: nothing there; counted as an underrun
   peer_index_invalid,  // the other side published an index that is impossible
   stale_slot,          // a slot's stamp does not follow the one before; the slot is skipped
+  bad_waits,           // no RingWaits
 };
+
+// How the sides of a ring wait for each other: whoever makes it says so, for good; each side reads it once, as it attaches. What a
+// publication costs follows from it. The side that publishes has to see that the other has gone to sleep, or be seen by it, and an
+// x86 processor lets a load pass the store before it (Intel SDM, volume 3, 9.2.3.4): only a full fence stops that, unless
+// there is nothing to see, or both sides run on one CPU, whose own loads do not pass its own stores. A word of a wrong kind costs
+// wake-ups of who chose it, nothing else. Followed by tests/models/buffer.pml, with store buffers.
+enum class RingWaits : std::uint32_t {
+  across_cpus = 0,  // either may sleep: a full fence for each publication
+  on_one_cpu = 1,   // either may sleep, and both run on one CPU (as all threads of a process do): no fence
+  never = 2,        // neither sleeps: both look again by themselves. No fence; prepare_sleep() says no
+};
+inline constexpr std::uint32_t kLastRingWaits = 2;
 
 // What is known of one side; set by itself (attached, closed) or by who supervises it (dead, revoked): the kernel for a
 // buffer that it made (BufferState of devices.capnp has the same values).
@@ -67,6 +80,7 @@ struct alignas(kCacheLine) RingIdentity {
   std::uint32_t version;
   std::uint32_t element_bytes;
   std::uint32_t capacity;
+  std::uint32_t waits;  // a RingWaits
 };
 
 struct alignas(kCacheLine) RingProducerLine {
@@ -128,6 +142,7 @@ struct RingView {
   RingHeader* header = nullptr;
   std::byte* slots = nullptr;
   std::uint32_t mask = 0;
+  RingWaits waits = RingWaits::across_cpus;
 
   [[nodiscard]] std::uint64_t capacity() const noexcept { return std::uint64_t{mask} + 1; }
   template <typename T>
@@ -137,6 +152,17 @@ struct RingView {
 };
 
 namespace detail {
+
+// Makes an index visible. False: the peer does not sleep, so nobody has to look whether it does.
+inline bool publish(std::atomic<std::uint64_t>& index, std::uint64_t value, RingWaits waits) noexcept {
+  if (waits == RingWaits::across_cpus) {
+    index.store(value, std::memory_order_seq_cst);
+    return true;
+  }
+  index.store(value, std::memory_order_release);
+  std::atomic_signal_fence(std::memory_order_seq_cst);  // the compiler's order is the CPU's own
+  return waits == RingWaits::on_one_cpu;
+}
 
 [[nodiscard]] inline bool on_cache_line(const void* address) noexcept {
   return (reinterpret_cast<std::uintptr_t>(address) & (kCacheLine - 1)) == 0;
@@ -157,7 +183,9 @@ namespace detail {
   const std::uint32_t capacity = *const_cast<volatile std::uint32_t*>(&header->identity.capacity);
   if (!is_ring_capacity(capacity)) return fail(RingError::bad_capacity);
   if ((memory.size() - sizeof(RingHeader)) / slot_bytes < capacity) return fail(RingError::memory_too_small);
-  return RingView{header, memory.data() + sizeof(RingHeader), capacity - 1};
+  const std::uint32_t waits = *const_cast<volatile std::uint32_t*>(&header->identity.waits);
+  if (waits > kLastRingWaits) return fail(RingError::bad_waits);
+  return RingView{header, memory.data() + sizeof(RingHeader), capacity - 1, static_cast<RingWaits>(waits)};
 }
 
 }  // namespace detail
@@ -167,6 +195,7 @@ namespace detail {
 // wrap-around.
 template <typename T>
 [[nodiscard]] ResultOf<void, RingError> create_ring(std::span<std::byte> memory, std::uint32_t capacity,
+                                                    RingWaits waits = RingWaits::across_cpus,
                                                     std::uint64_t first_index = 0) noexcept {
   if (!is_ring_capacity(capacity)) return fail(RingError::bad_capacity);
   if (!detail::on_cache_line(memory.data())) return fail(RingError::memory_misaligned);
@@ -184,6 +213,7 @@ template <typename T>
   header->identity.version = kRingVersion;
   header->identity.element_bytes = sizeof(T);
   header->identity.capacity = capacity;
+  header->identity.waits = static_cast<std::uint32_t>(waits);
   header->identity.magic.store(kRingMagic, std::memory_order_release);
   return {};
 }

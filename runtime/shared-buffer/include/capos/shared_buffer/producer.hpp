@@ -4,7 +4,7 @@
 // One thread of one process holds it. Invariant: head - (the last valid tail) <= capacity, so no slot that
 // the consumer may still read is ever written, whatever the consumer publishes. Every operation is wait-free:
 // push costs one slot copy, at most one read of the consumer's line when the ring looks full, and one
-// sequentially consistent store. A full ring drops the new element; the consumer sees the gap in the stamps.
+// store, with a full fence where the consumer may sleep on another CPU (RingWaits). A full ring drops the new element; the consumer sees the gap in the stamps.
 #pragma once
 
 #include <array>
@@ -25,7 +25,7 @@ class RingProducer {
   // Takes the producing end of the ring in `memory`. A second producer beside a living one is a bug of the
   // caller that the ring cannot see; after a death the successor continues where the dead one published.
   // Errors: memory_misaligned, memory_too_small, wrong_magic, wrong_version, wrong_element_size,
-  // bad_capacity, bad_indices.
+  // bad_capacity, bad_waits, bad_indices.
   [[nodiscard]] static ResultOf<RingProducer, RingError> attach(std::span<std::byte> memory) noexcept {
     const RingView view = TRY(detail::check_ring(memory, sizeof(T), sizeof(RingSlot<T>)));
     const std::uint64_t head = view.header->producer.head.load(std::memory_order_acquire);
@@ -48,15 +48,15 @@ class RingProducer {
     slot->element = element;
     ++head_;
     view_.header->producer.attempts.store(attempts_, std::memory_order_relaxed);
-    // Sequentially consistent against the consumer's "asleep, then look again": one of the two sees the
-    // other.
-    view_.header->producer.head.store(head_, std::memory_order_seq_cst);
+    // Against the consumer's "asleep, then look again": one of the two sees the other.
+    if (!detail::publish(view_.header->producer.head, head_, view_.waits)) return PushOutcome::stored;
     return wake_if_asleep();
   }
 
   // True when the caller may now wait for space: the ring is still full after this side declared itself
-  // asleep. Afterwards, whether it waited or not, call finish_sleep().
+  // asleep. Never with RingWaits::never. Afterwards, whether it waited or not, call finish_sleep().
   [[nodiscard]] bool prepare_sleep() noexcept {
+    if (view_.waits == RingWaits::never) return false;
     view_.header->consumer.producer_asleep.store(1, std::memory_order_seq_cst);
     const std::uint64_t tail = view_.header->consumer.tail.load(std::memory_order_seq_cst);
     return head_ - tail == view_.capacity();
