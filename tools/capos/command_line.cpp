@@ -173,17 +173,25 @@ void add_bench_host(CLI::App& group, Action& action) {
 }
 
 void add_bench_sched(CLI::App& group, Action& action) {
-  auto& verb = *group.add_subcommand("sched", "Releases, switches, and how long the kernel keeps interrupts off");
+  auto& verb = *group.add_subcommand("sched", "Releases, switches, what many contexts cost, and how long the kernel keeps interrupts off");
   const auto options = bind(verb, action, &bench_sched);
   verb.add_option("--samples", options->samples, "Releases measured in each run; of the switches at most 1000")
       ->check(CLI::Range(10, 250'000))
       ->capture_default_str();
   verb.add_option("--part", options->parts, "What is measured; may be repeated")
-      ->check(CLI::IsMember({"releases", "switches", "interrupts-off"}))
+      ->check(CLI::IsMember({"releases", "switches", "scale", "interrupts-off"}))
       ->capture_default_str();
   verb.add_option("--json", options->json, kJsonFile);
   verb.add_flag("--verbose", options->verbose, "Print the exact QEMU commands");
   verb.add_flag("--check", options->check, "Exit status 1 if a figure is over its budget (bench/budgets.json)");
+}
+
+void add_bench_noise(CLI::App& group, Action& action) {
+  auto& verb = *group.add_subcommand("noise", "What interrupts a CPU: each gap in a loop and its cause; leased, periodic and idle CPUs");
+  const auto options = bind(verb, action, &bench_noise);
+  verb.add_option("--seconds", options->seconds, "Of the guest, in each of the two machines")->check(CLI::Range(0.01, 600.0))->capture_default_str();
+  verb.add_option("--json", options->json, kJsonFile);
+  verb.add_flag("--verbose", options->verbose, "Print the exact QEMU commands");
 }
 
 void add_bench_boot(CLI::App& group, Action& action) {
@@ -237,6 +245,7 @@ void add_bench(CLI::App& app, Action& action) {
   add_bench_ipc(group, action);
   add_bench_linux(group, action);
   add_bench_sched(group, action);
+  add_bench_noise(group, action);
   add_bench_boot(group, action);
   add_bench_host(group, action);
   add_bench_compare(group, action);
@@ -255,6 +264,7 @@ void add_trace(CLI::App& app, Action& action) {
       ->capture_default_str();
   verb.add_option("--cpus", options->cpus, "CPUs of the machine (default: the manifest's)")->check(CLI::Range(1, 16));
   add_accelerator(verb, options->accelerator);
+  verb.add_flag("--jobs-only", options->jobs_only, "Without dispatches, interrupts and calls that lend time: the run takes its usual course");
   verb.add_flag("--json", options->json, kJsonFlag);
 }
 

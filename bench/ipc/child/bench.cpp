@@ -21,8 +21,9 @@ std::uint64_t measure_empty_pair() noexcept {
 
 }  // namespace
 
-Bench::Bench(runtime::Runtime& own) noexcept : runtime(own), empty_pair_(measure_empty_pair()) {
-  const auto memory = runtime::need_buffer(own, "results", runtime::Access::read_write);
+Bench::Bench(runtime::Runtime& own) noexcept : Bench(own, runtime::need_buffer(own, "results", runtime::Access::read_write)) {}
+
+Bench::Bench(runtime::Runtime& own, std::span<std::byte> memory) noexcept : runtime(own), empty_pair_(measure_empty_pair()) {
   header_ = reinterpret_cast<abi::BenchHeader*>(memory.data());
   values_ = reinterpret_cast<std::uint32_t*>(memory.data() + abi::kBenchSamplesOffset);
   room_ = (memory.size() - abi::kBenchSamplesOffset) / sizeof(std::uint32_t);

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string_view>
 
 #include "capos/abi/bench.hpp"
@@ -26,7 +27,9 @@ inline std::uint64_t stamp() noexcept {
 
 class Bench {
  public:
+  // Into the buffer "results", or the memory that is shared with the host itself.
   explicit Bench(runtime::Runtime& own) noexcept;
+  Bench(runtime::Runtime& own, std::span<std::byte> memory) noexcept;
 
   runtime::Runtime& runtime;
 
@@ -53,6 +56,7 @@ class Bench {
     end();
   }
   [[nodiscard]] std::uint64_t empty_pair() const noexcept { return empty_pair_; }
+  [[nodiscard]] std::uint64_t samples() const noexcept { return samples_; }
   // As many more capabilities in this program's table as the host wants, or as there is room for.
   void fill_table() noexcept;
   // The samples are complete.

@@ -100,6 +100,11 @@ Outcome<int> bench_sched(const Paths& paths, const BenchSchedOptions& options) {
   if (has(options.parts, "switches")) {
     if (auto done = add_switches(paths, options, lines); !done) return std::unexpected(done.error());
   }
+  if (has(options.parts, "scale")) {
+    auto rows = measure_scale(paths, options.samples, options.verbose);
+    if (!rows) return std::unexpected(rows.error());
+    std::ranges::move(rows->lines, std::back_inserter(lines));
+  }
   if (has(options.parts, "interrupts-off")) {
     auto measured = measure_interrupts_off(paths, options.verbose);
     if (!measured) return std::unexpected(measured.error());

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The rows of bench/ipc as its guest measures them, in the deterministic machine.
+// The rows of bench/ipc and bench/scale as their guests measure them, in the deterministic machine.
 #pragma once
 
 #include <string>
@@ -19,5 +19,8 @@ struct IpcRows {
 // Boots a machine. With `plugin`, it runs under that: another machine, whose figures of time are not used. Errors: it did not
 // end in order, a row is not complete, there is no memory for the population; the machine's last words are on stderr then.
 [[nodiscard]] Outcome<IpcRows> measure_ipc(const Paths& paths, const BenchIpcOptions& options, const std::string& plugin = "");
+
+// The rows of bench/scale, in the same way and with the same errors.
+[[nodiscard]] Outcome<IpcRows> measure_scale(const Paths& paths, std::uint64_t samples, bool verbose);
 
 }  // namespace capos::cli

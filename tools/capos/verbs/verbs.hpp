@@ -93,13 +93,20 @@ struct BenchIpcOptions {
 [[nodiscard]] Outcome<int> bench_ipc(const Paths& paths, const BenchIpcOptions& options);
 
 struct BenchSchedOptions {
-  std::uint64_t samples = 5000;  // of the releases; of the switches at most 1000
-  std::vector<std::string> parts{"releases", "switches", "interrupts-off"};
+  std::uint64_t samples = 5000;  // of the releases and of `scale`; of the switches at most 1000
+  std::vector<std::string> parts{"releases", "switches", "scale", "interrupts-off"};
   std::string json;  // file; "-": standard output
   bool verbose = false;
   bool check = false;  // over budget: exit status 1
 };
 [[nodiscard]] Outcome<int> bench_sched(const Paths& paths, const BenchSchedOptions& options);
+
+struct BenchNoiseOptions {
+  double seconds = 0.2;  // of the guest, in each of the two machines
+  std::string json;      // file; "-": standard output
+  bool verbose = false;
+};
+[[nodiscard]] Outcome<int> bench_noise(const Paths& paths, const BenchNoiseOptions& options);
 
 struct BenchBootOptions {
   std::string json;  // file; "-": standard output
@@ -134,6 +141,7 @@ struct TraceOptions {
   std::string load = "all";
   unsigned cpus = 0;  // 0: as the manifest says
   std::string accelerator = "auto";
+  bool jobs_only = false;  // no events of each dispatch, interrupt and call that lends time
   bool json = false;
 };
 [[nodiscard]] Outcome<int> trace(const Paths& paths, const TraceOptions& options);
