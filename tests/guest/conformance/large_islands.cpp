@@ -31,7 +31,7 @@ std::uint32_t fetch(Island& island, std::uint16_t first, Contexts& into) noexcep
 }
 
 void contexts_in_turn(Guest& guest) noexcept {
-  static constinit Contexts contexts{};
+  Contexts contexts;
   Island island(guest, {.tasks = many_tasks(), .cpu = 0, .slack = true});
   CHECK(island.admitted());
   CHECK(fetch(island, 0, contexts) == 64 && fetch(island, 64, contexts) == 36);
@@ -60,7 +60,7 @@ Request crowd_of(const Shared& out, const Contexts& contexts, std::uint32_t firs
 
 void hundred_tasks(Guest& guest) noexcept {
   constexpr std::uint64_t kJobs = 4;
-  static constinit Contexts contexts{};
+  Contexts contexts;
   Shared out(guest);
   Island island(guest, {.tasks = many_tasks(), .cpu = 0, .slack = true});
   CHECK(island.admitted());
