@@ -72,7 +72,7 @@ void spawn_tasks(Bench& bench, std::span<const abi::CapId> contexts, abi::CapId 
   auto process = bench.runtime.need<schema::ProcessSpawner>("spawner")->spawn([&](auto params, runtime::Transfers& transfers) {
     params.set_name("scale-bench-tasks");
     params.set_program("scale-bench-tasks");
-    params.set_memory_pages(1'500);
+    params.set_memory_pages(2'200);
     const auto grants = params.init_grants(static_cast<std::uint32_t>(contexts.size()) + 3);
     std::uint32_t at = 0;
     const auto grant = [&](std::string_view name, abi::CapId cap) {
