@@ -55,7 +55,9 @@ std::span<const wire::Word> pack_words(hal::MemoryRange module) noexcept {
 KernelParameters parameters_from(schema::BootPack::Reader pack) noexcept {
   KernelParameters result;
   constexpr std::uint64_t kLongestQuantum = 1'000'000;
-  result.quantum = Duration::ns(static_cast<std::int64_t>(std::min(pack.machine().quantum_ns(), kLongestQuantum)));
+  if (pack.manifest().kernel_params().cpus() > 1) {
+    result.quantum = Duration::ns(static_cast<std::int64_t>(std::min(pack.machine().quantum_ns(), kLongestQuantum)));
+  }
   const auto wanted = pack.manifest().kernel_params();
   const std::uint64_t events = wanted.trace_events();
   if (events >= 256 && events <= 65'536 && (events & (events - 1)) == 0) result.trace_events = events;

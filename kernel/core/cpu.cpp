@@ -135,12 +135,12 @@ void Cpu::deliver(Mail& mail) noexcept {
     if (next.entity != nullptr && cpu.id == CpuId(0) && reap_step()) next = choose(cpu, now = hal::now());
   }
   Thread* const thread = owner_of(next);
-  Time end = Time::never();
+  Time end = in_turns() ? turn_end(cpu, next.kind, now) : Time::never();
+  const bool open = in_turns() && next.entity != nullptr && end.is_never();
   // A thread that competes with nobody has no slice: the reaper is to come again all the same.
-  if (next.entity != nullptr && cpu.id == CpuId(0) && reaper_has_work()) end = now + (in_turns() ? longest_turn() : kReaperPause);
-  if (in_turns()) [[unlikely]] end = earlier(end, turn_end(cpu, next.kind, now));
+  if (next.entity != nullptr && cpu.id == CpuId(0) && reaper_has_work()) end = earlier(end, now + kReaperPause);
   arm(cpu, end, now);
-  if (in_turns() && next.entity != nullptr && end.is_never() && !turn_stays_open(cpu)) arm(cpu, turn_end(cpu, next.kind, now), now);
+  if (open && !turn_stays_open(cpu)) arm(cpu, turn_end(cpu, next.kind, now), now);
   if (thread == nullptr) {
     if (cpu.thread != nullptr) trace_dispatch(cpu, nullptr);
     cpu.thread = nullptr;

@@ -13,12 +13,12 @@ constinit std::atomic<unsigned> g_busy = 0;  // CPUs that do not rest
 
 bool others_are_busy() noexcept { return g_busy.load() > 1; }
 
-}  // namespace
-
-// Of the time from here the others have their part first: arming a timer ends a turn, too.
+// Of best effort while another CPU is busy. Of the time from here the others have their part first: arming a timer ends a turn, too.
 Duration longest_turn() noexcept {
   return std::min(parameters().quantum, Duration::ns(parameters().quantum.ns() / 3 * g_busy.load()));
 }
+
+}  // namespace
 
 void make_busy(Cpu& cpu) noexcept {
   Time rests = kRestsInTurns;

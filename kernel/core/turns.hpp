@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Turns, on a machine whose CPUs are simulated one at a time by one host thread (QEMU with instruction counting):
-// parameters().quantum > 0. Nothing here does anything elsewhere.
+// parameters().quantum > 0. Nothing here is called elsewhere.
 //
 // How QEMU 7.2 takes turns: a CPU goes on until it halts, pauses, or the next deadline of any timer of the whole machine. After
 // a deadline the CPU that is next is entered with no instructions left: it loses its turn, and timers are looked at only then.
@@ -27,12 +27,10 @@ void make_busy(Cpu& cpu) noexcept;
 // This CPU is about to halt.
 void rest(Cpu& cpu) noexcept;
 
-// Of best effort while another CPU is busy. At most the quantum.
-[[nodiscard]] Duration longest_turn() noexcept;
-// When the turn of what has been chosen ends: longest_turn() from now at most, if it is best effort and another CPU is busy. Time::never()
+// When the turn of what has been chosen ends: a quantum from now at most, if it is best effort and another CPU is busy. Time::never()
 // if nothing has to end it.
 [[nodiscard]] Time turn_end(const Cpu& cpu, sched::DispatchKind kind, Time now) noexcept;
-// What has been chosen is best effort, and nothing is armed to end its turn: others may ask. False: one has got busy
+// What has been chosen is best effort, and no quantum is armed to end its turn: others may ask. False: one has got busy
 // meanwhile, and turn_end() has to be asked again.
 [[nodiscard]] bool turn_stays_open(Cpu& cpu) noexcept;
 

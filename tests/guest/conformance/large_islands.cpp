@@ -75,9 +75,9 @@ void hundred_tasks(Guest& guest) noexcept {
   guest.sleep(start + kJobs * kPeriod - kMillisecond - guest.now());
   const auto status = island.status();
   contexts = {};
+  if (kernel_checks_itself(guest)) return;  // slower than what was admitted
   CHECK(status.jobs == kTasks * kJobs && out.word(1) == kTasks * kJobs);
-  CHECK(status.overruns == 0);
-  CHECK(status.misses == 0 || kernel_checks_itself(guest));
+  CHECK(status.overruns == 0 && status.misses == 0);
 }
 
 // The certificate's own limit, and that of a group.
