@@ -9,6 +9,10 @@ namespace {
 // Best effort, with nothing that ends its turn. Like kRestsInTurns no time that anything happens at.
 constexpr Time kOpen = Time::from_ns(Time::never().ns() - 1);
 
+// What ends a turn on the way to the halt has the CPU wait for whole turns of others, as if it had work: a timer that is early by some ns,
+// and armed anew. Until then it counts as busy.
+constexpr Duration kSoon = Duration::us(1);
+
 constinit std::atomic<unsigned> g_busy = 0;  // CPUs that do not rest
 
 bool others_are_busy() noexcept { return g_busy.load() > 1; }
@@ -31,6 +35,7 @@ void make_busy(Cpu& cpu) noexcept {
 }
 
 void rest(Cpu& cpu) noexcept {
+  if (cpu.armed <= hal::now() + kSoon) return;
   cpu.quantum_end.store(kRestsInTurns);
   g_busy.fetch_sub(1);
   if (!cpu.mailbox.is_empty()) make_busy(cpu);

@@ -24,7 +24,7 @@ namespace capos::kernel {
 
 // A CPU that rests has something to do from now on; nothing if it does not rest. From any CPU.
 void make_busy(Cpu& cpu) noexcept;
-// This CPU is about to halt.
+// This CPU is about to halt; its timer is armed. It stays busy if that comes at once.
 void rest(Cpu& cpu) noexcept;
 
 // When the turn of what has been chosen ends: a quantum from now at most, if it is best effort and another CPU is busy. Time::never()
