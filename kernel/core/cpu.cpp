@@ -137,6 +137,7 @@ void Cpu::deliver(Mail& mail) noexcept {
   Thread* const thread = owner_of(next);
   Time end = in_turns() ? turn_end(cpu, next.kind, now) : Time::never();
   const bool open = in_turns() && next.entity != nullptr && end.is_never();
+  if (open) end = now + kLongestOpenTurn;
   // A thread that competes with nobody has no slice: the reaper is to come again all the same.
   if (next.entity != nullptr && cpu.id == CpuId(0) && reaper_has_work()) end = earlier(end, now + kReaperPause);
   arm(cpu, end, now);

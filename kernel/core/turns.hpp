@@ -20,6 +20,9 @@
 
 namespace capos::kernel {
 
+// Of best effort beside nobody: whom QEMU passes over all the same waits no longer (rare, and why was not found).
+inline constexpr Duration kLongestOpenTurn = Duration::us(20);
+
 [[nodiscard]] inline bool in_turns() noexcept { return parameters().quantum != Duration{}; }
 
 // A CPU that rests has something to do from now on; nothing if it does not rest. From any CPU.
