@@ -114,7 +114,11 @@ void Cpu::start(Time now) noexcept {
   scheduler.start(id, now);
   remains = parameters().trace_switches;
   use.store(CpuUse::housekeeping, std::memory_order_release);
-  in_turns() ? make_busy(*this) : quantum_end.store(Time::never());
+  if (in_turns()) {
+    make_busy(*this);
+  } else {
+    quantum_end.store(Time::never());
+  }
 }
 
 void Cpu::deliver(Mail& mail) noexcept {
@@ -137,7 +141,7 @@ void Cpu::deliver(Mail& mail) noexcept {
   Thread* const thread = owner_of(next);
   Time end = in_turns() ? turn_end(cpu, next.kind, now) : Time::never();
   const bool open = in_turns() && next.entity != nullptr && end.is_never();
-  if (open) end = now + kLongestOpenTurn;
+  if (open) end = open_turn_end(cpu, now);
   // A thread that competes with nobody has no slice: the reaper is to come again all the same.
   if (next.entity != nullptr && cpu.id == CpuId(0) && reaper_has_work()) end = earlier(end, now + kReaperPause);
   arm(cpu, end, now);

@@ -60,6 +60,7 @@ class Cpu {
   Time armed = Time::never();
   // Of its turn (turns.hpp): written by the CPU itself, by others when it rests.
   std::atomic<Time> quantum_end{kRestsInTurns};
+  std::atomic<Time> wakes{Time::never()};  // when it rested last: what its timer was armed for
   // Of what ended, or is to, since the last leave(): in these four. Where switches are traced it is always set, for then leave()
   // is the only way to another thread: whoever would go there directly looks at this first.
   bool remains = false;

@@ -13,6 +13,9 @@ constexpr Time kOpen = Time::from_ns(Time::never().ns() - 1);
 // and armed anew. Until then it counts as busy.
 constexpr Duration kSoon = Duration::us(1);
 
+// Longer than most jobs: an end in the middle of one would be for nothing. Whom a device's timer has put off waits for so long at most.
+constexpr Duration kLongestWait = Duration::us(20);
+
 constinit std::atomic<unsigned> g_busy = 0;  // CPUs that do not rest
 
 bool others_are_busy() noexcept { return g_busy.load() > 1; }
@@ -36,6 +39,7 @@ void make_busy(Cpu& cpu) noexcept {
 
 void rest(Cpu& cpu) noexcept {
   if (cpu.armed <= hal::now() + kSoon) return;
+  cpu.wakes.store(cpu.armed);
   cpu.quantum_end.store(kRestsInTurns);
   g_busy.fetch_sub(1);
   if (!cpu.mailbox.is_empty()) make_busy(cpu);
@@ -45,6 +49,15 @@ Time turn_end(const Cpu& cpu, sched::DispatchKind kind, Time now) noexcept {
   if (kind != sched::DispatchKind::best_effort || !others_are_busy()) return Time::never();
   const Time stands = cpu.quantum_end.load(std::memory_order_relaxed);
   return stands > now && stands < kOpen ? stands : now + longest_turn();
+}
+
+Time open_turn_end(const Cpu& cpu, Time now) noexcept {
+  Time first = Time::never();
+  for (std::uint16_t id = 0; id < Cpu::count(); ++id) {
+    const Cpu* const other = Cpu::find(CpuId(id));
+    if (other != nullptr && other != &cpu) first = std::min(first, other->wakes.load());
+  }
+  return first.is_never() ? first : std::max(first, now) + kLongestWait;
 }
 
 bool turn_stays_open(Cpu& cpu) noexcept {
