@@ -26,6 +26,7 @@ class CallContext {
   Thread& thread;
   const Time now;
   CallProgress& progress;  // of a method that returns Outcome::unfinished()
+  std::span<const wire::Word> message{};  // of a call by message: the whole of it, as it came
   // A call through the ring is one of a batch: the thread goes on to the next entry, so it must not wait in this one.
   const bool may_block = true;
   bool reschedule = false;  // set by a call after which another thread may have to run

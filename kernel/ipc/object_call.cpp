@@ -11,9 +11,11 @@ using schema::TransportError;
 
 namespace {
 
+// What a method finds that has its parameters already (CallProgress): a message whose root is null.
+constexpr wire::Word kEmpty[1] = {0};
+
 Outcome dispatch(CallContext& context, Object& object, const abi::CapSqe& sqe, std::uint32_t& result_bytes) noexcept {
-  const auto* const words = reinterpret_cast<const wire::Word*>(context.cpu.message_in);
-  wire::MessageReader message({words, sqe.params_size / 8});
+  wire::MessageReader message(context.message);
   wire::MessageBuilder results({reinterpret_cast<wire::Word*>(context.cpu.message_out), abi::kArenaBytes / 8});
   const Ref<Object> held = Ref<Object>::share(object);  // the call may give up the last capability
   const Outcome outcome =
@@ -37,8 +39,12 @@ Outcome call_object(Cpu& cpu, Thread& thread, std::byte* arena, const abi::CapSq
       return Outcome::transport(TransportError::invalid_message);
     }
   }
-  std::memcpy(cpu.message_in, arena + sqe.params_offset, sqe.params_size);
   CallContext context(cpu, thread, now, entry, {descriptors, sqe.transfers_count}, progress);
+  context.message = kEmpty;
+  if (!progress.has_parameters) [[likely]] {
+    std::memcpy(cpu.message_in, arena + sqe.params_offset, sqe.params_size);
+    context.message = {reinterpret_cast<const wire::Word*>(cpu.message_in), sqe.params_size / 8};
+  }
   std::uint32_t bytes = 0;
   const Outcome outcome = dispatch(context, *entry.object(), sqe, bytes);
   if (outcome.kind() != Outcome::Kind::done) {

@@ -12,6 +12,11 @@ ResultOf<Duration, CertificateError> duration(std::uint64_t ns) noexcept {
   return Duration::ns(static_cast<std::int64_t>(ns));
 }
 
+ResultOf<std::string_view, CertificateError> name(std::string_view text) noexcept {
+  if (text.size() > kMaxClaimName) return fail(CertificateError::name_too_long);
+  return text;
+}
+
 ResultOf<sched::Consequence, CertificateError> consequence(std::uint16_t value) noexcept {
   if (value > static_cast<std::uint16_t>(sched::Consequence::stop_island)) {
     return fail(CertificateError::unknown_consequence);
@@ -53,7 +58,7 @@ ResultOf<sched::Repetition, CertificateError> repetition(schema::TaskClaim::Read
 
 ResultOf<sched::TaskClaim, CertificateError> read_task(schema::TaskClaim::Reader message) noexcept {
   sched::TaskClaim task;
-  task.name = message.name();
+  task.name = TRY(name(message.name()));
   const std::uint16_t cpu = message.cpu();
   if (cpu >= kMaxCpus) return fail(CertificateError::cpu_out_of_range);
   task.cpu = CpuId(cpu);
@@ -82,71 +87,13 @@ std::span<T> take(std::array<T, kSize>& places, std::size_t& used, std::size_t c
   return std::span(places).subspan(used - count, count);
 }
 
-ResultOf<std::span<const sched::TaskClaim>, CertificateError> read_tasks(
-    schema::IslandCertificate::Reader message, CertificateStorage& storage) noexcept {
-  const auto list = message.tasks();
-  if (list.size() > kMaxCertificateTasks) return fail(CertificateError::too_many_tasks);
-  const auto tasks = take(storage.tasks, storage.used.tasks, list.size());
-  if (tasks.size() != list.size()) return fail(CertificateError::too_many_tasks);
-  for (std::uint32_t i = 0; i < list.size(); ++i) {
-    tasks[i] = TRY(read_task(list[i]));
-    if (tasks[i].fallback != sched::kNoTask && tasks[i].fallback >= list.size()) return fail(CertificateError::foreign_task);
-  }
-  return std::span<const sched::TaskClaim>(tasks);
-}
-
-ResultOf<sched::ChainClaim, CertificateError> read_chain(schema::ChainClaim::Reader message, std::size_t tasks,
-                                                         CertificateStorage& storage) noexcept {
-  sched::ChainClaim chain;
-  const auto path = message.tasks();
-  const auto hops = take(storage.hops, storage.used.hops, path.size());
-  if (hops.size() != path.size()) return fail(CertificateError::too_many_hops);
-  for (std::uint32_t i = 0; i < path.size(); ++i) {
-    hops[i] = path[i];
-    if (hops[i] >= tasks) return fail(CertificateError::foreign_task);
-  }
-  chain.name = message.name();
-  chain.tasks = hops;
-  chain.hops = message.triggered() ? sched::HopKind::triggered : sched::HopKind::sampled;
-  chain.bound = TRY(duration(message.bound_ns()));
-  chain.latency = TRY(duration(message.latency_ns()));
-  return chain;
-}
-
-ResultOf<std::span<const sched::ChainClaim>, CertificateError> read_chains(
-    schema::IslandCertificate::Reader message, std::size_t tasks, CertificateStorage& storage) noexcept {
-  const auto list = message.chains();
-  const auto chains = take(storage.chains, storage.used.chains, list.size());
-  if (chains.size() != list.size()) return fail(CertificateError::too_many_chains);
-  for (std::uint32_t i = 0; i < list.size(); ++i) chains[i] = TRY(read_chain(list[i], tasks, storage));
-  return std::span<const sched::ChainClaim>(chains);
-}
-
-ResultOf<std::span<const sched::ServerCall>, CertificateError> read_calls(
-    schema::IslandCertificate::Reader message, std::size_t tasks, CertificateStorage& storage) noexcept {
-  const auto list = message.calls();
-  const auto calls = take(storage.calls, storage.used.calls, list.size());
-  if (calls.size() != list.size()) return fail(CertificateError::too_many_calls);
-  for (std::uint32_t i = 0; i < list.size(); ++i) {
-    const auto call = list[i];
-    if (call.task() >= tasks) return fail(CertificateError::foreign_task);
-    calls[i] = {call.task(), call.server(), TRY(duration(call.wcet_ns()))};
-  }
-  return std::span<const sched::ServerCall>(calls);
-}
-
-ResultOf<std::span<const sched::InterruptSource>, CertificateError> read_interrupts(
-    schema::IslandCertificate::Reader message, CertificateStorage& storage) noexcept {
-  const auto list = message.interrupts();
-  const auto sources = take(storage.interrupts, storage.used.interrupts, list.size());
-  if (sources.size() != list.size()) return fail(CertificateError::too_many_interrupts);
-  for (std::uint32_t i = 0; i < list.size(); ++i) {
-    const auto source = list[i];
-    const std::uint16_t cpu = source.cpu();
-    if (cpu >= kMaxCpus) return fail(CertificateError::cpu_out_of_range);
-    sources[i] = {source.name(), CpuId(cpu), TRY(duration(source.min_interarrival_ns())), TRY(duration(source.cost_ns()))};
-  }
-  return std::span<const sched::InterruptSource>(sources);
+// The places for a list, into `places`.
+template <typename List, typename T, std::size_t kSize>
+ResultOf<void, CertificateError> take_for(List list, std::array<T, kSize>& from, std::size_t& used, std::span<T>& places,
+                                          CertificateError too_many) noexcept {
+  places = take(from, used, list.size());
+  if (places.size() != list.size()) return fail(too_many);
+  return {};
 }
 
 ResultOf<sched::Policy, CertificateError> read_policy(schema::IslandCertificate::Reader message) noexcept {
@@ -185,23 +132,121 @@ std::string_view describe(CertificateError error) noexcept {
       return "unknown scheduling policy";
     case CertificateError::foreign_task:
       return "a task that the certificate does not have";
+    case CertificateError::name_too_long:
+      return "a name is too long";
   }
   return "unknown";
 }
 
+ResultOf<void, CertificateError> CertificateReading::begin(schema::IslandCertificate::Reader message,
+                                                           CertificateStorage& storage) noexcept {
+  certificate_.format = message.format_version();
+  certificate_.island = TRY(name(message.island_name()));
+  certificate_.cpus = TRY(read_cpus(message));
+  certificate_.overheads = TRY(read_overheads(message.overheads()));
+  certificate_.policy = TRY(read_policy(message));
+  if (message.tasks().size() > kMaxCertificateTasks) return fail(CertificateError::too_many_tasks);
+  auto& used = storage.used;
+  TRY_VOID(take_for(message.tasks(), storage.tasks, used.tasks, tasks_, CertificateError::too_many_tasks));
+  TRY_VOID(take_for(message.chains(), storage.chains, used.chains, chains_, CertificateError::too_many_chains));
+  TRY_VOID(take_for(message.calls(), storage.calls, used.calls, calls_, CertificateError::too_many_calls));
+  TRY_VOID(take_for(message.interrupts(), storage.interrupts, used.interrupts, interrupts_, CertificateError::too_many_interrupts));
+  certificate_.tasks = tasks_;
+  certificate_.chains = chains_;
+  certificate_.calls = calls_;
+  certificate_.interrupts = interrupts_;
+  certificate_ = TRY(read_busy_windows(message, certificate_.cpus, certificate_));
+  return {};
+}
+
+template <typename Read>
+ResultOf<void, CertificateError> CertificateReading::read_some(std::size_t count, Read&& read) noexcept {
+  for (std::uint32_t n = 0; n < kPortion && next_ < count; ++n, ++next_) TRY_VOID(read(next_));
+  if (next_ < count) return {};
+  part_ = static_cast<Part>(static_cast<unsigned>(part_) + 1);
+  next_ = 0;
+  return {};
+}
+
+// The next hops of the chain that is next.
+ResultOf<void, CertificateError> CertificateReading::read_hops(schema::IslandCertificate::Reader message,
+                                                               CertificateStorage& storage) noexcept {
+  if (next_ == chains_.size()) return read_some(next_, [](std::uint32_t) { return ResultOf<void, CertificateError>{}; });
+  const auto list = message.chains();
+  const auto in = list[next_];
+  const auto path = in.tasks();
+  sched::ChainClaim& chain = chains_[next_];
+  if (hop_ == 0) {
+    chain = {};
+    TRY_VOID(take_for(path, storage.hops, storage.used.hops, hops_, CertificateError::too_many_hops));
+    chain.name = TRY(name(in.name()));
+    chain.tasks = hops_;
+    chain.hops = in.triggered() ? sched::HopKind::triggered : sched::HopKind::sampled;
+    chain.bound = TRY(duration(in.bound_ns()));
+    chain.latency = TRY(duration(in.latency_ns()));
+  }
+  for (std::uint32_t n = 0; n < 4 * kPortion && hop_ < hops_.size(); ++n, ++hop_) {
+    hops_[hop_] = path[hop_];
+    if (hops_[hop_] >= tasks_.size()) return fail(CertificateError::foreign_task);
+  }
+  if (hop_ < hops_.size()) return {};
+  hop_ = 0;
+  ++next_;
+  return {};
+}
+
+ResultOf<bool, CertificateError> CertificateReading::step(schema::IslandCertificate::Reader message,
+                                                          CertificateStorage& storage) noexcept {
+  using Read = ResultOf<void, CertificateError>;
+  switch (part_) {
+    case Part::frame:
+      TRY_VOID(begin(message, storage));
+      part_ = Part::tasks;
+      return false;
+    case Part::tasks: {
+      const auto list = message.tasks();
+      TRY_VOID(read_some(tasks_.size(), [&](std::uint32_t i) -> Read {
+        tasks_[i] = TRY(read_task(list[i]));
+        if (tasks_[i].fallback != sched::kNoTask && tasks_[i].fallback >= tasks_.size()) return fail(CertificateError::foreign_task);
+        return {};
+      }));
+      return false;
+    }
+    case Part::chains:
+      TRY_VOID(read_hops(message, storage));
+      return false;
+    case Part::calls: {
+      const auto list = message.calls();
+      TRY_VOID(read_some(calls_.size(), [&](std::uint32_t i) -> Read {
+        const auto call = list[i];
+        if (call.task() >= tasks_.size()) return fail(CertificateError::foreign_task);
+        calls_[i] = {call.task(), call.server(), TRY(duration(call.wcet_ns()))};
+        return {};
+      }));
+      return false;
+    }
+    case Part::interrupts: {
+      const auto list = message.interrupts();
+      TRY_VOID(read_some(interrupts_.size(), [&](std::uint32_t i) -> Read {
+        const auto source = list[i];
+        const std::uint16_t cpu = source.cpu();
+        if (cpu >= kMaxCpus) return fail(CertificateError::cpu_out_of_range);
+        interrupts_[i] = {TRY(name(source.name())), CpuId(cpu), TRY(duration(source.min_interarrival_ns())), TRY(duration(source.cost_ns()))};
+        return {};
+      }));
+      return part_ == Part::whole;
+    }
+    case Part::whole: break;
+  }
+  return true;
+}
+
 ResultOf<sched::Certificate, CertificateError> read_certificate(schema::IslandCertificate::Reader message,
                                                                 CertificateStorage& storage) noexcept {
-  sched::Certificate certificate;
-  certificate.format = message.format_version();
-  certificate.island = message.island_name();
-  certificate.cpus = TRY(read_cpus(message));
-  certificate.overheads = TRY(read_overheads(message.overheads()));
-  certificate.tasks = TRY(read_tasks(message, storage));
-  certificate.chains = TRY(read_chains(message, certificate.tasks.size(), storage));
-  certificate.calls = TRY(read_calls(message, certificate.tasks.size(), storage));
-  certificate.interrupts = TRY(read_interrupts(message, storage));
-  certificate.policy = TRY(read_policy(message));
-  return read_busy_windows(message, certificate.cpus, certificate);
+  CertificateReading reading;
+  while (!TRY(reading.step(message, storage))) {
+  }
+  return reading.certificate();
 }
 
 ResultOf<sched::Certificate, CertificateError> read_busy_windows(schema::IslandCertificate::Reader message, std::uint32_t cpus,

@@ -3,7 +3,7 @@
 //
 // Everything of the message is hostile until checked here: counts, enumerants, and numbers that do not fit.
 // The result's names and spans point into the message and the storage; both must outlive it, and the message
-// must not change meanwhile (copy it out of user memory first). Cost: O(size); no allocation.
+// must not change meanwhile (copy it out of user memory first). Cost: O(size), in portions; no allocation.
 #pragma once
 
 #include <array>
@@ -26,6 +26,8 @@ inline constexpr std::size_t kMaxGroupChains = 64;
 inline constexpr std::size_t kMaxGroupHops = 1024;
 inline constexpr std::size_t kMaxGroupCalls = 1536;
 inline constexpr std::size_t kMaxGroupInterrupts = 128;
+// Of a task, chain, interrupt source or island.
+inline constexpr std::size_t kMaxClaimName = 64;  // bytes
 
 // Certificates are read into it one behind another, until it is cleared. About 100 KiB: static.
 struct CertificateStorage {
@@ -52,12 +54,41 @@ enum class CertificateError : std::uint8_t {
   too_many_interrupts,
   unknown_policy,
   foreign_task,  // a call, a hop or a fallback of a task that the certificate does not have
+  name_too_long,
 };
 
 [[nodiscard]] std::string_view describe(CertificateError error) noexcept;
 
-// Behind what the storage holds. Tasks are named by their index in this certificate. After it returns, look at the message's
-// error() too: a malformed message reads as empty.
+// Reads one certificate, in portions of at most kPortion entries of its lists.
+class CertificateReading {
+ public:
+  static constexpr std::uint32_t kPortion = 6;
+  // The next portion, behind what the storage holds: true if that was the last one. Tasks are named by their index in this
+  // certificate. The message, and where it lies, stay the same until then; nothing else is put into the storage. Look at the message's
+  // error() each time: a malformed message reads as empty.
+  [[nodiscard]] ResultOf<bool, CertificateError> step(schema::IslandCertificate::Reader message, CertificateStorage& storage) noexcept;
+  // As far as it has been read.
+  [[nodiscard]] const sched::Certificate& certificate() const noexcept { return certificate_; }
+
+ private:
+  enum class Part : std::uint8_t { frame, tasks, chains, calls, interrupts, whole };
+  [[nodiscard]] ResultOf<void, CertificateError> begin(schema::IslandCertificate::Reader message, CertificateStorage& storage) noexcept;
+  [[nodiscard]] ResultOf<void, CertificateError> read_hops(schema::IslandCertificate::Reader message, CertificateStorage& storage) noexcept;
+  // The next entries of a part of `count`.
+  template <typename Read>
+  [[nodiscard]] ResultOf<void, CertificateError> read_some(std::size_t count, Read&& read) noexcept;
+
+  Part part_ = Part::frame;
+  std::uint32_t next_ = 0, hop_ = 0;
+  sched::Certificate certificate_;
+  std::span<sched::TaskClaim> tasks_;
+  std::span<sched::ChainClaim> chains_;
+  std::span<std::uint16_t> hops_;  // of the chain that is being read
+  std::span<sched::ServerCall> calls_;
+  std::span<sched::InterruptSource> interrupts_;
+};
+
+// All at once.
 [[nodiscard]] ResultOf<sched::Certificate, CertificateError> read_certificate(
     schema::IslandCertificate::Reader message, CertificateStorage& storage) noexcept;
 

@@ -2,11 +2,9 @@
 #include "islands/group.hpp"
 
 #include <algorithm>
-#include <cstddef>
-#include <new>
-#include <utility>
 
 #include "islands/island.hpp"
+#include "islands/kept_certificate.hpp"
 #include "islands/lease.hpp"
 #include "islands/standing.hpp"
 
@@ -14,9 +12,6 @@ namespace capos::kernel {
 namespace {
 
 constinit sched::Overheads g_overheads{};
-// Made when it is first needed, since its defaults are not all zero and would stand in the image.
-alignas(Group) constinit std::byte g_group[sizeof(Group)]{};
-constinit bool g_made = false;
 
 constexpr std::uint64_t kLongestClaimNs = std::uint64_t{1} << 62;
 
@@ -26,44 +21,49 @@ Duration claimed(std::uint64_t ns) noexcept {
 
 }  // namespace
 
-bool Group::refuse(std::string_view reason, std::string_view of) noexcept {
+Group::Step Group::refuse(std::string_view reason, std::string_view of) noexcept {
   why_ = {};
   why_.text(own_.island).text(": ").text(reason).text(of);
-  return false;
+  return Step::refused;
 }
 
-bool Group::read_own(schema::IslandCertificate::Reader message, const Island* itself) noexcept {
-  own_.island = message.island_name();
-  const auto read = read_certificate(message, storage_);
+Group::Step Group::read_own(schema::IslandCertificate::Reader message) noexcept {
+  const auto read = reading_.step(message, storage_);
+  own_ = reading_.certificate();
   if (!read.has_value()) return refuse(describe(read.error()));
-  own_ = *read;
+  if (!*read) return Step::unfinished;
   slack_ = message.best_effort_slack();
+  index_ = message.island_index();
   if (own_.island.empty()) return refuse("an island needs a name");
   for (const Island* island = first_standing(); island != nullptr; island = next_standing(*island)) {
-    if (island != itself && island->name() == own_.island) return refuse("an island of this name stands already");
+    if (island != itself_ && island->name() == own_.island) return refuse("an island of this name stands already");
   }
   cpus_ = own_.cpus;
   parts_[0] = {own_.island, own_.cpus};
-  return true;
+  return gather();
 }
 
 // All that share a CPU with one of those found so far, until nobody else does.
-bool Group::gather(const Island* itself) noexcept {
+Group::Step Group::gather() noexcept {
   others_count_ = 0;
-  const auto found = [&](const Island* island) {
-    return std::find(others_.begin(), others_.begin() + others_count_, island) != others_.begin() + others_count_;
-  };
+  std::uint64_t found = 0;  // bit i: the i-th that stands
+  static_assert(kMaxStanding <= 64);
   for (bool grew = true; grew;) {
     grew = false;
-    for (const Island* island = first_standing(); island != nullptr; island = next_standing(*island)) {
-      if (island == itself || (island->cpus() & cpus_) == 0 || found(island)) continue;
+    std::uint64_t bit = 1;
+    for (const Island* island = first_standing(); island != nullptr; island = next_standing(*island), bit <<= 1) {
+      if (island == itself_ || (island->cpus() & cpus_) == 0 || (found & bit) != 0) continue;
       if (others_count_ + 1 == kMaxGroup) return refuse("too many islands share CPUs");
       others_[others_count_++] = island;
       cpus_ |= island->cpus();
+      found |= bit;
       grew = true;
     }
   }
-  return true;
+  stage_ = Stage::others;
+  reading_ = {};
+  before_ = storage_.used;
+  return Step::unfinished;
 }
 
 bool Group::is_changing() const noexcept {
@@ -81,8 +81,12 @@ void Group::rebase(std::size_t part, std::size_t tasks, std::size_t hops, std::s
   for (std::size_t i = calls; i < storage_.used.calls; ++i) storage_.calls[i].task += base;
 }
 
-bool Group::claim(std::span<sched::TaskClaim> tasks, std::string_view island, schema::IslandCertificate::Reader own) noexcept {
-  for (const auto other : own.others()) {
+Group::Step Group::claim(schema::IslandCertificate::Reader own) noexcept {
+  const std::string_view island = others_[part_]->name();
+  const std::span tasks(storage_.tasks.data() + before_.tasks, storage_.used.tasks - before_.tasks);
+  const auto others = own.others();
+  if (others.size() >= kMaxGroup) return refuse("it speaks of islands that do not share its CPUs");
+  for (const auto other : others) {
     if (other.name() != island) continue;
     const auto responses = other.response_ns(), blocking = other.blocking_ns();
     if (responses.size() != tasks.size() || blocking.size() != tasks.size()) {
@@ -92,24 +96,35 @@ bool Group::claim(std::span<sched::TaskClaim> tasks, std::string_view island, sc
       tasks[i].response = claimed(responses[i]);
       tasks[i].blocking = claimed(blocking[i]);
     }
-    return true;
+    return next_other(own);
   }
   return refuse("it says nothing of an island that stands on its CPUs: ", island);
 }
 
-bool Group::add(std::size_t part, schema::IslandCertificate::Reader own, Others others) noexcept {
-  const Island& island = *others_[part - 1];
-  const auto before = storage_.used;
+Group::Step Group::next_other(schema::IslandCertificate::Reader own) noexcept {
+  ++part_;
+  stage_ = Stage::others;
+  reading_ = {};
+  before_ = storage_.used;
+  return part_ == others_count_ ? join(own) : Step::unfinished;
+}
+
+Group::Step Group::read_other() noexcept {
+  const Island& island = *others_[part_];
   wire::MessageReader message(island.kept().words());
   const auto kept = message.root<schema::IslandCertificate>();
-  const auto read = read_certificate(kept, storage_);
+  const auto read = reading_.step(kept, storage_);
   if (!read.has_value()) return refuse("together with what stands: ", describe(read.error()));
-  if (read->policy != own_.policy) return refuse("it shares CPUs, and is scheduled by another policy than ", island.name());
+  if (!*read) return Step::unfinished;
+  if (reading_.certificate().policy != own_.policy) {
+    return refuse("it shares CPUs, and is scheduled by another policy than ", island.name());
+  }
   if (kept.best_effort_slack() != slack_) return refuse("it shares CPUs, and lets best effort run otherwise than ", island.name());
-  rebase(part, before.tasks, before.hops, before.calls);
-  for (std::size_t i = before.chains; i < storage_.used.chains; ++i) storage_.chains[i].latency = storage_.chains[i].bound;
-  const std::span tasks(storage_.tasks.data() + before.tasks, storage_.used.tasks - before.tasks);
-  return others == Others::unclaimed || claim(tasks, island.name(), own);
+  parts_[1 + part_] = {island.name(), island.cpus()};
+  rebase(1 + part_, before_.tasks, before_.hops, before_.calls);
+  for (std::size_t i = before_.chains; i < storage_.used.chains; ++i) storage_.chains[i].latency = storage_.chains[i].bound;
+  stage_ = Stage::claims;
+  return Step::unfinished;
 }
 
 void Group::block_by_longest_call() noexcept {
@@ -118,24 +133,34 @@ void Group::block_by_longest_call() noexcept {
   for (std::size_t i = 0; i < storage_.used.tasks; ++i) storage_.tasks[i].blocking = longest;
 }
 
-const sched::Certificate* Group::assemble(std::span<const wire::Word> own, const Island* itself, Others others) noexcept {
+void Group::begin(std::span<const wire::Word> own, const Island* itself, Others others) noexcept {
   storage_.clear();
-  own_ = {};
-  wire::MessageReader message(own);
-  const auto certificate = message.root<schema::IslandCertificate>();
-  if (own.empty() || !read_own(certificate, itself) || !gather(itself)) {
-    if (own.empty()) (void)refuse("the certificate is too large");
-    return nullptr;
+  words_ = own;
+  itself_ = itself;
+  mode_ = others;
+  stage_ = Stage::own;
+  reading_ = {};
+  part_ = others_count_ = 0;
+  own_ = all_ = {};
+}
+
+Group::Step Group::step() noexcept {
+  wire::MessageReader message(words_);
+  const auto own = mode_ == Others::as_claimed ? certificate_in(message) : message.root<schema::IslandCertificate>();
+  Step done = Step::unfinished;
+  switch (stage_) {
+    case Stage::own: done = read_own(own); break;
+    case Stage::others: done = others_count_ == 0 ? join(own) : read_other(); break;
+    case Stage::claims: done = mode_ == Others::unclaimed ? next_other(own) : claim(own); break;
   }
-  for (std::size_t i = 0; i < others_count_; ++i) {
-    parts_[1 + i] = {others_[i]->name(), others_[i]->cpus()};
-    if (!add(1 + i, certificate, others)) return nullptr;
+  return message.error() == wire::Error::none ? done : Step::malformed;
+}
+
+Group::Step Group::join(schema::IslandCertificate::Reader own) noexcept {
+  if (mode_ == Others::as_claimed && own.others().size() != others_count_) {
+    return refuse("it speaks of islands that do not share its CPUs");
   }
-  if (others == Others::as_claimed && certificate.others().size() != others_count_) {
-    (void)refuse("it speaks of islands that do not share its CPUs");
-    return nullptr;
-  }
-  if (others == Others::unclaimed) block_by_longest_call();
+  if (mode_ == Others::unclaimed) block_by_longest_call();
   all_ = own_;
   all_.cpus = cpus_;
   all_.islands = {parts_.data(), 1 + others_count_};
@@ -143,24 +168,15 @@ const sched::Certificate* Group::assemble(std::span<const wire::Word> own, const
   all_.chains = {storage_.chains.data(), storage_.used.chains};
   all_.calls = {storage_.calls.data(), storage_.used.calls};
   all_.interrupts = {storage_.interrupts.data(), storage_.used.interrupts};
-  const auto with_windows = read_busy_windows(certificate, cpus_, all_);
-  if (!with_windows.has_value()) {
-    (void)refuse(describe(with_windows.error()));
-    return nullptr;
-  }
+  const auto with_windows = read_busy_windows(own, cpus_, all_);
+  if (!with_windows.has_value()) return refuse(describe(with_windows.error()));
   all_ = *with_windows;
-  return &all_;
+  return Step::whole;
 }
 
-Group& group_at_hand() noexcept {
-  if (!std::exchange(g_made, true)) return *::new (g_group) Group();
-  return *std::launder(reinterpret_cast<Group*>(g_group));
-}
 void set_machine_overheads(const sched::Overheads& overheads) noexcept { g_overheads = overheads; }
 
-ResultOf<void, sched::Refusal> check(const sched::Certificate& claims) noexcept {
-  return sched::check_certificate(claims, {.cpus = running_cpus(), .overheads = g_overheads});
-}
+sched::MachineFacts machine_facts() noexcept { return {.cpus = running_cpus(), .overheads = g_overheads}; }
 
 Line explain(const sched::Certificate& claims, const sched::Refusal& refusal) noexcept {
   Line line;

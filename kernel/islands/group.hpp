@@ -3,7 +3,8 @@
 //
 // What stands comes from the certificates that the kernel keeps, so a new one can leave nothing out and state nothing
 // differently: for the others it only brings claims (responses, blocking) to be verified. Their chains are claimed at the
-// bounds they asked for. CPU 0 only. Cost: O(size of the certificates + standing islands * members). No allocation.
+// bounds they asked for. CPU 0 only; in steps, between which nothing of this may change (desk.hpp sees to it). Bounds: a step reads
+// at most CertificateReading::kPortion entries, or goes once over one island's claims or over the islands that stand. No allocation.
 #pragma once
 
 #include <array>
@@ -25,28 +26,48 @@ class Group {
     unclaimed,   // good for busy windows only: each task is blocked by the longest call of the group
   };
 
-  // The certificate in `own` and those of all who share CPUs. `itself`: the standing island whose it is, which is left out.
-  // nullptr if they cannot be put together; then why() is a line of text. What is returned, and names in it, are good until the
-  // next call.
-  [[nodiscard]] const sched::Certificate* assemble(std::span<const wire::Word> own, const Island* itself,
-                                                   Others others) noexcept;
+  enum class Step : std::uint8_t {
+    unfinished,
+    refused,    // they cannot be put together; why() is a line of text
+    malformed,  // it is no message
+    whole,
+  };
+
+  // The certificate in `own` (certificate_in) and those of all who share CPUs. `itself`: the standing island whose it is, which
+  // is left out. Claims, and names in them, are good until the next call.
+  void begin(std::span<const wire::Word> own, const Island* itself, Others others) noexcept;
+  [[nodiscard]] Step step() noexcept;
+  // Whole: all of them as one.
+  [[nodiscard]] const sched::Certificate& claims() const noexcept { return all_; }
   [[nodiscard]] std::string_view why() const noexcept { return why_.view(); }
   // The certificate alone, as it was put into the group: its tasks are the group's first.
   [[nodiscard]] const sched::Certificate& own() const noexcept { return own_; }
   [[nodiscard]] bool slack() const noexcept { return slack_; }
+  [[nodiscard]] std::uint32_t index() const noexcept { return index_; }  // of the manifest
   // A change of one of the others is under way.
   [[nodiscard]] bool is_changing() const noexcept;
 
  private:
-  bool refuse(std::string_view reason, std::string_view of = {}) noexcept;
-  bool read_own(schema::IslandCertificate::Reader message, const Island* itself) noexcept;
-  bool gather(const Island* itself) noexcept;
-  bool add(std::size_t part, schema::IslandCertificate::Reader own, Others others) noexcept;
-  bool claim(std::span<sched::TaskClaim> tasks, std::string_view island, schema::IslandCertificate::Reader own) noexcept;
+  enum class Stage : std::uint8_t { own, others, claims };
+  Step refuse(std::string_view reason, std::string_view of = {}) noexcept;
+  Step read_own(schema::IslandCertificate::Reader message) noexcept;
+  Step read_other() noexcept;
+  Step gather() noexcept;
+  Step claim(schema::IslandCertificate::Reader own) noexcept;
+  Step next_other(schema::IslandCertificate::Reader own) noexcept;
+  Step join(schema::IslandCertificate::Reader own) noexcept;
   void rebase(std::size_t part, std::size_t tasks, std::size_t hops, std::size_t calls) noexcept;
   void block_by_longest_call() noexcept;
 
   CertificateStorage storage_;
+  std::span<const wire::Word> words_;
+  const Island* itself_ = nullptr;
+  Others mode_ = Others::as_claimed;
+  Stage stage_ = Stage::own;
+  CertificateReading reading_;
+  std::size_t part_ = 0;                        // which of the others is read
+  decltype(CertificateStorage::used) before_{};  // it
+  std::uint32_t index_ = 0;
   std::array<sched::IslandPart, kMaxGroup> parts_{};
   std::array<const Island*, kMaxGroup> others_{};
   std::size_t others_count_ = 0;
@@ -56,11 +77,9 @@ class Group {
   Line why_;
 };
 
-// Used by one call at a time: CPU 0 only. About 110 KiB.
-[[nodiscard]] Group& group_at_hand() noexcept;
 // What certificates are checked against; set at boot.
 void set_machine_overheads(const sched::Overheads& overheads) noexcept;
-[[nodiscard]] ResultOf<void, sched::Refusal> check(const sched::Certificate& claims) noexcept;
+[[nodiscard]] sched::MachineFacts machine_facts() noexcept;
 // One line: which inequality of which task does not hold.
 [[nodiscard]] Line explain(const sched::Certificate& claims, const sched::Refusal& refusal) noexcept;
 

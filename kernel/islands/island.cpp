@@ -14,6 +14,9 @@ namespace {
 using schema::KernelError;
 
 constexpr std::uint64_t kActivated = 1, kRetired = 2;
+// Contexts that are dropped, or told, in one go.
+constexpr unsigned kAtOnce = 8;
+static_assert(sizeof(Island) <= 2048, "of 128 tasks: half a page");
 
 // Whoever goes from a context to its island holds it, and so does the island that cuts these links as it goes.
 constinit SpinLock g_links(LockRank::islands);
@@ -24,10 +27,6 @@ void remove_here(void* subject) noexcept {
   note_removal(cpu);
   stop_context(cpu, context, schema::ThreadFault::context_stopped, hal::now());
   context.release();
-}
-
-void arm_here(void* subject) noexcept {
-  arm_when_settled(Cpu::current(), *static_cast<SchedulingContext*>(subject), hal::now());
 }
 
 void mail_to(SchedulingContext& context, Mail& mail, Mail::Handler handler) noexcept {
@@ -65,31 +64,35 @@ std::uint64_t bandwidth_of(std::span<const sched::TaskClaim> tasks) noexcept {
   return sum;
 }
 
-ResultOf<Ref<Island>, KernelError> Island::create(Ledger& payer, const sched::Certificate& certificate,
-                                                  std::span<const wire::Word> words, std::uint32_t index, Time now) noexcept {
+ResultOf<Ref<Island>, KernelError> Island::create(Ledger& payer, std::uint32_t index, std::uint32_t cpus) noexcept {
+  return new_object<Island>(payer, index, cpus);
+}
+
+ResultOf<void, KernelError> Island::make_context(const sched::Certificate& certificate, std::span<const std::uint16_t> predecessors,
+                                                 Time now) noexcept {
+  const sched::TaskClaim& claim = certificate.tasks[count_];
+  const bool triggered = predecessors[count_] != sched::kNoTask;
+  Ref<SchedulingContext> context = TRY(new_object<SchedulingContext>(*payer()));
+  if (!context->configure(parameters_of(claim, certificate, triggered, index_), now).has_value()) return fail(KernelError::bad_certificate);
+  context->source = index_ << 16 | count_;
+  context->policy.configure(rules_of(claim));
+  context->island = this;
+  context->recovery = claim.recovers != sched::kNoServer;
+  contexts_[count_++] = std::move(context);
+  return {};
+}
+
+ResultOf<void, KernelError> Island::take_place(const sched::Certificate& certificate, std::span<const std::uint16_t> predecessors,
+                                               KeptCertificate kept) noexcept {
   const std::uint64_t bandwidth = bandwidth_of(certificate.tasks);
-  Ref<Island> island = TRY(new_object<Island>(payer, index, certificate.cpus));
-  island->keep(TRY(KeptCertificate::keep(payer, words)));
-  std::array<std::uint16_t, kMaxCertificateTasks> storage;
-  const std::span<std::uint16_t> predecessors(storage.data(), certificate.tasks.size());
-  sched::find_predecessors(certificate, predecessors);
-  for (const sched::TaskClaim& claim : certificate.tasks) {
-    const bool triggered = predecessors[island->count_] != sched::kNoTask;
-    Ref<SchedulingContext> context = TRY(new_object<SchedulingContext>(payer));
-    context->source = index << 16 | island->count_;
-    island->contexts_[island->count_++] = context;
-    if (!context->configure(parameters_of(claim, certificate, triggered, index), now).has_value()) return fail(KernelError::bad_certificate);
-    context->policy.configure(rules_of(claim));
-    context->island = island.get();
-    context->recovery = claim.recovers != sched::kNoServer;
-  }
-  if (!payer.charge(Resource::cpu_ppm, bandwidth)) return fail(KernelError::quota_exceeded);
-  island->bandwidth_ = bandwidth;
-  island->pair_fallbacks(certificate);
-  island->link_triggers(predecessors);
-  island->serial_ = stand(*island);
-  island->stands_ = true;
-  return island;
+  if (!payer()->charge(Resource::cpu_ppm, bandwidth)) return fail(KernelError::quota_exceeded);
+  bandwidth_ = bandwidth;
+  keep(std::move(kept));
+  pair_fallbacks(certificate);
+  link_triggers(predecessors);
+  serial_ = stand(*this);
+  stands_ = true;
+  return {};
 }
 
 void Island::keep(KeptCertificate kept) noexcept {
@@ -147,7 +150,15 @@ void Island::leave() noexcept {
   payer()->give_back(Resource::cpu_ppm, bandwidth_);
 }
 
+// The contexts, kAtOnce in a step, and then itself.
+void Island::unmake() noexcept {
+  for (unsigned n = 0; n < kAtOnce && count_ > 0; ++n) contexts_[--count_] = {};
+  if (count_ == 0) return delete_object(this);
+  (void)post_later(CpuId(0), leave_mail_, [](void* subject) noexcept { static_cast<Island*>(subject)->unmake(); }, this);
+}
+
 void Island::destroy() noexcept {
+  if (serial_ == 0) return unmake();  // it never stood, so nobody has its contexts
   (void)stop();
   g_links.acquire();
   for (unsigned task = 0; task < count_; ++task) contexts_[task]->island = nullptr;
@@ -155,9 +166,9 @@ void Island::destroy() noexcept {
   const auto goes = [](void* subject) noexcept {
     auto& island = *static_cast<Island*>(subject);
     island.leave();
-    delete_object(&island);
+    island.unmake();
   };
-  if (!stands_) return delete_object(this);
+  if (!stands_) return unmake();
   (void)post(CpuId(0), leave_mail_, goes, this);
 }
 
@@ -184,14 +195,30 @@ Outcome Island::activate(CallContext& call, const Interface::Activate::Params::V
   }
   State admitted = State::admitted;
   if (!state_.compare_exchange_strong(admitted, State::active)) return Outcome::failed(KernelError::bad_state);
-  for (unsigned task = 0; task < count_; ++task) {
-    if (contexts_[task]->recovery) continue;
-    contexts_[task]->first_release = start;
-    mail_to(*contexts_[task], contexts_[task]->arm_mail, arm_here);
+  for (unsigned task = 0; task < count_; ++task) contexts_[task]->first_release = start;
+  for (std::uint16_t cpu = 0; cpu < kMaxCpus; ++cpu) {
+    if ((cpus_ >> cpu & 1u) == 0) continue;
+    acquire();
+    (void)post(CpuId(cpu), arming_[cpu].mail, arm_some, this);
   }
   call.cpu.trace.emit(call.now, schema::EventKind::island, index_, kActivated, start.ns());
   call.reschedule = true;
   return Outcome::done();
+}
+
+// The next of this CPU's; the rest by an interrupt. Once for each CPU, holding a reference.
+void Island::arm_some(void* subject) noexcept {
+  auto& island = *static_cast<Island*>(subject);
+  Cpu& cpu = Cpu::current();
+  Arming& arming = island.arming_[cpu.id.value()];
+  for (unsigned armed = 0; arming.next < island.count_; ++arming.next) {
+    SchedulingContext& context = *island.contexts_[arming.next];
+    if (context.cpu() != cpu.id || context.recovery) continue;
+    if (armed++ == kAtOnce) return (void)post_later(cpu.id, arming.mail, arm_some, subject);
+    context.acquire();
+    arm_when_settled(cpu, context, hal::now());
+  }
+  island.release();
 }
 
 Outcome Island::retire(CallContext& call, const Interface::Retire::Params::Value&,

@@ -24,11 +24,20 @@ class Island final : public TypedObject<Island, schema::RealtimeIsland>, public 
   static constexpr ObjectType kType = ObjectType::island;
   using Interface = schema::RealtimeIsland;
 
-  // Makes the contexts, charged to `payer`, and lets it stand; its CPUs have been leased, and are given back if this fails.
-  // The certificate has been checked, and `words` are its message. CPU 0. Errors: quota_exceeded, out_of_memory.
-  [[nodiscard]] static ResultOf<Ref<Island>, schema::KernelError> create(Ledger& payer, const sched::Certificate& certificate,
-                                                                         std::span<const wire::Word> words,
-                                                                         std::uint32_t index, Time now) noexcept;
+  // In the order in which they are called, on CPU 0. An island without contexts, charged to `payer`. Errors: quota_exceeded, out_of_memory.
+  [[nodiscard]] static ResultOf<Ref<Island>, schema::KernelError> create(Ledger& payer, std::uint32_t index, std::uint32_t cpus) noexcept;
+  // The next task's. `predecessors`: of the certificate's tasks (sched::find_predecessors). Errors: likewise.
+  [[nodiscard]] ResultOf<void, schema::KernelError> make_context(const sched::Certificate& certificate,
+                                                                 std::span<const std::uint16_t> predecessors, Time now) noexcept;
+  // All are there, the certificate has been checked, and `kept` is it; its CPUs have been leased. It stands. Errors:
+  // quota_exceeded; then it does not. O(tasks).
+  [[nodiscard]] ResultOf<void, schema::KernelError> take_place(const sched::Certificate& certificate,
+                                                               std::span<const std::uint16_t> predecessors,
+                                                               KeptCertificate kept) noexcept;
+  // Another certificate of the same tasks; `change`: what of them, null if nothing. What it takes is there. Errors: quota_exceeded;
+  // then nothing has changed. O(tasks).
+  [[nodiscard]] ResultOf<void, schema::KernelError> change_to(const sched::Certificate& certificate, KeptCertificate kept,
+                                                              ModeChange* change) noexcept;
 
   [[nodiscard]] unsigned size() const noexcept { return count_; }
   [[nodiscard]] SchedulingContext& context(unsigned task) noexcept { return *contexts_[task]; }
@@ -38,6 +47,7 @@ class Island final : public TypedObject<Island, schema::RealtimeIsland>, public 
   [[nodiscard]] std::string_view name() const noexcept { return name_; }
   [[nodiscard]] std::uint64_t serial() const noexcept { return serial_; }
   [[nodiscard]] const KeptCertificate& kept() const noexcept { return kept_; }
+  [[nodiscard]] bool stands() const noexcept { return stands_ && state_.load() != State::retired; }
   // Any CPU.
   [[nodiscard]] bool is_changing() const noexcept { return changing_.load(std::memory_order_acquire); }
   void change_is_made() noexcept { changing_.store(false, std::memory_order_release); }
@@ -77,7 +87,8 @@ class Island final : public TypedObject<Island, schema::RealtimeIsland>, public 
   // The same, and tells CPU 0 that it does not stand any more.
   bool end() noexcept;
   void leave() noexcept;
-  [[nodiscard]] Outcome begin_change(const sched::Certificate& claims, std::span<const wire::Word> words) noexcept;
+  void unmake() noexcept;
+  static void arm_some(void* subject) noexcept;
 
   std::uint32_t index_;
   std::uint32_t cpus_;
@@ -90,6 +101,11 @@ class Island final : public TypedObject<Island, schema::RealtimeIsland>, public 
   KeptCertificate kept_;
   std::string_view name_;        // in kept_
   Mail leave_mail_;              // to CPU 0
+  struct Arming {
+    Mail mail;
+    std::uint16_t next = 0;      // of the contexts
+  };
+  std::array<Arming, kMaxCpus> arming_;  // on each CPU, by itself
   std::array<Ref<SchedulingContext>, kMaxCertificateTasks> contexts_;
 };
 

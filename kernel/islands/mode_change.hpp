@@ -27,6 +27,9 @@ class ModeChange {
   // Room for so many changed tasks, in frames charged to the island's payer. Errors: quota_exceeded, out_of_memory.
   [[nodiscard]] static ResultOf<ModeChange*, schema::KernelError> create(Island& island, unsigned tasks) noexcept;
   void add(const TaskChange& change) noexcept;
+  [[nodiscard]] unsigned count() const noexcept { return count_; }
+  // Not proposed: it goes.
+  void discard() noexcept;
   // To all CPUs that have changed tasks. From now on it gives itself back.
   void propose() noexcept;
   // All that wait, at an idle instant of that CPU.
@@ -34,7 +37,6 @@ class ModeChange {
 
  private:
   void make(Cpu& cpu, Time now) noexcept;
-  void discard() noexcept;
   ModeChange(Island& island, FrameBlock block) noexcept : island_(island), block_(block) {}
   static void propose_here(void* subject) noexcept;
   static void made_everywhere(void* subject) noexcept;

@@ -54,8 +54,7 @@ class SchedulingContext final : public TypedObject<SchedulingContext, schema::Sc
   Time first_release{};                        // set by its island before the mail that arms it
   SchedulingContext* next_arming = nullptr;    // while its CPU has not settled (settling.hpp); holds a reference
   bool starts = false;                         // the same for its thread, which has not run yet
-  Mail arm_mail;                               // from its island; one each, for both may be under way
-  Mail remove_mail;
+  Mail remove_mail;                            // from its island
 
  private:
   void destroy() noexcept override;

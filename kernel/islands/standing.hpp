@@ -16,6 +16,8 @@ inline constexpr std::size_t kMaxStanding = 64;
 [[nodiscard]] Island* first_standing() noexcept;
 [[nodiscard]] Island* next_standing(const Island& island) noexcept;
 [[nodiscard]] std::size_t standing_count() noexcept;
+// Another number whenever one has come or gone.
+[[nodiscard]] std::uint64_t standing_generation() noexcept;
 // Serial numbers are never given twice; the first is 1.
 [[nodiscard]] std::uint64_t stand(Island& island) noexcept;
 // Gives back the CPUs that nobody else who stands leases.

@@ -46,6 +46,7 @@ enum class ObjectType : std::uint8_t {
   session_context,
   grant_lease,
   process_build,
+  admission,
   share_control,
   placement_control,
 };

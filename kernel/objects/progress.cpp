@@ -7,7 +7,7 @@ namespace capos::kernel {
 
 void CallProgress::drop(Process& process) noexcept {
   if (place != 0) process.memory().settle(place);
-  begun = false;
+  begun = has_parameters = false;
   done = place = 0;
   object = {};
 }

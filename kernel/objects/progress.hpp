@@ -14,6 +14,8 @@ class Process;
 
 struct CallProgress {
   bool begun = false;
+  // The method has a copy of all it needs of its message: that is not copied again, and later portions find it empty.
+  bool has_parameters = false;
   std::uint64_t done = 0;   // in units of the method
   std::uint64_t place = 0;  // where a mapping is being made; 0: none is
   Ref<Object> object;       // what is being made

@@ -1,49 +1,65 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "capos/sched/certificate.hpp"
+#include "check_steps.hpp"
 
 namespace capos::sched {
-namespace {
+namespace claims {
 
-// Nothing follows from what it does, and nobody waits for a job of it.
-bool stands_alone(const Certificate& c, std::size_t i) noexcept {
-  const TaskClaim& recovery = c.tasks[i];
-  if (recovery.on_miss != Consequence::run_late || recovery.on_overrun != Consequence::run_late) return false;
-  if (recovery.repeated.misses != 0 || recovery.deadline > recovery.period.floor()) return false;
-  for (std::size_t other = 0; other < c.tasks.size(); ++other) {
-    if (c.tasks[other].fallback == i) return false;
-    if (other != i && c.tasks[other].recovers == recovery.recovers) return false;
+// Nothing follows from what it does, it stands in for nobody, and it is the only one of its server.
+Looked look_at_recovery(Progress& at) noexcept {
+  const Certificate& c = *at.certificate;
+  const TaskClaim& recovery = c.tasks[at.index];
+  if (recovery.recovers == kNoServer) return true;
+  const auto refused = refuse(Rejection::recovery, at.index);
+  if (c.policy != Policy::fixed_priority || recovery.on_miss != Consequence::run_late ||
+      recovery.on_overrun != Consequence::run_late || recovery.repeated.misses != 0 ||
+      recovery.deadline > recovery.period.floor()) {
+    return refused;
   }
-  for (const ChainClaim& chain : c.chains) {
-    for (const std::uint16_t task : chain.tasks) {
-      if (task == i) return false;
-    }
+  const Chunk chunk(at.chunk, c.tasks.size());
+  for (std::size_t other = chunk.begin; other < chunk.end; ++other) {
+    if (c.tasks[other].fallback == at.index) return refused;
+    if (other != at.index && c.tasks[other].recovers == recovery.recovers) return refused;
   }
-  return true;
+  return chunk.last;
 }
 
-// Called on its CPU, by nobody above it.
-bool is_called(const Certificate& c, const TaskClaim& recovery) noexcept {
-  bool called = false;
-  for (const ServerCall& call : c.calls) {
-    if (call.server != recovery.recovers) continue;
-    const TaskClaim& caller = c.tasks[call.task];
-    if (&caller == &recovery || caller.cpu != recovery.cpu || caller.priority > recovery.priority) return false;
-    called = true;
+// Nobody waits for a job of it.
+Looked look_for_recoveries_in_chain(Progress& at) noexcept {
+  const Certificate& c = *at.certificate;
+  const auto path = c.chains[at.index].tasks;
+  const Chunk chunk(at.chunk, path.size());
+  for (std::size_t k = chunk.begin; k < chunk.end; ++k) {
+    if (path[k] < c.tasks.size() && c.tasks[path[k]].recovers != kNoServer) return refuse(Rejection::recovery, path[k]);
   }
-  return called;
+  return chunk.last;
 }
 
-}  // namespace
+// Its server is called on its CPU, by nobody above it. `found`: whether it is.
+Looked look_at_callers_of_recovery(Progress& at) noexcept {
+  const Certificate& c = *at.certificate;
+  const TaskClaim& recovery = c.tasks[at.index];
+  if (recovery.recovers == kNoServer) return true;
+  const auto refused = refuse(Rejection::recovery, at.index);
+  if (at.chunk == 0) at.found = 0;
+  const Chunk chunk(at.chunk, c.calls.size());
+  for (std::size_t i = chunk.begin; i < chunk.end; ++i) {
+    if (c.calls[i].server != recovery.recovers) continue;
+    const TaskClaim& caller = c.tasks[c.calls[i].task];
+    if (&caller == &recovery || caller.cpu != recovery.cpu || caller.priority > recovery.priority) return refused;
+    at.found = 1;
+  }
+  if (chunk.last && at.found == 0) return refused;
+  return chunk.last;
+}
+
+}  // namespace claims
 
 ResultOf<void, Refusal> check_recoveries(const Certificate& certificate) noexcept {
-  for (std::size_t i = 0; i < certificate.tasks.size(); ++i) {
-    const TaskClaim& task = certificate.tasks[i];
-    if (task.recovers == kNoServer) continue;
-    if (certificate.policy != Policy::fixed_priority || !stands_alone(certificate, i) || !is_called(certificate, task)) {
-      return fail(Refusal{Rejection::recovery, static_cast<std::uint16_t>(i), {}, {}});
-    }
-  }
-  return {};
+  using claims::Of;
+  static constexpr claims::Family kFamilies[] = {{Of::task, claims::look_at_recovery},
+                                                 {Of::chain, claims::look_for_recoveries_in_chain},
+                                                 {Of::task, claims::look_at_callers_of_recovery}};
+  return claims::judge(certificate, kFamilies);
 }
 
 }  // namespace capos::sched

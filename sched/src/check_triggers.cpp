@@ -1,64 +1,61 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <algorithm>
-
-#include "capos/sched/certificate.hpp"
+#include "check_steps.hpp"
 
 namespace capos::sched {
-namespace {
+namespace claims {
 
-ResultOf<void, Refusal> refuse(std::size_t task) noexcept {
-  return fail(Refusal{Rejection::trigger, static_cast<std::uint16_t>(task), {}, {}});
-}
-
-// Calls visit(predecessor, task) for each triggered hop.
-template <typename Visitor>
-void for_each_hop(const Certificate& c, Visitor&& visit) noexcept {
-  for (const ChainClaim& chain : c.chains) {
-    if (chain.hops != HopKind::triggered) continue;
-    for (std::size_t k = 1; k < chain.tasks.size(); ++k) visit(chain.tasks[k - 1], chain.tasks[k]);
+// The first that names a predecessor is believed; another is refused.
+Looked look_at_hops(Progress& at) noexcept {
+  const ChainClaim& chain = at.certificate->chains[at.index];
+  if (chain.hops != HopKind::triggered) return true;
+  const Chunk chunk(at.chunk, chain.tasks.size());
+  for (std::size_t k = std::max<std::size_t>(chunk.begin, 1); k < chunk.end; ++k) {
+    std::uint16_t& predecessor = at.predecessors[chain.tasks[k]];
+    if (predecessor == kNoTask) predecessor = chain.tasks[k - 1];
+    if (predecessor != chain.tasks[k - 1]) return refuse(Rejection::trigger, chain.tasks[k]);
   }
+  return chunk.last;
 }
 
-// Whoever is reached by going back from a task of a circle is reached for ever.
-bool ends(std::span<const std::uint16_t> predecessors, std::uint16_t task) noexcept {
-  for (std::size_t steps = 0; steps <= predecessors.size(); ++steps) {
-    if (predecessors[task] == kNoTask) return true;
-    task = predecessors[task];
+// `jobs`: its successors. `found`: who is reached by going back from it. Whoever is still somewhere after as many steps as there
+// are tasks is in a circle.
+Looked look_at_trigger(Progress& at) noexcept {
+  const Certificate& c = *at.certificate;
+  const TaskClaim& task = c.tasks[at.index];
+  const auto refused = refuse(Rejection::trigger, at.index);
+  const bool triggered = at.predecessors[at.index] != kNoTask;
+  if (at.chunk == 0) {
+    if (triggered && (task.deadline > task.period.floor() || task.fallback != kNoTask)) return refused;
+    at.found = at.predecessors[at.index];
+    at.jobs = 0;
   }
-  return false;
+  const Chunk chunk(at.chunk, c.tasks.size());
+  for (std::size_t other = chunk.begin; other < chunk.end; ++other) {
+    if (at.predecessors[other] == at.index) ++at.jobs;
+    if (triggered && c.tasks[other].fallback == at.index) return refused;
+    if (at.found != kNoTask) at.found = at.predecessors[at.found];
+  }
+  if (at.jobs > static_cast<std::int64_t>(kMaxSuccessors)) return refused;
+  if (chunk.last && at.found != kNoTask) return refused;
+  return chunk.last;
 }
 
-bool may_be_triggered(const Certificate& c, std::size_t i) noexcept {
-  const TaskClaim& task = c.tasks[i];
-  if (task.deadline > task.period.floor() || task.fallback != kNoTask) return false;
-  return std::ranges::none_of(c.tasks, [&](const TaskClaim& other) { return other.fallback == i; });
-}
-
-}  // namespace
+}  // namespace claims
 
 void find_predecessors(const Certificate& certificate, std::span<std::uint16_t> out) noexcept {
   std::ranges::fill(out, kNoTask);
-  for_each_hop(certificate, [&](std::uint16_t before, std::uint16_t task) {
-    if (out[task] == kNoTask) out[task] = before;
-  });
+  for (const ChainClaim& chain : certificate.chains) {
+    if (chain.hops != HopKind::triggered) continue;
+    for (std::size_t k = 1; k < chain.tasks.size(); ++k) {
+      if (out[chain.tasks[k]] == kNoTask) out[chain.tasks[k]] = chain.tasks[k - 1];
+    }
+  }
 }
 
 ResultOf<void, Refusal> check_triggers(const Certificate& certificate) noexcept {
-  std::array<std::uint16_t, kMaxClaimedTasks> storage;
-  const std::span<std::uint16_t> predecessors(storage.data(), certificate.tasks.size());
-  find_predecessors(certificate, predecessors);
-  std::uint16_t other = kNoTask;
-  for_each_hop(certificate, [&](std::uint16_t before, std::uint16_t task) {
-    if (predecessors[task] != before) other = task;
-  });
-  if (other != kNoTask) return refuse(other);
-  for (std::size_t i = 0; i < predecessors.size(); ++i) {
-    const auto successors = std::ranges::count(predecessors, static_cast<std::uint16_t>(i));
-    if (successors > static_cast<std::ptrdiff_t>(kMaxSuccessors)) return refuse(i);
-    if (predecessors[i] == kNoTask) continue;
-    if (!may_be_triggered(certificate, i) || !ends(predecessors, predecessors[i])) return refuse(i);
-  }
-  return {};
+  static constexpr claims::Family kFamilies[] = {{claims::Of::chain, claims::look_at_hops},
+                                                 {claims::Of::task, claims::look_at_trigger}};
+  return claims::judge(certificate, kFamilies);
 }
 
 }  // namespace capos::sched

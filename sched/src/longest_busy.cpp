@@ -3,15 +3,34 @@
 
 namespace capos::sched {
 
-ResultOf<Duration, Refusal> longest_busy(const Certificate& c, CpuId cpu, Duration limit) noexcept {
+void BusySearch::begin(const Certificate& certificate, CpuId cpu, Duration limit) noexcept {
+  *this = {};
+  certificate_ = &certificate;
+  cpu_ = cpu;
+  limit_ = limit;
+  window_ = Duration::ns(1);
+}
+
+ResultOf<bool, Refusal> BusySearch::step() noexcept {
   const auto all = [](const TaskClaim&, std::int64_t arrived, Duration) { return arrived; };
-  Duration window = Duration::ns(1);
-  for (std::uint32_t point = 0; point < kMaxDemandPoints && window <= limit; ++point) {
-    const claims::Sum work = claims::work_within(c, cpu, window, nullptr, all).sum;
-    if (!work.overflow() && work.value() <= window) return window;
-    window = work.overflow() ? Duration::max() : work.value();
+  for (unsigned looks = 0; looks < claims::kLooks; ++looks) {
+    if (points_ == kMaxDemandPoints || window_ > limit_) return fail(Refusal{Rejection::busy_window, cpu_.value(), limit_, window_});
+    if (!claims::add_work(work_, *certificate_, cpu_, window_, nullptr, all)) continue;
+    const claims::Sum sum = work_.sum;
+    work_ = {};
+    if (!sum.overflow() && sum.value() <= window_) return true;
+    window_ = sum.overflow() ? Duration::max() : sum.value();
+    ++points_;
   }
-  return fail(Refusal{Rejection::busy_window, cpu.value(), limit, window});
+  return false;
+}
+
+ResultOf<Duration, Refusal> longest_busy(const Certificate& c, CpuId cpu, Duration limit) noexcept {
+  BusySearch search;
+  search.begin(c, cpu, limit);
+  while (!TRY(search.step())) {
+  }
+  return search.found();
 }
 
 }  // namespace capos::sched

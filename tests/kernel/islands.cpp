@@ -61,6 +61,8 @@ void write_chain(Certificate certificate, const Claim& claim) {
   for (std::uint32_t i = 0; i < claim.tasks.size(); ++i) path.set(i, static_cast<std::uint16_t>(i));
 }
 
+}  // namespace
+
 void write(Certificate certificate, const Claim& claim) {
   certificate.set_format_version(sched::kCertificateFormat);
   certificate.set_island_name(claim.name);
@@ -78,8 +80,6 @@ void write(Certificate certificate, const Claim& claim) {
   write_others(certificate, claim);
   write_chain(certificate, claim);
 }
-
-}  // namespace
 
 void set_repeated(schema::TaskClaim::Builder task, const sched::Repetition& rule) {
   task.set_repeated_misses(rule.misses);

@@ -62,6 +62,7 @@ struct Admitted {
 };
 
 void set_repeated(schema::TaskClaim::Builder task, const sched::Repetition& rule);
+void write(Certificate certificate, const Claim& claim);
 // Presents a certificate on init's behalf.
 Admitted admit(World& world, const Claim& claim, const Forge& forge = {});
 struct Changed {

@@ -9,50 +9,18 @@
 #include <limits>
 #include <string>
 
-#include "model.hpp"
+#include "certified.hpp"
 #include "random.hpp"
 
 namespace capos::sched {
 namespace {
 
+using test::Certified;
 using test::Island;
 using test::Random;
 using test::us;
 
 constexpr Duration kNs = Duration::ns(1);
-
-// An admitted island with its certificate in arrays that tests may change.
-struct Certified {
-  explicit Certified(Island from) : island(std::move(from)) {
-    admitted = island.analyse().admitted();
-    tasks.resize(island.tasks.size());
-    chains.resize(island.chains.size());
-    certificate = certify(island.model, tasks, chains);
-    calls = island.calls;
-    interrupts = island.interrupts;
-    certificate.calls = calls;
-    certificate.interrupts = interrupts;
-    machine = {.cpus = 0b1111, .overheads = certificate.overheads};
-  }
-  Certified(const Certified&) = delete;
-
-  [[nodiscard]] ResultOf<void, Refusal> check() {
-    certificate.tasks = tasks;
-    certificate.chains = chains;
-    certificate.calls = calls;
-    certificate.interrupts = interrupts;
-    return check_certificate(certificate, machine);
-  }
-
-  Island island;
-  bool admitted = false;
-  std::vector<TaskClaim> tasks;
-  std::vector<ChainClaim> chains;
-  std::vector<ServerCall> calls;
-  std::vector<InterruptSource> interrupts;
-  Certificate certificate;
-  MachineFacts machine;
-};
 
 Island sample() {
   Island island;

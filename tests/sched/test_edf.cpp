@@ -7,7 +7,7 @@
 #include <numeric>
 
 #include "capos/sched/edf_queue.hpp"
-#include "model.hpp"
+#include "certified.hpp"
 #include "random.hpp"
 
 namespace capos::sched {
@@ -24,25 +24,12 @@ Analysis analyse_edf(Island& island) {
   return analyse(island.model);
 }
 
-struct Certified {
-  explicit Certified(Island from) : island(std::move(from)), admitted(analyse_edf(island).admitted()) {
-    tasks.resize(island.tasks.size());
-    chains.resize(island.chains.size());
-    certificate = certify(island.model, tasks, chains);
-    machine = {.cpus = 0b1111, .overheads = certificate.overheads, .runs = kRunsEdf};
-  }
-  [[nodiscard]] ResultOf<void, Refusal> check() const { return check_certificate(certificate, machine); }
-  Rejection rejection() const {
+struct Certified : test::Certified {
+  explicit Certified(Island from) : test::Certified(std::move(from), Policy::edf) { machine.runs = kRunsEdf; }
+  Rejection rejection() {
     const auto checked = check();
     return checked ? Rejection{} : checked.error().reason;
   }
-
-  Island island;
-  bool admitted;
-  std::vector<TaskClaim> tasks;
-  std::vector<ChainClaim> chains;
-  Certificate certificate;
-  MachineFacts machine;
 };
 
 // Utilisation 1 with implicit deadlines: what fixed priorities cannot do.
@@ -187,7 +174,7 @@ Island sample() {
 }
 
 TEST(EdfChecker, AcceptsTheAnalysersCertificate) {
-  const Certified c(sample());
+  Certified c(sample());
   ASSERT_TRUE(c.admitted);
   EXPECT_TRUE(c.check().has_value());
 }
@@ -240,7 +227,7 @@ TEST(EdfChecker, RefusesMoreThanFits) {
   Island island;
   island.task(100, 40, 60);
   island.task(140, 70, 100);
-  const Certified c(std::move(island));
+  Certified c(std::move(island));
   ASSERT_FALSE(c.admitted);
   Certified claimed(c.island);
   for (TaskClaim& claim : claimed.tasks) claim.response = claim.deadline;

@@ -5,11 +5,12 @@
 #include <functional>
 #include <vector>
 
-#include "model.hpp"
+#include "certified.hpp"
 
 namespace capos::sched {
 namespace {
 
+using test::Certified;
 using test::Island;
 using test::us;
 
@@ -67,30 +68,6 @@ TEST(Recovery, OfTooMuchIsRefused) {
   EXPECT_FALSE(island.analyse().admitted());
 }
 
-struct Certified {
-  explicit Certified(Island from) : island(std::move(from)) {
-    admitted = island.analyse().admitted();
-    tasks.resize(island.tasks.size());
-    chains.resize(island.chains.size());
-    certificate = certify(island.model, tasks, chains);
-    calls = island.calls;
-    machine = {.cpus = 0b1111, .overheads = certificate.overheads};
-  }
-  Certified(const Certified&) = delete;
-  [[nodiscard]] ResultOf<void, Refusal> check() {
-    certificate.tasks = tasks;
-    certificate.calls = calls;
-    return check_certificate(certificate, machine);
-  }
-  Island island;
-  bool admitted = false;
-  std::vector<TaskClaim> tasks;
-  std::vector<ChainClaim> chains;
-  std::vector<ServerCall> calls;
-  Certificate certificate;
-  MachineFacts machine;
-};
-
 TEST(Recovery, IsAcceptedAsTheAnalyserClaimsIt) {
   Certified c(sample());
   ASSERT_TRUE(c.admitted);
@@ -127,14 +104,8 @@ TEST(Recovery, IsInNoChain) {
 }
 
 TEST(Recovery, IsNotUnderEdf) {
-  Island island = sample();
-  island.refresh().policy = Policy::edf;
-  (void)analyse(island.model);
-  std::vector<TaskClaim> tasks(island.tasks.size());
-  Certificate certificate = certify(island.model, tasks, {});
-  certificate.tasks = tasks;
-  certificate.calls = island.calls;
-  const auto verdict = check_certificate(certificate, {.cpus = 0b1111, .overheads = certificate.overheads});
+  Certified c(sample(), Policy::edf);
+  const auto verdict = c.check();
   ASSERT_FALSE(verdict.has_value());
   EXPECT_EQ(verdict.error().reason, Rejection::recovery);
 }

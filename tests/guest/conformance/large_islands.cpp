@@ -80,6 +80,32 @@ void hundred_tasks(Guest& guest) noexcept {
   CHECK(status.overruns == 0 && status.misses == 0);
 }
 
+// A task goes on in time while a certificate of the largest size is checked, on its CPU. The least of what that claims is wrong, and
+// looked at last: what it promises this task.
+void checked_beside(Guest& guest) noexcept {
+  Shared out(guest);
+  const Grant grants[] = {{"out", out.cap()}};
+  const Task beat[] = {{.name = "beat", .period_us = 500, .budget_ns = 50 * kMicrosecond, .deadline_ns = 150 * kMicrosecond}};
+  Island island(guest, {.tasks = beat, .cpu = 0, .slack = true, .name = "first"});
+  CHECK(island.admitted());
+  Child child(guest, {.role = Role::periodic, .argument = 60, .grants = grants, .context = island.context(0)});
+  CHECK(child.becomes_ready());
+  CHECK(island.activate() != 0 && out.reaches(0, 1));
+  static constinit std::array<Task, 128> tasks{};
+  for (Task& task : tasks) task = {.period_us = 1'000'000, .budget_ns = 20 * kMicrosecond, .priority = 10};
+  const OtherOf beside[] = {{"first", 100 * kMicrosecond}};
+  const std::uint64_t before = island.status().jobs;
+  for (int i = 0; i < 4; ++i) {
+    const Island large(guest, {.tasks = tasks, .cpu = 0, .slack = true, .name = "large", .others = beside});
+    CHECK(!large.admitted() && contains(large.refusal(), "first.beat"));
+  }
+  CHECK(island.status().jobs >= before + 4);
+  CHECK(out.reaches(0, 60));
+  if (kernel_checks_itself(guest)) return;  // slower than what was admitted
+  const auto status = island.status();
+  CHECK(status.misses == 0 && status.overruns == 0);
+}
+
 // The certificate's own limit, and that of a group.
 void too_many_tasks(Guest& guest) noexcept {
   static constinit std::array<Task, 129> tasks{};
@@ -91,6 +117,7 @@ void too_many_tasks(Guest& guest) noexcept {
 constexpr Case kCases[] = {
     {"islands: contexts come in several answers", contexts_in_turn},
     {"islands: a hundred tasks, no miss", hundred_tasks},
+    {"islands: in time while the largest is checked", checked_beside},
     {"islands: no more tasks than a certificate has room for", too_many_tasks},
 };
 
