@@ -3,8 +3,6 @@
 // of its own where there are two. Ours stamps each element and can tell a sleeper, where the ring's kind has such (RingWaits);
 // Boost's does neither.
 #include <benchmark/benchmark.h>
-#include <pthread.h>
-#include <sched.h>
 
 #include <array>
 #include <atomic>
@@ -17,6 +15,7 @@
 
 #include "capos/shared_buffer/consumer.hpp"
 #include "capos/shared_buffer/producer.hpp"
+#include "cpus.hpp"
 
 namespace capos {
 namespace {
@@ -58,37 +57,14 @@ class Boost {
   boost::lockfree::spsc_queue<Element, boost::lockfree::capacity<kCapacity>> queue_;
 };
 
-// The `index`th CPU that this process may use; nothing happens where there is none.
-void pin(unsigned index) {
-  cpu_set_t allowed, one;
-  if (sched_getaffinity(0, sizeof allowed, &allowed) != 0) return;
-  CPU_ZERO(&one);
-  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
-    if (!CPU_ISSET(cpu, &allowed) || index-- != 0) continue;
-    CPU_SET(cpu, &one);
-    (void)pthread_setaffinity_np(pthread_self(), sizeof one, &one);
-    return;
-  }
-}
-
-// Looks again at once for a while, and then lets others run: on a busy machine the peer may have no CPU.
-class Patience {
- public:
-  void wait() {
-    if (++tries_ % 1024 == 0) std::this_thread::yield();
-  }
-
- private:
-  unsigned tries_ = 0;
-};
-
 template <typename Queue>
 void pass(benchmark::State& state) {
+  const int second = cpu_of(1);
   for (auto _ : state) {
     const auto queue = std::make_unique<Queue>();
     std::atomic<bool> ready = false;
     std::thread sender([&] {
-      pin(1);
+      (void)pin_to(second);
       ready = true;
       Patience patience;
       for (std::uint64_t i = 0; i < kElements;) {

@@ -4,6 +4,7 @@
 #include <bit>
 #include <new>
 
+#include "capos/abi/ring_identity.hpp"
 #include "core/account.hpp"
 #include "ipc/endpoint.hpp"
 #include "ipc/fault_call.hpp"
@@ -11,6 +12,7 @@
 #include "ipc/notification.hpp"
 #include "ipc/park.hpp"
 #include "ipc/ring_state.hpp"
+#include "process/process.hpp"
 
 namespace capos::kernel {
 
@@ -40,6 +42,8 @@ RingState::RingState(Thread& of, const Place& place, unsigned order) noexcept
   header_.sq_offset = place.queues_offset;
   header_.cq_offset = place.queues_offset + place.entries * static_cast<std::uint32_t>(sizeof(abi::CapSqe));
   header_.operations = operations_;
+  ::new (static_cast<std::byte*>(place.page) + abi::kRingIdentityOffset)
+      abi::RingIdentity{abi::kRingIdentityMagic, of.process.number(), of.number};
   for (std::uint32_t i = 0; i < operations_; ++i) free_.push_back(*::new (&operation(i)) Operation(of, *this));
 }
 

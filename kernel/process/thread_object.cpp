@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <bit>
 
-#include "capos/abi/ring.hpp"
+#include "capos/abi/ring_identity.hpp"
 #include "core/account.hpp"
 #include "core/termination.hpp"
 #include "core/wake.hpp"
@@ -239,6 +239,7 @@ void Thread::give_back() noexcept {
   if (void* const area = user.vector_area(); area != nullptr) process.pages().give_page(area);
   user.attach_vector_area(nullptr);
   supervisor = {};
+  if (ring_address_ != nullptr) ::new (static_cast<std::byte*>(ring_address_) + abi::kRingIdentityOffset) abi::RingIdentity{};
   ring_ = {};
   queues_ = {};
   ring_address_ = nullptr;

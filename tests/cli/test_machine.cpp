@@ -1,16 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 
+#include "machine/guest_memory.hpp"
 #include "machine/machine.hpp"
 #include "machine/run.hpp"
 #include "support/process.hpp"
+#include "support/temporary.hpp"
 
 namespace capos::cli {
 namespace {
@@ -40,6 +44,44 @@ TEST(Machine, DeterministicCommandCountsInstructions) {
       "-kernel /k -initrd /p -serial file:/c -device isa-debug-exit,iobase=0xf4,iosize=0x04 -object "
       "memory-backend-file,id=channel,share=on,mem-path=/t,size=1048576 -device "
       "ivshmem-plain,memdev=channel");
+}
+
+// Others can read its memory while it runs; nothing else differs.
+TEST(Machine, ItsMemoryIsVisibleWhereThatIsWanted) {
+  MachineSpec visible = spec();
+  visible.visible_memory = true;
+  const auto words = qemu_command(visible), plain = qemu_command(spec());
+  EXPECT_TRUE(has(words, "-machine", "q35,memory-backend=memory"));
+  EXPECT_TRUE(has(words, "-object", "memory-backend-memfd,id=memory,share=on,size=256M"));
+  EXPECT_EQ(words.size(), plain.size() + 2);
+}
+
+// The stretches that have been touched, and no others: a look makes none.
+TEST(Machine, ItsVisibleMemoryIsReadWhereItHasBeenTouched) {
+  const auto scratch = TemporaryDirectory::make();
+  ASSERT_TRUE(scratch.has_value());
+  EXPECT_FALSE(GuestMemory::open(scratch->path()).has_value());
+  note_machine(scratch->path(), getpid());
+  EXPECT_FALSE(GuestMemory::open(scratch->path()).has_value());  // this process is no machine yet
+  constexpr std::size_t kPage = 4096, kPages = 1 << 20;
+  const int memory = memfd_create(kMemoryBackend, MFD_CLOEXEC);
+  ASSERT_EQ(ftruncate(memory, kPage * kPages), 0);
+  for (const std::size_t page : {std::size_t{3}, std::size_t{4}, kPages - 1}) ASSERT_EQ(pwrite(memory, "touched", 7, static_cast<off_t>(page * kPage)), 7);
+  const auto seen = GuestMemory::open(scratch->path());
+  ASSERT_TRUE(seen.has_value()) << seen.error().cause;
+  for (int look = 0; look < 2; ++look) {
+    std::vector<std::size_t> pages;
+    seen->for_each_touched([&](std::span<const std::byte> bytes, std::uint64_t place) {
+      for (std::size_t at = 0; at < bytes.size(); at += kPage) {
+        EXPECT_EQ(std::memcmp(bytes.data() + at, "touched", 7), 0) << place + at;
+        pages.push_back((place + at) / kPage);
+      }
+    });
+    EXPECT_EQ(pages, (std::vector<std::size_t>{3, 4, kPages - 1}));
+  }
+  forget_machine(scratch->path());
+  EXPECT_FALSE(GuestMemory::open(scratch->path()).has_value());
+  close(memory);
 }
 
 // Every second CPU rests where CPUs are simulated in turn, and nowhere else.

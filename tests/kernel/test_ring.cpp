@@ -2,6 +2,8 @@
 // The ring: entries and completions, and a program that writes what it likes into them.
 #include <gtest/gtest.h>
 
+#include "capos/abi/ring_identity.hpp"
+#include "memory/frame_allocator.hpp"
 #include "random.hpp"
 #include "world.hpp"
 
@@ -48,6 +50,24 @@ TEST_F(Rings, TheHeaderTellsItsSizes) {
   EXPECT_EQ(header().sq_entries, abi::kSubmissionEntries);
   EXPECT_EQ(header().cq_entries, abi::kCompletionEntries);
   EXPECT_EQ(header().arena_bytes, abi::kArenaBytes);
+}
+
+// For who looks at the machine's memory from outside; gone with the thread, whose pages may be anybody's then.
+TEST_F(Rings, ItsPageSaysWhoseItIsUntilItsThreadHasEnded) {
+  const Child child = world.spawn({});
+  const auto& page = *reinterpret_cast<const std::byte(*)[4096]>(&world.ring(world.thread(child)));
+  const auto& identity = *reinterpret_cast<const abi::RingIdentity*>(page + abi::kRingIdentityOffset);
+  EXPECT_EQ(identity.magic, abi::kRingIdentityMagic);
+  EXPECT_EQ(identity.process, child.number);
+  EXPECT_EQ(identity.thread, 0u);
+  const auto control = world.granted(world.thread(child).process, "self.thread");
+  ASSERT_TRUE(world.call<schema::ThreadControl::SetRing>(world.thread(child), control, {.entries = 64}).error.ok());
+  EXPECT_EQ(identity.magic, abi::kRingIdentityMagic);
+  EXPECT_EQ(identity.process, child.number);
+  while (kernel::stock_step()) {}  // the stock of clean frames is full: what the process gives back stays as it is
+  world.exit(world.thread(child), 0);
+  world.settle();
+  EXPECT_EQ(identity.magic, 0u);
 }
 
 TEST_F(Rings, AFullQueueOfEntriesCompletesInOrderInOneEntry) {

@@ -217,8 +217,9 @@ void add_bench_all(CLI::App& group, Action& action) {
   group.add_option("--samples", options->samples, "Wake-ups of each run; the other suites at most their default")
       ->check(CLI::Range(10, 250'000))
       ->capture_default_str();
-  group.add_option("--without", options->without, "A suite to leave out; may be repeated")
-      ->check(CLI::IsMember({"ipc", "wakeup", "boot", "linux", "host"}));
+  const CLI::IsMember suites({"ipc", "wakeup", "sched", "noise", "boot", "linux", "host"});
+  auto* const without = group.add_option("--without", options->without, "A suite to leave out; may be repeated")->check(suites);
+  group.add_option("--only", options->only, "A suite to run, and no others than those so named; may be repeated")->check(suites)->excludes(without);
   group.add_option("--json", options->json, "Also write the history's new entry to that file");
   group.callback([&group, &action, options] {
     if (!group.get_subcommands().empty()) return;
@@ -269,7 +270,7 @@ void add_trace(CLI::App& app, Action& action) {
 }
 
 void add_top(CLI::App& app, Action& action) {
-  auto& verb = *app.add_subcommand("top", "A running guest's islands, tasks, CPUs and trace rings, live");
+  auto& verb = *app.add_subcommand("top", "A running guest's islands, tasks, CPUs and rings, live");
   const auto options = bind(verb, action, &top);
   verb.add_option("RUN", options->run, "Its directory below out/ (default: what runs now)");
   verb.add_option("--interval", options->interval, "Real seconds between looks")->check(CLI::Range(0.1, 60.0))->capture_default_str();

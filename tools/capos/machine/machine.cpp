@@ -43,8 +43,12 @@ Words qemu_command(const MachineSpec& spec) {
   Words words;
   if (spec.host_cpu >= 0) append(words, {"taskset", "-c", fmt::format("{}", spec.host_cpu)});
   append(words, {"qemu-system-x86_64", "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none"});
-  append(words, {"-machine", spec.microvm ? "microvm" : "q35"});
+  const std::string machine = spec.microvm ? "microvm" : "q35";
+  append(words, {"-machine", spec.visible_memory ? machine + ",memory-backend=memory" : machine});
   add_processor(words, spec);
+  if (spec.visible_memory) {
+    append(words, {"-object", fmt::format("{},id=memory,share=on,size={}M", kMemoryBackend, spec.memory_bytes >> 20)});
+  }
   append(words, {"-kernel", spec.kernel.string(), "-initrd", spec.pack.string()});
   if (!spec.arguments.empty()) append(words, {"-append", spec.arguments});
   append(words, {"-serial", "file:" + spec.console.string()});

@@ -20,6 +20,7 @@ struct MachineSpec {
   std::filesystem::path kernel;
   std::filesystem::path pack;
   std::filesystem::path console;    // the serial port's text
+  bool visible_memory = false;      // other processes of the same user can read it while it runs: GuestMemory
   std::filesystem::path channel;    // file behind the shared memory; empty: none
   std::uint64_t channel_bytes = 0;  // a power of two
   std::string channel_head;         // bytes it begins with; the rest is zero
@@ -31,6 +32,9 @@ struct MachineSpec {
   std::string plugin;               // QEMU's -plugin argument; empty: none
   bool stopped = false;             // waits for the debugger before the first instruction
 };
+
+// QEMU's name for memory that is visible, and for the file descriptor behind it.
+inline constexpr const char* kMemoryBackend = "memory-backend-memfd";
 
 // Equal specifications give equal commands; on TCG equal commands give equal runs, to the instruction.
 [[nodiscard]] std::vector<std::string> qemu_command(const MachineSpec& spec);

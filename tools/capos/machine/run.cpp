@@ -14,6 +14,7 @@
 #include "../support/interrupt.hpp"
 #include "../support/process.hpp"
 #include "capos/abi/exit_code.hpp"
+#include "guest_memory.hpp"
 
 namespace capos::cli {
 namespace {
@@ -157,8 +158,10 @@ Outcome<MachineEnd> run_machine(const MachineSpec& spec, const std::filesystem::
   const auto start = Clock::now();
   auto process = Process::start(command, options);
   if (!process) return std::unexpected(process.error());
+  if (spec.visible_memory) note_machine(log_directory, process->pid());
   Watch eyes(spec, progress);
   MachineEnd end = watch(*process, eyes, limits, options.stderr_file);
+  if (spec.visible_memory) forget_machine(log_directory);
   end.wall_seconds = std::chrono::duration<double>(Clock::now() - start).count();
   return end;
 }

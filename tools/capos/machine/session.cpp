@@ -62,6 +62,7 @@ MachineSpec spec_of(const Paths& paths, const SessionInputs& inputs, const fs::p
   spec.kernel = paths.kernel();
   spec.host_cpu = inputs.host_cpu;
   spec.plugin = inputs.plugin;
+  spec.visible_memory = inputs.visible_memory;
   spec.pack = directory / "boot.pack";
   spec.console = directory / "console.log";
   if (!spec.microvm) {

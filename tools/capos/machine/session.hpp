@@ -25,6 +25,7 @@ struct SessionInputs {
   std::uint64_t duration_ns = 0;
   bool trace_switches = false;   // events of each dispatch, interrupt and call that lends time
   int host_cpu = -1;             // as in MachineSpec
+  bool visible_memory = false;   // as in MachineSpec
   std::string plugin{};          // as in MachineSpec
   std::chrono::seconds wall{0};  // 0: from the duration
   bool verbose = false;          // prints the command

@@ -37,6 +37,20 @@ std::vector<SuiteOfBenches> suites_of(const Paths& paths, const BenchAllOptions&
              wakeup.json = json;
              return bench_wakeup(paths, wakeup);
            }},
+          {"sched",  // its other two parts are among the rows of wakeup and ipc
+           [&](const std::string& json) {
+             BenchSchedOptions sched;
+             sched.samples = std::min<std::uint64_t>(options.samples, sched.samples);
+             sched.parts = {"scale", "interrupts-off"};
+             sched.json = json;
+             return bench_sched(paths, sched);
+           }},
+          {"noise",
+           [&](const std::string& json) {
+             BenchNoiseOptions noise;
+             noise.json = json;
+             return bench_noise(paths, noise);
+           }},
           {"boot",
            [&](const std::string& json) {
              BenchBootOptions boot;
@@ -57,13 +71,25 @@ std::vector<SuiteOfBenches> suites_of(const Paths& paths, const BenchAllOptions&
            }}};
 }
 
+// Of a boot, or of what interrupts CPUs: one figure each.
+void add_line(Json& lines, const std::string& name, const char* unit, const Json& figure) {
+  lines.push_back({{"name", name}, {"unit", unit}, {"p50", figure}, {"max", figure}});
+}
+
 // Rows as the comparison with Linux names them, under the names that the other suites use.
 Json lines_of(Json rows) {
   if (rows.is_object() && rows.contains("phases")) {  // of a boot
     Json lines = Json::array();
-    for (const auto& phase : rows["phases"]) {
-      const auto& count = phase.at("instructions");
-      lines.push_back({{"name", "boot " + phase.value("name", "")}, {"unit", "instructions"}, {"p50", count}, {"max", count}});
+    for (const auto& phase : rows["phases"]) add_line(lines, "boot " + phase.value("name", ""), "instructions", phase.at("instructions"));
+    return lines;
+  }
+  if (rows.is_object() && rows.contains("one_cpu")) {  // of the noise
+    Json lines = Json::array();
+    for (const auto& cause : rows["one_cpu"]["causes"]) {
+      lines.push_back({{"name", "gap, " + cause.value("cause", "")}, {"unit", "ns"}, {"p50", cause.at("median_ns")}, {"max", cause.at("max_ns")}});
+    }
+    for (const auto& cpu : rows["cpus"]) {
+      add_line(lines, fmt::format("CPU {}, {}", cpu.value("cpu", 0), cpu.value("use", "")), "interrupts", cpu.at("interrupts"));
     }
     return lines;
   }
@@ -75,6 +101,11 @@ Json lines_of(Json rows) {
     }
   }
   return rows;
+}
+
+bool wanted(const BenchAllOptions& options, const char* suite) {
+  const auto has = [suite](const std::vector<std::string>& names) { return std::ranges::find(names, suite) != names.end(); };
+  return options.only.empty() ? !has(options.without) : has(options.only);
 }
 
 std::string shown(const std::optional<double>& figure) {
@@ -113,7 +144,7 @@ Outcome<int> bench_all(const Paths& paths, const BenchAllOptions& options) {
   Json suites = Json::object();
   int status = kExitFine;
   for (const auto& suite : suites_of(paths, options)) {
-    if (std::ranges::find(options.without, suite.name) != options.without.end()) continue;
+    if (!wanted(options, suite.name)) continue;
     fmt::print("== {}\n", suite.name);
     std::fflush(stdout);
     const auto file = scratch->path() / (std::string(suite.name) + ".json");

@@ -17,12 +17,13 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 // Below build/bench; each knows its peers.
-constexpr std::array kPrograms = {"codec/bench_codec", "sched-host/bench_sched_host", "host/bench_shared_buffer", "host/bench_capabilities"};
+constexpr std::array kPrograms = {"codec/bench_codec", "sched-host/bench_sched_host", "host/bench_shared_buffer", "host/bench_capabilities",
+                                  "host/bench_rings"};
 
 Outcome<std::vector<HostRatio>> run_program(const Paths& paths, const BenchHostOptions& options, const std::string& name) {
   const auto program = paths.build / "bench" / name;
   if (!std::filesystem::exists(program)) {
-    return problem(program.string() + " is not built", "apt-get install libbenchmark-dev libboost-dev, then again");
+    return problem(program.string() + " is not built", "apt-get install libbenchmark-dev libboost-dev liburing-dev, then again");
   }
   const auto directory = paths.out("bench") / "host";
   if (auto made = make_directory(directory); !made) return std::unexpected(made.error());

@@ -28,6 +28,7 @@ TrialRequest request_of(const Paths& paths, const DemoOptions& options) {
   request.wall = std::chrono::seconds(options.timeout);
   request.verbose = options.verbose;
   request.quiet = options.json == "-";
+  request.visible_memory = true;
   return request;
 }
 

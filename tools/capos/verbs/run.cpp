@@ -28,6 +28,7 @@ TrialRequest request_of(const RunOptions& options) {
   request.force = options.force;
   request.verbose = options.verbose;
   request.quiet = options.json;
+  request.visible_memory = true;
   return request;
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// ./capos top: a running guest's tasks, CPUs and trace rings, live, from the memory that it shares with the host anyway: it makes
+// ./capos top: a running guest's tasks, CPUs, trace rings and programs' rings, live, from memory that the host can read: the guest makes
 // no exit for this and cannot tell.
 #include <fmt/core.h>
 #include <unistd.h>
@@ -10,12 +10,14 @@
 #include <optional>
 #include <thread>
 
+#include "../machine/guest_memory.hpp"
 #include "../manifest/message.hpp"
 #include "../support/files.hpp"
 #include "../support/interrupt.hpp"
 #include "../support/lock.hpp"
 #include "capos/admission/units.hpp"
 #include "capos/report/live.hpp"
+#include "capos/report/rings.hpp"
 #include "capos/schema/bootpack.hpp"
 #include "capos/wire/frame.hpp"
 #include "verbs.hpp"
@@ -61,8 +63,13 @@ std::uint64_t period_ns(schema::Task::Reader task) {
   return period && period->denominator != 0 ? period->numerator * kSecond / period->denominator : 0;
 }
 
-// What the boot pack's manifest says; sources as telemetry.capnp numbers them.
-Outcome<std::vector<report::LiveTaskFacts>> tasks_of(const fs::path& pack) {
+// What the boot pack's manifest says; sources as telemetry.capnp numbers them, programs as init does.
+struct SystemFacts {
+  std::vector<report::LiveTaskFacts> tasks;
+  std::vector<std::string> programs;
+};
+
+Outcome<SystemFacts> facts_of(const fs::path& pack) {
   const auto bytes = read_bytes(pack);
   if (!bytes) return std::unexpected(bytes.error());
   std::vector<wire::Word> framed(bytes->size() / sizeof(wire::Word));
@@ -70,25 +77,27 @@ Outcome<std::vector<report::LiveTaskFacts>> tasks_of(const fs::path& pack) {
   const auto words = wire::read_frame(framed);
   if (!words) return problem(pack.string() + " is no boot pack", "boot it again");
   const Message message(std::vector<wire::Word>(words->begin(), words->end()));
-  std::vector<report::LiveTaskFacts> tasks;
+  SystemFacts facts;
   std::uint32_t island_index = 0;
   for (const auto island : message.root<schema::BootPack>().manifest().init_config().islands()) {
     std::uint32_t task_index = 0;
     for (const auto task : island.tasks()) {
       const auto period = period_ns(task);
-      tasks.push_back({report::task_source(island_index, task_index++), std::string(island.name()), std::string(task.name()), period,
+      facts.tasks.push_back({report::task_source(island_index, task_index++), std::string(island.name()), std::string(task.name()), period,
                        admission::time_ns(task.budget()).value_or(0), admission::time_ns_or(task.deadline(), period).value_or(0)});
     }
     ++island_index;
   }
+  for (const auto service : message.root<schema::BootPack>().manifest().init_config().services()) facts.programs.emplace_back(service.name());
   if (message.error() != wire::Error::none) return problem(pack.string() + " is no boot pack", "boot it again");
-  return tasks;
+  return facts;
 }
 
-// One look after another at one channel.
+// One look after another at one machine.
 class Viewer {
  public:
-  Viewer(report::ChannelFile channel, std::vector<report::LiveTaskFacts> tasks) : channel_(std::move(channel)), meter_(std::move(tasks)) {}
+  Viewer(report::ChannelFile channel, fs::path directory, SystemFacts facts)
+      : channel_(std::move(channel)), directory_(std::move(directory)), meter_(std::move(facts.tasks), std::move(facts.programs)) {}
 
   // False while the guest has not opened its channel.
   [[nodiscard]] Outcome<bool> look() {
@@ -100,12 +109,23 @@ class Viewer {
     if (!next) return problem(next.error().text, "boot it again");
     read_ = *next;
     meter_.look(*snapshot, events);
+    look_at_rings();
     return true;
   }
   [[nodiscard]] const report::LiveView& view() const { return meter_.view(); }
 
  private:
+  void look_at_rings() {
+    if (!memory_) memory_ = GuestMemory::open(directory_);
+    if (!memory_) return meter_.hide_rings(memory_.error().cause);
+    report::RingsSeen rings;
+    memory_->for_each_touched([&](std::span<const std::byte> bytes, std::uint64_t place) { report::find_rings(bytes, place, rings); });
+    meter_.look_at_rings(rings);
+  }
+
   report::ChannelFile channel_;
+  fs::path directory_;
+  Outcome<GuestMemory> memory_ = problem("", "");
   report::LiveMeter meter_;
   std::uint64_t read_ = 0;
 };
@@ -153,11 +173,11 @@ Outcome<int> show_live(Viewer& viewer, const fs::path& directory, const TopOptio
 Outcome<int> top(const Paths& paths, const TopOptions& options) {
   const auto directory = directory_of(paths, options);
   if (!directory) return std::unexpected(directory.error());
-  auto tasks = tasks_of(*directory / kPack);
-  if (!tasks) return std::unexpected(tasks.error());
+  auto facts = facts_of(*directory / kPack);
+  if (!facts) return std::unexpected(facts.error());
   auto channel = report::ChannelFile::open(*directory / kChannel);
   if (!channel) return problem(channel.error().text, "boot it again");
-  Viewer viewer(std::move(*channel), std::move(*tasks));
+  Viewer viewer(std::move(*channel), *directory, std::move(*facts));
   return options.once || options.json ? show_once(viewer, *directory, options) : show_live(viewer, *directory, options);
 }
 

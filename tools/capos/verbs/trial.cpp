@@ -99,6 +99,7 @@ SessionInputs Trial::session_inputs() const {
   inputs.accelerator = accelerator;
   inputs.duration_ns = request.duration_ns;
   inputs.trace_switches = request.trace_switches;
+  inputs.visible_memory = request.visible_memory;
   inputs.wall = request.wall;
   inputs.verbose = request.verbose;
   inputs.progress = !request.quiet;

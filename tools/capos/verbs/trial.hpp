@@ -28,6 +28,7 @@ struct TrialRequest {
   bool verbose = false;
   bool quiet = false;  // says nothing on the way
   bool trace_switches = false;  // as in SessionInputs
+  bool visible_memory = false;  // likewise
 };
 
 // Views in the verdicts point into the messages: neither moves once made.

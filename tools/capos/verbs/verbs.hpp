@@ -123,6 +123,7 @@ struct BenchHostOptions {
 struct BenchAllOptions {
   std::uint64_t samples = 5000;  // of the wake-ups; others at most their own default
   std::vector<std::string> without{};  // suites left out
+  std::vector<std::string> only{};     // if any: all others are
   std::string json;  // file: the history's new entry
 };
 [[nodiscard]] Outcome<int> bench_all(const Paths& paths, const BenchAllOptions& options);

@@ -4,8 +4,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <nlohmann/json.hpp>
 #include <numeric>
+#include <utility>
 
 #include "capos/report/comparison.hpp"
 #include "capos/report/render.hpp"
@@ -58,9 +60,49 @@ ComparedTable cpu_table(const LiveView& view) {
   return table;
 }
 
+const char* name_of_side(std::uint32_t state) {
+  constexpr std::array kNames = {"absent", "attached", "closed", "dead", "revoked"};  // RingPeerState
+  return state < kNames.size() ? kNames[state] : "unknown";
+}
+
+// Elements in a ring, as its indices say: a hostile side may have written any.
+std::uint64_t inside(std::uint64_t put, std::uint64_t taken, std::uint64_t room) { return std::min(gained(put, taken), room); }
+std::uint32_t inside_32(std::uint32_t put, std::uint32_t taken, std::uint32_t room) { return std::min(put - taken, room); }
+
+ComparedTable ring_table(const LiveView& view) {
+  ComparedTable table{"rings of threads", {{"program", true}, {"thread"}, {"entries"}, {"submitted"}, {"new"}, {"waiting"}, {"completed"}, {"new"},
+                                           {"unread"}, {"polls", true}}, {}};
+  for (const auto& ring : view.rings) {
+    const auto& seen = ring.seen;
+    table.rows.push_back({ring.program, fmt::format("{}", seen.thread), fmt::format("{}", seen.entries), group_digits(seen.submitted),
+                          group_digits(ring.new_submitted), fmt::format("{}", inside_32(seen.submitted, seen.taken, seen.entries)),
+                          group_digits(seen.completed), group_digits(ring.new_completed),
+                          fmt::format("{}", inside_32(seen.completed, seen.reaped, 2 * seen.entries)), seen.asks_for_wakeups ? "parked" : ""});
+  }
+  return table;
+}
+
+ComparedTable buffer_table(const LiveView& view) {
+  ComparedTable table{"shared buffers", {{"at", true}, {"capacity"}, {"bytes each"}, {"pushed"}, {"new"}, {"inside"}, {"dropped"}, {"popped"}, {"new"},
+                                         {"producer", true}, {"consumer", true}}, {}};
+  for (const auto& buffer : view.buffers) {
+    const auto& seen = buffer.seen;
+    table.rows.push_back({fmt::format("{:#x}", seen.place), fmt::format("{}", seen.capacity), fmt::format("{}", seen.element_bytes),
+                          group_digits(seen.pushed), group_digits(buffer.new_pushed), fmt::format("{}", inside(seen.pushed, seen.popped, seen.capacity)),
+                          group_digits(gained(seen.offered, seen.pushed)), group_digits(seen.popped), group_digits(buffer.new_popped),
+                          name_of_side(seen.producer), name_of_side(seen.consumer)});
+  }
+  return table;
+}
+
+std::string rings_text(const LiveView& view) {
+  if (!view.rings_hidden.empty()) return fmt::format("rings of programs: {}\n", view.rings_hidden);
+  return render_table_text(ring_table(view)) + (view.buffers.empty() ? "" : render_table_text(buffer_table(view)));
+}
+
 }  // namespace
 
-LiveMeter::LiveMeter(std::vector<LiveTaskFacts> tasks) {
+LiveMeter::LiveMeter(std::vector<LiveTaskFacts> tasks, std::vector<std::string> programs) : programs_(std::move(programs)) {
   for (auto& facts : tasks) view_.tasks.push_back({.facts = std::move(facts)});
 }
 
@@ -107,16 +149,48 @@ void LiveMeter::count_cpus(const ChannelSnapshot& snapshot) {
   }
 }
 
+std::string LiveMeter::program_name(std::uint32_t number) const {
+  constexpr std::uint32_t kInit = 0xffff;
+  if (number == kInit) return "init";
+  return number < programs_.size() ? programs_[number] : fmt::format("program {}", number);
+}
+
+// A ring is the one of the look before if place, process and thread are; its indices wrap.
+void LiveMeter::look_at_rings(const RingsSeen& rings) {
+  const auto rings_before = std::exchange(view_.rings, {});
+  const auto buffers_before = std::exchange(view_.buffers, {});
+  view_.rings_hidden.clear();
+  for (const RingSeen& seen : rings.threads) {
+    const auto before = std::ranges::find_if(rings_before, [&](const LiveRing& each) {
+      return each.seen.place == seen.place && each.seen.process == seen.process && each.seen.thread == seen.thread && each.seen.entries == seen.entries;
+    });
+    const bool known = before != rings_before.end();
+    view_.rings.push_back({seen, program_name(seen.process), known ? seen.submitted - before->seen.submitted : 0,
+                           known ? seen.completed - before->seen.completed : 0});
+  }
+  for (const BufferSeen& seen : rings.buffers) {
+    const auto before = std::ranges::find_if(buffers_before, [&](const LiveBuffer& each) { return each.seen.place == seen.place; });
+    const bool known = before != buffers_before.end();
+    view_.buffers.push_back({seen, known ? gained(seen.pushed, before->seen.pushed) : 0, known ? gained(seen.popped, before->seen.popped) : 0});
+  }
+}
+
+void LiveMeter::hide_rings(std::string why) {
+  view_.rings.clear();
+  view_.buffers.clear();
+  view_.rings_hidden = std::move(why);
+}
+
 std::string render_live_text(const LiveView& view) {
   std::string text = fmt::format("{}, {} since the islands' start, of which the last {} are shown where no max is\n", name_of(view.state),
                                  format_ns(view.since_start_ns), format_ns(view.window_ns));
-  text += render_table_text(task_table(view)) + render_table_text(cpu_table(view));
+  text += render_table_text(task_table(view)) + render_table_text(cpu_table(view)) + rings_text(view);
   return text + fmt::format("channel: {} of {} events written, {} dropped\n", group_digits(view.written), group_digits(view.capacity), group_digits(view.dropped));
 }
 
 std::string render_live_json(const LiveView& view) {
   using Json = nlohmann::ordered_json;
-  Json tasks = Json::array(), cpus = Json::array();
+  Json tasks = Json::array(), cpus = Json::array(), rings = Json::array(), buffers = Json::array();
   for (const auto& task : view.tasks) {
     const auto& facts = task.facts;
     tasks.push_back({{"island", facts.island}, {"name", facts.name}, {"period_ns", facts.period_ns}, {"budget_ns", facts.budget_ns},
@@ -128,8 +202,20 @@ std::string render_live_json(const LiveView& view) {
   for (const auto& cpu : view.cpus) {
     cpus.push_back({{"idle_ns", cpu.idle_ns}, {"interrupts", cpu.interrupts}, {"context_switches", cpu.context_switches}, {"lost_events", cpu.lost_events}});
   }
+  for (const auto& ring : view.rings) {
+    const auto& seen = ring.seen;
+    rings.push_back({{"program", ring.program}, {"thread", seen.thread}, {"entries", seen.entries}, {"submitted", seen.submitted}, {"taken", seen.taken},
+                     {"completed", seen.completed}, {"reaped", seen.reaped}, {"new_submitted", ring.new_submitted},
+                     {"new_completed", ring.new_completed}, {"asks_for_wakeups", seen.asks_for_wakeups}});
+  }
+  for (const auto& buffer : view.buffers) {
+    const auto& seen = buffer.seen;
+    buffers.push_back({{"place", seen.place}, {"capacity", seen.capacity}, {"element_bytes", seen.element_bytes}, {"offered", seen.offered},
+                       {"pushed", seen.pushed}, {"popped", seen.popped}, {"new_pushed", buffer.new_pushed}, {"new_popped", buffer.new_popped},
+                       {"producer", name_of_side(seen.producer)}, {"consumer", name_of_side(seen.consumer)}});
+  }
   const Json json{{"state", name_of(view.state)}, {"since_start_ns", view.since_start_ns}, {"window_ns", view.window_ns}, {"tasks", std::move(tasks)},
-                  {"cpus", std::move(cpus)},
+                  {"cpus", std::move(cpus)}, {"rings", std::move(rings)}, {"buffers", std::move(buffers)}, {"rings_hidden", view.rings_hidden},
                   {"channel", {{"written", view.written}, {"capacity", view.capacity}, {"dropped", view.dropped}, {"other_events", view.other_events}}}};
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
