@@ -28,6 +28,7 @@ SimulatedCpu& running(CpuId id) {
   need(id.value() < machine.cpus, "no such CPU");
   SimulatedCpu& cpu = machine.cpu[id.value()];
   need(cpu.place == Place::user || cpu.place == Place::idle, "the CPU has not been started");
+  need(!cpu.in_kernel, "the CPU is in the kernel");
   return cpu;
 }
 
@@ -171,6 +172,8 @@ void Machine::at_each_relax(std::function<void()> what) { g_simulation->at_each_
 
 void Machine::at_each_interrupt_let_in(std::function<void(CpuId, bool)> what) { g_simulation->at_interrupt_let_in = std::move(what); }
 
+void Machine::at_each_interrupt_window(std::function<void(CpuId)> what) { g_simulation->at_interrupt_window = std::move(what); }
+
 void Machine::at_each_passing(std::function<void(Time)> what) { g_simulation->at_passing = std::move(what); }
 
 void Machine::advance(Time to) {
@@ -182,11 +185,12 @@ void Machine::run_to(Time to) {
   Simulation& machine = simulation();
   for (;;) {
     for (std::uint16_t id = 0; id < machine.cpus && !machine.off; ++id) {
+      if (machine.cpu[id].in_kernel) continue;
       if (machine.cpu[id].mail) (void)deliver_mail(CpuId(id));
       if (!machine.off && host::timer_due(machine, CpuId(id))) (void)fire(CpuId(id));
     }
     if (machine.off) return;
-    const bool mail = std::any_of(machine.cpu.begin(), machine.cpu.end(), [](const auto& cpu) { return cpu.mail; });
+    const bool mail = std::any_of(machine.cpu.begin(), machine.cpu.end(), [](const auto& cpu) { return cpu.mail && !cpu.in_kernel; });
     if (mail || next_timer() <= machine.now) continue;
     if (next_timer() > to) break;
     machine.pass_to(next_timer());

@@ -31,6 +31,7 @@ struct SimulatedCpu {
   void* local = nullptr;
   Time timer = Time::never();
   bool mail = false;
+  bool in_kernel = false;
   hal::UserState* live = nullptr;
   std::uint64_t root = 0;                          // of the live space; 0: the kernel's own
   std::map<std::uint64_t, hal::Mapping> remembered;  // translations, by page
@@ -81,6 +82,7 @@ struct Simulation {
   Duration clock_step;
   std::function<void()> at_each_relax;
   std::function<void(CpuId, bool)> at_interrupt_let_in;
+  std::function<void(CpuId)> at_interrupt_window;
   std::function<void(Time)> at_passing;
   bool off = false;
   std::uint8_t exit_code = 0;
@@ -119,6 +121,7 @@ void Simulation::enter(CpuId id, Upcall&& upcall) {
   stay.outer_cpu = current;
   entry = &stay;
   current = id;
+  here().in_kernel = true;
   // Nothing that changes after setjmp() is a local variable of this frame.
   switch (static_cast<Return>(setjmp(stay.back))) {
     case Return::left: break;
@@ -132,6 +135,7 @@ void Simulation::enter(CpuId id, Upcall&& upcall) {
       hal::on_timer();
     default: upcall();
   }
+  here().in_kernel = false;
   current = entry->outer_cpu;
   entry = entry->outer;
 }

@@ -74,6 +74,23 @@ void between_steps() noexcept {
   hal::interrupt_window();
 }
 
+// The ends that are under way, in portions, each after interrupts were let in: as long as nobody more urgent than best effort is
+// ready, and where one of those that end would run. Returns when somebody else is to.
+Time go_on_with_ends(Cpu& cpu, Time now) noexcept {
+  for (;;) {
+    clear_remains(cpu);
+    if (cpu.ending == nullptr) return now;
+    const sched::Dispatch next = choose(cpu, now);
+    Thread* const thread = owner_of(next);
+    const bool ends = thread != nullptr && thread->process.is_ending();
+    if (next.context != nullptr && !ends) return now;
+    arm(cpu, Time::never(), now);
+    between_steps();
+    now = hal::now();
+    ends ? end_thread(cpu, *thread, thread->process.exit_record(), now) : end_portion(cpu, now);
+  }
+}
+
 // What the current thread does in the kernel goes on.
 [[noreturn]] void go_on() noexcept {
   Cpu& cpu = Cpu::current();
@@ -128,7 +145,7 @@ void Cpu::deliver(Mail& mail) noexcept {
 }
 
 [[gnu::noinline]] void leave(Cpu& cpu, Time now) noexcept {
-  if (cpu.remains) [[unlikely]] clear_remains(cpu);
+  if (cpu.remains) [[unlikely]] now = go_on_with_ends(cpu, now);
   sched::Dispatch next = choose(cpu, now);
   if (next.context == nullptr) {
     if (cpu.awaits_idle) [[unlikely]] {

@@ -61,13 +61,14 @@ class Cpu {
   // Of its turn (turns.hpp): written by the CPU itself, by others when it rests.
   std::atomic<Time> quantum_end{kRestsInTurns};
   std::atomic<Time> wakes{Time::never()};  // when it rested last: what its timer was armed for
-  // Of what ended, or is to, since the last leave(): in these four. Where switches are traced it is always set, for then leave()
+  // Of what ended, or is to, since the last leave(): in these five. Where switches are traced it is always set, for then leave()
   // is the only way to another thread: whoever would go there directly looks at this first.
   bool remains = false;
   SchedulingContext* stopping = nullptr;  // their islands are to be stopped
   Thread* doomed = nullptr;
   Thread* ended_threads = nullptr;
   Process* ended_processes = nullptr;
+  Process* ending = nullptr;  // processes with threads that have not ended yet: until these have, leave() ends them in portions
 
   // Waits for an instant at which no context is ready (islands/settling.hpp).
   bool awaits_idle = false;  // something of these

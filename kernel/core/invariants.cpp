@@ -75,7 +75,7 @@ const char* check_call(const Thread& thread) noexcept {
 
 const char* check_queues(const Thread& thread) noexcept {
   const bool at_endpoint = static_cast<const ListHook<EndpointTag>&>(thread).linked();
-  if (thread.state == ThreadState::await_call && !at_endpoint) return "a server waits for calls in no endpoint's queue";
+  if (thread.state == ThreadState::await_call && !at_endpoint && !thread.process.is_ending()) return "a server waits for calls in no endpoint's queue";
   if (thread.state == ThreadState::dead && at_endpoint) return "a dead thread waits for calls";
   const bool parked = static_cast<const ListHook<ParkTag>&>(thread).linked();
   if (thread.state == ThreadState::dead && parked) return "a dead thread is parked";

@@ -51,7 +51,7 @@ void leave_to_reaper(Cpu& cpu, Process& process) noexcept {
 
 void kill_process_here(void* subject) noexcept {
   Process& process = *static_cast<Process*>(subject);
-  if (process.alive()) end_process(Cpu::current(), process, {schema::ExitReason::killed, 0, 0}, hal::now());
+  end_process(Cpu::current(), process, {schema::ExitReason::killed, 0, 0}, hal::now());
   process.release();
 }
 
@@ -61,11 +61,40 @@ void kill_thread_here(void* subject) noexcept {
   thread.release();
 }
 
+// Nobody goes to it directly any more (fast_path.hpp, resume_caller): no call is handed to it, and what answers its own leaves it to
+// leave().
+void keep_from_running(Thread& thread) noexcept {
+  if (static_cast<ListHook<EndpointTag>&>(thread).linked()) List<Thread, EndpointTag>::erase(thread);
+  Call& call = thread.direct_call;
+  if (call.server == nullptr || !call.direct) return;
+  call.direct = false;
+  if (thread.account.context != nullptr) call.floor_at_call = thread.account.context->floor();  // a direct call has not noted it
+}
+
+void finish_end(Cpu& cpu, Process& process, Time now) noexcept {
+  Process** place = &cpu.ending;
+  while (*place != &process) place = &(*place)->next_ending;
+  *place = process.next_ending;
+  const ExitRecord& exit = process.exit_record();
+  cpu.trace.emit(now, schema::EventKind::exit, kProgramSource | process.number(),
+                 static_cast<std::uint64_t>(exit.reason), static_cast<std::uint64_t>(exit.code));
+  process.end();
+  leave_to_reaper(cpu, process);
+}
+
+// Of a process that is ending.
+void end_one(Cpu& cpu, Thread& thread, Time now) noexcept {
+  Process& process = thread.process;
+  detach(cpu, thread, now);
+  process.end_thread(thread);
+  if (process.threads().empty()) finish_end(cpu, process, now);
+}
+
 // Whoever was supervised by what is gone ends as if nobody had supervised it.
 void end_doomed(Cpu& cpu) noexcept {
   while (Thread* const thread = cpu.doomed) {
     cpu.doomed = thread->next_doomed;
-    if (!thread->has_ended()) {
+    if (!thread->has_ended() && !thread->process.is_ending()) {
       const Time now = hal::now();
       report_fault(cpu, *thread, thread->fault, now);
       end_process(cpu, thread->process, thread->fault.exit(), now);
@@ -86,6 +115,7 @@ void give_up_context(Cpu& cpu, Thread& thread, Time now) noexcept {
 
 void end_thread(Cpu& cpu, Thread& thread, const ExitRecord& exit, Time now) noexcept {
   Process& process = thread.process;
+  if (process.is_ending()) return end_one(cpu, thread, now);
   if (process.threads().front() == &thread && process.threads().back() == &thread) {
     return end_process(cpu, process, exit, now);
   }
@@ -98,25 +128,44 @@ void end_thread(Cpu& cpu, Thread& thread, const ExitRecord& exit, Time now) noex
 }
 
 void end_process(Cpu& cpu, Process& process, const ExitRecord& exit, Time now) noexcept {
+  if (process.is_ending()) return;
+  process.begin_end(exit);
+  process.next_ending = cpu.ending;
+  cpu.ending = &process;
+  cpu.remains = true;
   auto& threads = process.threads();
-  for (Thread* thread = threads.front(); thread != nullptr; thread = threads.next(*thread)) detach(cpu, *thread, now);
-  cpu.trace.emit(now, schema::EventKind::exit, kProgramSource | process.number(),
-                 static_cast<std::uint64_t>(exit.reason), static_cast<std::uint64_t>(exit.code));
-  process.end(exit);
-  leave_to_reaper(cpu, process);
+  for (Thread* thread = threads.front(); thread != nullptr; thread = threads.next(*thread)) keep_from_running(*thread);
+  const bool alone = threads.front() == threads.back();
+  if (cpu.thread != nullptr && &cpu.thread->process == &process) {
+    end_one(cpu, *cpu.thread, now);
+  } else if (alone) {
+    end_one(cpu, *threads.front(), now);
+  }
+}
+
+void end_portion(Cpu& cpu, Time now) noexcept { end_one(cpu, *cpu.ending->threads().front(), now); }
+
+bool kill_portion(Cpu& cpu, Process& process, Time now) noexcept {
+  if (!process.is_ending()) {
+    end_process(cpu, process, {schema::ExitReason::killed, 0, 0}, now);
+  } else if (process.alive()) {
+    end_one(cpu, *process.threads().front(), now);
+  }
+  return !process.alive();
 }
 
 void discard_process(Cpu& cpu, Process& process) noexcept {
-  auto& threads = process.threads();
-  for (Thread* thread = threads.front(); thread != nullptr; thread = threads.next(*thread)) {
+  process.begin_end({schema::ExitReason::killed, 0, 0});
+  while (Thread* const thread = process.threads().front()) {
     SchedulingContext* const context = std::exchange(thread->bound, nullptr);
     thread->account = {};
+    process.end_thread(*thread);
     if (context == nullptr) continue;
     context->thread = nullptr;  // it may be another's
     thread->release();
     context->release();
   }
-  process.end({schema::ExitReason::killed, 0, 0});
+  process.end();
   leave_to_reaper(cpu, process);
 }
 
@@ -132,7 +181,7 @@ void kill_thread(Thread& thread) noexcept {
 
 void clear_remains(Cpu& cpu) noexcept {
   end_doomed(cpu);
-  cpu.remains = parameters().trace_switches;
+  cpu.remains = parameters().trace_switches || cpu.ending != nullptr;
   stop_islands(cpu);
   while (Thread* const thread = cpu.ended_threads) {
     cpu.ended_threads = thread->next_to_bury;

@@ -30,6 +30,7 @@ class CallContext {
   // A call through the ring is one of a batch: the thread goes on to the next entry, so it must not wait in this one.
   const bool may_block = true;
   bool reschedule = false;  // set by a call after which another thread may have to run
+  bool yields = false;      // the same between its portions: a thread on a context may have to
 
   [[nodiscard]] Process& process() noexcept { return thread.process; }
   // Whoever calls pays for what the call makes.

@@ -364,7 +364,7 @@ void Endpoint::reply_receive(Cpu& cpu, Thread& server, Liveness* lease, Time now
   if (answered != nullptr && answered->kind == CallKind::fault) [[unlikely]] {
     const bool exception = (server.user.operation() & 0xffff'0000u) != 0;
     if (!answer_fault(cpu, *answered, server, exception, now)) refuse(server, TransportError::invalid_message);
-    if (server.has_ended()) leave(cpu, now);  // it was its own process's supervisor, and ended that
+    if (server.process.is_ending()) leave(cpu, now);  // it was its own process's supervisor, and ended that
     answered = nullptr;                       // it worked on its own account: as before a first receive
   }
   Thread* caller = nullptr;  // who has its account back
@@ -486,6 +486,10 @@ void refuse_call(Cpu& cpu, Call& call, const Outcome& outcome, Time now) noexcep
 }
 
 void resume_caller(Cpu& cpu, Thread& caller, bool lowered, Time now) noexcept {
+  if (cpu.ending != nullptr) [[unlikely]] {  // the caller may be one of those
+    resume_caller_later(cpu, caller, now);
+    leave(cpu, now);
+  }
   Thread* const next =
       caller.state == ThreadState::await_completions ? caller.ring_state->resume_with_account(cpu, now) : &caller;
   if (next == nullptr || (lowered && cpu.scheduler.must_switch(now))) leave(cpu, now);

@@ -100,49 +100,85 @@ Outcome enter_shared(MemoryObject& memory, ParkWaiter& waiter, std::uint64_t off
   return Outcome::done();
 }
 
-// How many have been woken.
-std::uint32_t unpark_private(Process& process, std::uint64_t address, std::uint32_t count) noexcept {
-  ParkList& list = process.parked();
-  std::uint32_t woken = 0;
-  ParkWaiter* next = list.waiters.front();
-  while (next != nullptr && woken < count) {
+// How many an unpark wakes before it lets interrupts in.
+constexpr std::uint32_t kWokenAtOnce = 4;
+
+// Of those in a list that wait at one place, in order.
+struct Taken {
+  ParkWaiter* first = nullptr;  // by next_woken; out of the list: their ends are to be told by whoever took them
+  std::uint32_t count = 0;
+  std::uint32_t others = 0;     // that wait there too
+};
+
+// `most` of them, at most kWokenAtOnce.
+Taken take(ParkList& list, std::uint64_t offset, std::uint32_t most) noexcept {
+  Taken taken;
+  ParkWaiter** last = &taken.first;
+  const std::uint32_t at_once = most < kWokenAtOnce ? most : kWokenAtOnce;
+  ParkWaiter* next = most == 0 ? nullptr : list.waiters.front();
+  while (next != nullptr) {
     ParkWaiter& waiter = *next;
     next = list.waiters.next(waiter);
-    if (waiter.parked_at.offset != address) continue;
+    if (waiter.parked_at.offset != offset) continue;
+    if (taken.count == at_once) {
+      if (at_once == most) break;
+      ++taken.others;
+      continue;
+    }
     List<ParkWaiter, ParkTag>::erase(waiter);
     --list.size;
-    wake(waiter);  // on this CPU: at once
-    ++woken;
+    ++taken.count;
+    waiter.next_woken = nullptr;
+    *last = &waiter;
+    last = &waiter.next_woken;
   }
-  return woken;
+  return taken;
 }
 
-std::uint32_t unpark_shared(MemoryObject& memory, std::uint64_t offset, std::uint32_t count) noexcept {
-  // Taken out under the lock, woken after it: from then on their ends are ours to tell.
-  std::uint32_t woken = 0;
-  ParkWaiter* first = nullptr;
-  ParkWaiter** last = &first;
-  {
-    auto list = memory.parked.lock();
-    ParkWaiter* next = list->waiters.front();
-    while (next != nullptr && woken < count) {
-      ParkWaiter& waiter = *next;
-      next = list->waiters.next(waiter);
-      if (waiter.parked_at.offset != offset) continue;
-      List<ParkWaiter, ParkTag>::erase(waiter);
-      --list->size;
-      ++woken;
-      waiter.next_woken = nullptr;
-      *last = &waiter;
-      last = &waiter.next_woken;
-    }
+// The first of an unpark's portions finds how many it is to wake in all, so that those who come back in between do not keep it at
+// work; the others have that, and how many have been woken.
+struct Waking {
+  static Waking of(const CallProgress& progress) noexcept {
+    return {static_cast<std::uint32_t>(progress.done), static_cast<std::uint32_t>(progress.done >> 32)};
   }
-  while (first != nullptr) {
-    ParkWaiter& waiter = *first;
-    first = waiter.next_woken;
+  void note_in(CallProgress& progress) const noexcept {
+    progress.begun = true;
+    progress.done = woken | std::uint64_t{all} << 32;
+  }
+  std::uint32_t woken = 0, all = 0;
+};
+
+Thread& thread_of(ParkWaiter& waiter) noexcept {
+  return waiter.by_ring ? static_cast<Operation&>(waiter).caller : static_cast<Thread&>(waiter);
+}
+
+// A portion; `memory` null: the process's own words. Done: `woken` in all. Unfinished: others are to be woken. `on_context`: one of
+// those woken runs on a context.
+Outcome unpark_portion(Process& process, MemoryObject* memory, std::uint64_t offset, std::uint32_t count, CallProgress& progress,
+                       std::uint32_t& woken, bool& on_context) noexcept {
+  Waking waking = progress.begun ? Waking::of(progress) : Waking{0, count};
+  const std::uint32_t left = waking.all - waking.woken;
+  // Of an object's list they are taken out under its lock, and woken after it.
+  const Taken taken = memory == nullptr ? take(process.parked(), offset, left) : take(*memory->parked.lock(), offset, left);
+  for (ParkWaiter* next = taken.first; next != nullptr;) {
+    ParkWaiter& waiter = *next;
+    next = waiter.next_woken;
+    const Thread& thread = thread_of(waiter);
+    on_context = on_context || (thread.cpu == process.cpu() && thread.account.context != nullptr);
     wake(waiter);
   }
-  return woken;
+  waking.woken = woken = waking.woken + taken.count;
+  if (taken.others == 0 || waking.woken == waking.all) return Outcome::done();
+  if (!progress.begun && taken.others < waking.all - waking.woken) waking.all = waking.woken + taken.others;
+  waking.note_in(progress);
+  return Outcome::unfinished();
+}
+
+Outcome unpark_by_call(CallContext& call, MemoryObject* memory, std::uint64_t offset, std::uint32_t count,
+                       std::uint32_t& woken) noexcept {
+  const Outcome outcome = unpark_portion(call.process(), memory, offset, count, call.progress, woken, call.yields);
+  call.reschedule = woken != 0;
+  return outcome;
 }
 
 // What to answer instead of waiting, if the word is as expected.
@@ -170,6 +206,7 @@ bool timeout_valid(std::uint64_t timeout_ns) noexcept {
 
 class ParkSpaceService final : public SingletonObject<ParkSpaceService, schema::ParkSpace> {
  public:
+  static constexpr bool kPortionsByRegisters = true;
   using Interface = schema::ParkSpace;
 
   Outcome park(CallContext& call, const Interface::Park::Params::Value& params,
@@ -185,9 +222,7 @@ class ParkSpaceService final : public SingletonObject<ParkSpaceService, schema::
   Outcome unpark(CallContext& call, const Interface::Unpark::Params::Value& params,
                  Interface::Unpark::Results::Value& results) noexcept {
     if (params.address % 4 != 0) return Outcome::invalid(KernelError::bad_address);
-    results.woken = unpark_private(call.process(), params.address, params.count);
-    call.reschedule = results.woken != 0;
-    return Outcome::done();
+    return unpark_by_call(call, nullptr, params.address, params.count, results.woken);
   }
 
   Outcome share(CallContext& call, Interface::Share::Params::Reader params,
@@ -252,14 +287,13 @@ Outcome park_by_ring(Operation& operation, const Outcome& instead) noexcept {
   return entered;
 }
 
-Outcome unpark_by_ring(const Operation& operation, std::uint32_t& woken) noexcept {
+Outcome unpark_by_ring(const Operation& operation, CallProgress& progress, std::uint32_t& woken) noexcept {
   MemoryObject* memory = nullptr;
   if (!find_space(operation, memory)) return Outcome::transport(TransportError::invalid_cap);
   const std::uint64_t word = operation.sqe.interface_id;
   if (const Outcome possible = check_word(memory, word); possible.kind() != Outcome::Kind::done) return possible;
-  const std::uint32_t count = operation.sqe.params_size;
-  woken = memory == nullptr ? unpark_private(operation.caller.process, word, count) : unpark_shared(*memory, word, count);
-  return Outcome::done();
+  bool on_context = false;  // it runs when the thread's ring lets others in
+  return unpark_portion(operation.caller.process, memory, word, operation.sqe.params_size, progress, woken, on_context);
 }
 
 bool leave_park(ParkWaiter& waiter) noexcept {
@@ -301,9 +335,7 @@ Outcome SharedParkSpaceObject::park(CallContext& call, const Interface::Park::Pa
 Outcome SharedParkSpaceObject::unpark(CallContext& call, const Interface::Unpark::Params::Value& params,
                                       Interface::Unpark::Results::Value& results) noexcept {
   if (!in_object(*memory_, params.offset)) return Outcome::invalid(KernelError::bad_range);
-  results.woken = unpark_shared(*memory_, params.offset, params.count);
-  call.reschedule = results.woken != 0;
-  return Outcome::done();
+  return unpark_by_call(call, memory_.get(), params.offset, params.count, results.woken);
 }
 
 }  // namespace capos::kernel

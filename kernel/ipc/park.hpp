@@ -13,7 +13,8 @@
 // come, the thread is kept, and of an operation its ring and process too. The word is read once, through
 // the kernel's own mapping, after the waiter's CPU has shut out everybody who could unpark it (own CPU, or the lock), so
 // that a change of the word followed by an unpark is never missed.
-// Bounds: park O(regions of the process, or extents of the object); unpark O(waiters in the list), each woken O(log n).
+// Bounds: park O(regions of the process, or extents of the object); unpark O(waiters in the list) and four woken, each O(log n), a
+// portion (decision 21): it wakes as many as waited when it began.
 // Cross-CPU wake-ups go by mail.
 #pragma once
 
@@ -32,6 +33,7 @@ class Operation;
 class SharedParkSpaceObject final : public TypedObject<SharedParkSpaceObject, schema::SharedParkSpace> {
  public:
   static constexpr ObjectType kType = ObjectType::shared_park_space;
+  static constexpr bool kPortionsByRegisters = true;
   using Interface = schema::SharedParkSpace;
   explicit SharedParkSpaceObject(MemoryObject& memory) noexcept
       : TypedObject(kType), memory_(Ref<MemoryObject>::share(memory)) {}
@@ -50,8 +52,8 @@ class SharedParkSpaceObject final : public TypedObject<SharedParkSpaceObject, sc
 // Compares the word that a PARK names, and parks it in one step: done. Otherwise why not; `instead`, if that is not done, where
 // the word is as expected. Errors: those of park(), busy (no place in the list); invalid_cap (`cap` is no such space).
 [[nodiscard]] Outcome park_by_ring(Operation& operation, const Outcome& instead) noexcept;
-// An UNPARK. Errors: those of unpark(), invalid_cap.
-[[nodiscard]] Outcome unpark_by_ring(const Operation& operation, std::uint32_t& woken) noexcept;
+// A portion of an UNPARK: done, or unfinished. Errors: those of unpark(), invalid_cap.
+[[nodiscard]] Outcome unpark_by_ring(const Operation& operation, CallProgress& progress, std::uint32_t& woken) noexcept;
 
 // Who is ended or stopped where it waits leaves its list; false if its wake-up is under way already. Its own CPU.
 bool leave_park(ParkWaiter& waiter) noexcept;

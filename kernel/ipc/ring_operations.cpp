@@ -85,17 +85,19 @@ void RingState::start_call(Cpu& cpu, Operation& operation, Time now) noexcept {
   abi::CapCqe completion{};
   const Outcome outcome = call_object(cpu, thread, arena(), sqe, *entry, now, progress_, completion);
   short_portion_ = kShortPortion;
-  if (outcome.kind() == Outcome::Kind::unfinished) {
-    operation.state = OperationState::ready;
-    ready_.push_front(operation);
-    in_progress_ = &operation;
-    unfinished_ = true;
-    return;
-  }
+  if (outcome.kind() == Outcome::Kind::unfinished) return go_on_later(operation);
   must_schedule_ = true;
   if (progress_.begun) drop_progress();
   if (outcome.kind() != Outcome::Kind::done) return end(operation, outcome, now);
   end(operation, completion, now);
+}
+
+// A portion of it has been done: it is the next to go on, after interrupts were let in.
+void RingState::go_on_later(Operation& operation) noexcept {
+  operation.state = OperationState::ready;
+  ready_.push_front(operation);
+  in_progress_ = &operation;
+  unfinished_ = true;
 }
 
 void RingState::drop_progress() noexcept {

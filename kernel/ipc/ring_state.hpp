@@ -244,6 +244,7 @@ class RingState {
   [[nodiscard]] std::uint32_t deliver_run(Endpoint& endpoint, Thread& server, std::uint32_t most) noexcept;
   // --- operations (ring_operations.cpp, ring_serving.cpp, ring_waiting.cpp); each ends the operation or leaves it under way
   void start_call(Cpu& cpu, Operation& operation, Time now) noexcept;
+  void go_on_later(Operation& operation) noexcept;
   void drop_progress() noexcept;
   [[nodiscard]] bool resolve_pipelined(Operation& operation, Time now) noexcept;
   void start_receive(Cpu& cpu, Operation& operation, Time now) noexcept;

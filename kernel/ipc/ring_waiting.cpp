@@ -148,9 +148,11 @@ void RingState::start_park(Operation& operation, Time now) noexcept {
 
 void RingState::start_unpark(Operation& operation, Time now) noexcept {
   std::uint32_t woken = 0;
-  const Outcome outcome = unpark_by_ring(operation, woken);
-  if (outcome.kind() != Outcome::Kind::done) return end(operation, outcome, now);
+  const Outcome outcome = unpark_by_ring(operation, progress_, woken);
   must_schedule_ = must_schedule_ || woken != 0;
+  if (outcome.kind() == Outcome::Kind::unfinished) return go_on_later(operation);
+  if (progress_.begun) drop_progress();
+  if (outcome.kind() != Outcome::Kind::done) return end(operation, outcome, now);
   abi::CapCqe completion{};
   completion.value = woken;
   end(operation, completion, now);

@@ -86,11 +86,21 @@ void Process::take_place() noexcept {
   Cpu::find(cpu_)->best_effort_processes.fetch_add(1, std::memory_order_seq_cst);
 }
 
-void Process::end(const ExitRecord& exit) noexcept {
-  require(alive(), "a process ends once");
-  if (has_place_) Cpu::find(cpu_)->best_effort_processes.fetch_sub(1, std::memory_order_relaxed);
+void Process::begin_end(const ExitRecord& exit) noexcept {
+  require(!ending_, "a process ends once");
+  ending_ = true;
   exit_ = exit;
-  for (Thread* thread = threads_.front(); thread != nullptr; thread = threads_.next(*thread)) thread->end(exit);
+}
+
+void Process::end_thread(Thread& thread) noexcept {
+  List<Thread, ProcessTag>::erase(thread);
+  ended_.push_back(thread);
+  thread.end(exit_);
+}
+
+void Process::end() noexcept {
+  require(ending_ && alive() && threads_.empty(), "a process ends once, after its threads");
+  if (has_place_) Cpu::find(cpu_)->best_effort_processes.fetch_sub(1, std::memory_order_relaxed);
   delist_best_effort(*this);
   alive_.store(false, std::memory_order_release);
   if (Thread* const waiting = waiter.take(); waiting != nullptr) wake_for_exit(*waiting, exit_);
@@ -101,7 +111,7 @@ bool Process::reap_step() noexcept {
   if (!report.step()) return false;
   if (!capabilities_.clear_step(kStep)) return false;
   supervisor_ = {};
-  if (Thread* const thread = threads_.pop_front(); thread != nullptr) {
+  if (Thread* const thread = ended_.pop_front(); thread != nullptr) {
     thread->give_back();
     thread->release();
     return false;

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // A process: an address map, a capability table, the ledger it runs on, and threads, all on one CPU (decision 0005).
 //
-// Life: created -> started -> ended (its threads are dead, its exit recorded) -> reaped in steps by a housekeeping CPU ->
-// freed with the last Ref. Whoever builds it, its own CPU, and the reaper use it one after another, never together.
+// Life: created -> started -> ending (none of its threads runs any more; they end one after another, decision 21) -> ended (all
+// are dead, its exit recorded) -> reaped in steps by a housekeeping CPU -> freed with the last Ref. Whoever builds it, its own
+// CPU, and the reaper use it one after another, never together.
 // Bounds: kMaxThreads threads; making or burying one: 17 pages.
 #pragma once
 
@@ -83,9 +84,16 @@ class Process : public Watched<Process>, public ListHook<BestEffortTag> {
 
   // It is one of its CPU's best-effort processes until it ends. By whoever builds it, once.
   void take_place() noexcept;
-  // By its own CPU, or by whoever built it and did not start it, once: records the exit, of its threads too, which have
-  // left everything, and tells those who wait. The caller hands the remains to the reaper.
-  void end(const ExitRecord& exit) noexcept;
+  // By its own CPU, or by whoever built it and did not start it, once each and in this order.
+  // It is to end, and with what record.
+  void begin_end(const ExitRecord& exit) noexcept;
+  // From then on, for good. Own CPU.
+  [[nodiscard]] bool is_ending() const noexcept { return ending_; }
+  // One of its threads has left everything: it ends with the process's record. O(1).
+  void end_thread(Thread& thread) noexcept;
+  // All have: tells those who wait. The caller hands the remains to the reaper.
+  void end() noexcept;
+  // Until its last thread has ended.
   [[nodiscard]] bool alive() const noexcept { return alive_.load(std::memory_order_acquire); }
   [[nodiscard]] const ExitRecord& exit_record() const noexcept { return exit_; }
   WaitSlot waiter;  // for the end
@@ -101,6 +109,7 @@ class Process : public Watched<Process>, public ListHook<BestEffortTag> {
 
   FaultReport report;  // written by the reaper
   Process* next_to_reap = nullptr;
+  Process* next_ending = nullptr;
   std::atomic<std::uint32_t> event_timers{0};  // that it made and that live
   std::atomic<bool> has_share_control{false};
 
@@ -119,6 +128,7 @@ class Process : public Watched<Process>, public ListHook<BestEffortTag> {
   std::uint32_t number_;
   CpuId cpu_;
   bool has_place_ = false;
+  bool ending_ = false;
   std::size_t name_length_ = 0;
   char name_[kMaxName + 1] = {};
   Ref<Ledger> ledger_;
@@ -126,6 +136,7 @@ class Process : public Watched<Process>, public ListHook<BestEffortTag> {
   AddressMap memory_;
   CapabilityTable capabilities_;
   List<Thread, ProcessTag> threads_;   // one reference each
+  List<Thread, ProcessTag> ended_;     // with the process, likewise: the reaper's
   ParkList parked_;                    // threads and PARKs of its rings
   Ref<Thread> main_;
   Ref<Object> supervisor_;

@@ -36,7 +36,7 @@ ResultOf<std::uint32_t, KernelError> give_handle(CallContext& call, Process& pro
 
 void start_here(void* subject) noexcept {
   Process& process = *static_cast<Process*>(subject);
-  if (process.alive()) {
+  if (!process.is_ending()) {
     start_when_settled(Cpu::current(), process.main_thread(), hal::now());
   }
   process.release();
@@ -196,8 +196,12 @@ Outcome ProcessHandle::wait(CallContext& call, const Interface::Wait::Params::Va
 
 Outcome ProcessHandle::kill(CallContext& call, const Interface::Kill::Params::Value&,
                             Interface::Kill::Results::Value&) noexcept {
-  if (process_->alive()) kill_process(*process_);
-  call.reschedule = true;
+  Process& victim = *process_;
+  call.reschedule = call.yields = true;
+  if (victim.cpu() == call.cpu.id && &victim != &call.process()) {
+    return kill_portion(call.cpu, victim, hal::now()) ? Outcome::done() : Outcome::unfinished();
+  }
+  if (victim.alive()) kill_process(victim);
   return Outcome::done();
 }
 

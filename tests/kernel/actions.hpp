@@ -53,7 +53,7 @@ inline constexpr std::uint64_t kWalkPage = 4096;
 
 // What the thread finds: nothing, if what it did has ended it.
 [[nodiscard]] inline Finds seen_by(Chapter& c, Who w, Finds finds) {
-  finds.blocked = finds.blocked || !c.model.thread(w).alive();
+  finds.blocked = finds.blocked || !c.model.thread(w).alive() || c.model.process(w.process).ending;
   return finds;
 }
 
@@ -66,7 +66,9 @@ void call_object(Chapter& c, Who w, std::uint64_t cap, const typename Method::Pa
   if (finds.blocked) c.model.waits_under(w, lease);
   Words words{};
   params.to_words(words.data());
-  c.expect(finds, c.world.call(c.thread(w), abi::CapId{cap}, Method::kInterfaceId, Method::kOrdinal, words));
+  const auto answer = c.world.call(c.thread(w), abi::CapId{cap}, Method::kInterfaceId, Method::kOrdinal, words);
+  if (!answer.has_value() && !finds.blocked && c.is_between_portions(w)) return c.model.goes_on(w, finds);
+  c.expect(finds, answer);
 }
 
 // A call by message; nothing if it was refused, as it had to be, or memory is short. `expected`: the object's own error.

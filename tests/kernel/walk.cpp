@@ -56,6 +56,10 @@ Chapter::Chapter(std::uint64_t seed) : options_(options_for(seed)), world(option
   world.machine().at_each_interrupt_let_in([this](CpuId cpu, bool mail) {
     if (!ends_) let_in(cpu.value(), mail);
   });
+  world.machine().at_each_interrupt_window([this](CpuId cpu) {
+    const bool ends = world.cpu(cpu.value()).ending != nullptr;
+    if (ends && !ends_ && !world.in_the_middle.has_value()) between_portions(cpu.value());
+  });
   // Page tables stay while their space does: init's for the places where the walk maps are counted from the start.
   const abi::CapId memory = world.service("self.memory");
   const auto mapped = world.call<schema::VirtualMemory::Map>(world.init(), memory, {.hint = 0, .size = 4096, .prot = 3});
@@ -67,6 +71,7 @@ Chapter::Chapter(std::uint64_t seed) : options_(options_for(seed)), world(option
 }
 
 void Chapter::start_model() {
+  model.running = [this](std::uint16_t cpu) { return running_on(cpu); };
   model.room_of_ring = [this](Who who) { return abi::kCompletionEntries - completions(thread(who)); };
   model.add_process(World::kInit, 0);
   const Id ledger = model.add({.kind = Kind::ledger, .interface_id = schema::ResourceLedger::kInterfaceId});
@@ -294,7 +299,7 @@ void Chapter::machine_acts(std::uint16_t cpu) {
     do {
       (void)machine.fire(id);  // it is due at once again where more timeouts had come than expire at a time
     } while (machine.timer_due(id) && !machine.is_off());
-  } else if (random.one_in(10) && device_acts(*this)) {
+  } else if (!world.in_the_middle.has_value() && random.one_in(10) && device_acts(*this)) {
   } else if (random.one_in(20)) {
     tell("cpu " + std::to_string(cpu) + ": an interrupt of no use");
     // Its own lines come by device_acts().
@@ -314,8 +319,70 @@ void Chapter::machine_acts(std::uint16_t cpu) {
   world.check();
 }
 
+void Chapter::see_ends() {
+  for (bool more = true; more;) {
+    more = false;
+    for (const auto& [number, process] : model.processes()) {
+      if (!process.ending || !process.alive()) continue;
+      kernel::Process* const seen = world.find_process(number);
+      std::set<std::uint32_t> living;
+      kernel::Thread* one = seen != nullptr ? seen->threads().front() : nullptr;
+      for (; one != nullptr; one = seen->threads().next(*one)) living.insert(one->number);
+      std::vector<Who> ended;
+      for (const auto& [serial, each] : process.threads) {
+        if (each.alive() && !living.contains(each.number)) ended.push_back(each.who);
+      }
+      for (const Who& who : ended) model.leaves_process(who);
+      more = more || !ended.empty();
+    }
+    bool later = false;  // when the CPU leaves the kernel
+    for (std::uint16_t id = 0; id < world.machine().cpus(); ++id) later = later || world.cpu(id).doomed != nullptr;
+    if (!later) model.end_doomed();
+  }
+}
+
+Who Chapter::running_on(std::uint16_t cpu) {
+  const kernel::Thread* const thread = world.cpu(cpu).thread;
+  if (thread == nullptr) return {};
+  const auto process = model.processes().find(thread->process.number());
+  if (process == model.processes().end()) return {};
+  for (const auto& [serial, one] : process->second.threads) {
+    if (one.alive() && one.number == thread->number) return one.who;
+  }
+  return {};
+}
+
+void Chapter::between_portions(std::uint16_t cpu) {
+  const auto cpus = static_cast<std::uint16_t>(world.machine().cpus());
+  see_ends();
+  if (cpus == 1 || failed_between_ != "") return;
+  world.in_the_middle = CpuId(cpu);
+  const bool was_let_in = was_let_in_;
+  try {
+    for (unsigned event = 0; event < 3 && random.one_in(2); ++event) {
+      const auto other = static_cast<std::uint16_t>((cpu + 1 + random.below(cpus - 1u)) % cpus);
+      tell(" [meanwhile ");
+      model.set_time(world.machine().now().ns());
+      const bool runs = world.machine().place(CpuId(other)) == host::Place::user;
+      if (world.machine().mail_pending(CpuId(other)) || world.machine().timer_due(CpuId(other)) || !runs) {
+        machine_acts(other);
+      } else {
+        thread_acts(other);
+      }
+      tell("]");
+      ++tally_["between portions"];
+      look();
+    }
+  } catch (const std::exception& broken) {
+    failed_between_ = broken.what();
+  }
+  was_let_in_ = was_let_in_ || was_let_in;
+  world.in_the_middle.reset();
+}
+
 void Chapter::let_in(std::uint16_t cpu, bool mail) {
   model.set_time(world.machine().now().ns());
+  see_ends();
   see_new_entries();
   was_let_in_ = true;
   ++tally_[mail ? "mail while it polls" : "timer while it polls"];
@@ -337,6 +404,7 @@ void Chapter::see_new_entries() {
 }
 
 void Chapter::see_leases(std::uint16_t cpu) {
+  see_ends();
   const bool more = world.machine().mail_pending(CpuId(cpu)) || world.machine().timer_due(CpuId(cpu));
   for (auto& [number, process] : model.processes()) {
     if (process.cpu != cpu || !process.alive()) continue;
@@ -359,6 +427,8 @@ void Chapter::see_leases(std::uint16_t cpu) {
 
 // Everything the model says about processes is so.
 void Chapter::look() {
+  require(failed_between_.empty(), failed_between_);
+  see_ends();
   require(model.complaint().empty(), model.complaint());
   model.set_time(world.machine().now().ns());
   model.forget_written();
@@ -369,8 +439,12 @@ void Chapter::look() {
   kernel::Process::for_each([&](kernel::Process& process) {
     if (process.alive()) alive.push_back(&process);
   });
-  for (kernel::Process* const process : alive) look_at(*process);
-  require(alive.size() == living(), "other processes live than the model says");
+  for (kernel::Process* const process : alive) {
+    if (world.in_the_middle == process->cpu()) continue;
+    require(!process->is_ending(), "a process goes on ending, and nobody goes on with that");
+    look_at(*process);
+  }
+  require(world.in_the_middle.has_value() || alive.size() == living(), "other processes live than the model says");
 }
 
 void Chapter::look_at(kernel::Process& process) {
@@ -444,8 +518,15 @@ void Chapter::look_at_wait(kernel::Thread& thread, ModelThread& expected) {
   }
 }
 
+bool Chapter::is_between_portions(Who who) {
+  see_ends();
+  return model.thread(who).alive() && thread(who).state == ThreadState::call_work;
+}
+
 void Chapter::look_at(kernel::Thread& thread, ModelThread& expected) {
   see_completions(thread, expected);
+  if (expected.in_call && thread.state == ThreadState::call_work) return;
+  expected.in_call = false;
   if (expected.waits == Waits::in_ring) look_at_wait(thread, expected);
   // Somebody takes them before there is no room for more: what a full queue does is the affair of test_ring and of fuzzing.
   if (completions(thread) >= kMostUntaken) world.ring(thread).header.cq_head = world.ring(thread).header.cq_tail;

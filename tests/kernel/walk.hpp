@@ -52,6 +52,8 @@ class Chapter {
   [[nodiscard]] std::uint64_t service(Number number, std::string_view name);
   // Compares, and throws Unsound if they differ.
   void expect(const Finds& finds, const std::optional<Answer>& answer);
+  // Its call is done in portions, and another thread has come to run between two.
+  [[nodiscard]] bool is_between_portions(Who who);
   void expect(Error expected, Error found);
   void require(bool holds, const std::string& what);
   [[nodiscard]] Number new_number() { return next_number_++; }
@@ -104,12 +106,19 @@ class Chapter {
   void let_in(std::uint16_t cpu, bool mail);
   // Entries that a polled ring's thread has taken meanwhile.
   void see_new_entries();
+  // Threads of processes that end have ended where the kernel says so.
+  void see_ends();
+  // The kernel lets interrupts in on `cpu`, where a process ends in portions: the other CPUs go on.
+  void between_portions(std::uint16_t cpu);
+  // Who runs on a CPU, or ran when that entered the kernel; nobody: it idled.
+  [[nodiscard]] Who running_on(std::uint16_t cpu);
   void end();
 
   std::uint64_t seed_;
   bool ends_ = false;                 // the model looks on no longer
   std::set<std::uint16_t> let_in_;    // CPUs that have taken mail so since the last look
   bool was_let_in_ = false;           // any interrupt
+  std::string failed_between_;        // what went wrong between two portions, where nothing can be thrown
   kernel::Ledger::Amounts used_{};  // of the machine, at boot
   std::uint64_t heap_bytes_ = 0;
   Number next_number_ = 1;

@@ -394,6 +394,7 @@ void Model::leave_waits(ModelThread& ended) {
 }
 
 void Model::end_thread(Who who, Exit how) {
+  if (process(who.process).ending) return;  // it ends with its process
   if (process(who.process).living() == 1) return end_process(who.process, how);
   ModelThread& ended = thread(who);
   leave_waits(ended);
@@ -403,22 +404,34 @@ void Model::end_thread(Who who, Exit how) {
   }
 }
 
+// At once: none of its threads gets a call any more; the one that runs ends, and one that is alone.
 void Model::end_process(Number number, Exit how) {
   ModelProcess& ended = process(number);
-  std::vector<Who> alive;
-  for (const auto& [id, one] : ended.threads) {
-    if (one.alive()) alive.push_back(one.who);
-  }
-  for (const Who& who : alive) leave_waits(thread(who));
-  // Who was woken by the end of another of them has ended all the same.
-  for (const Who& who : alive) {
-    ModelThread& one = thread(who);
-    one.waits = Waits::dead;
-    one.found.reset();
-    one.exit = how;
-  }
-  ended.ended = true;
+  if (ended.ending) return;
+  ended.ending = true;
   ended.exit = how;
+  Who first = running(ended.cpu);
+  if (first.process != number || !thread(first).alive()) first = {};
+  for (const auto& [serial, one] : ended.threads) {
+    if (one.waits == Waits::for_call) std::erase(object(one.serving).waiting, one.who);
+    if (one.alive() && ended.living() == 1) first = one.who;
+  }
+  if (!first.none()) leaves_process(first);
+}
+
+void Model::leaves_process(Who who) {
+  ModelThread& one = thread(who);
+  leave_waits(one);
+  one.exit = process(who.process).exit;
+  if (const Who waiting = std::exchange(one.exit_waiter, Who{}); !waiting.none()) {
+    post(process(who.process).cpu, process(waiting.process).cpu, {.what = Letter::What::thread_exit, .to = waiting});
+  }
+  if (process(who.process).living() == 0) finish_process(who.process);
+}
+
+void Model::finish_process(Number number) {
+  ModelProcess& ended = process(number);
+  ended.ended = true;
   for (const auto& [cap, held] : ended.caps) {
     drop(held.id);
     ended.left.insert(held.id);
@@ -431,11 +444,6 @@ void Model::end_process(Number number, Exit how) {
     ended.left.insert(id);
     see_unmapped(id, true);
   }
-  for (const Who& who : alive) {
-    if (const Who waiting = std::exchange(thread(who).exit_waiter, Who{}); !waiting.none()) {
-      post(ended.cpu, process(waiting.process).cpu, {.what = Letter::What::thread_exit, .to = waiting});
-    }
-  }
   if (const Who waiting = std::exchange(ended.exit_waiter, Who{}); !waiting.none()) {
     post(ended.cpu, process(waiting.process).cpu, {.what = Letter::What::exit, .to = waiting});
   }
@@ -446,7 +454,7 @@ void Model::end_doomed() {
   while (!doomed_.empty()) {
     const Who who = doomed_.back();
     doomed_.pop_back();
-    if (thread(who).alive()) end_process(who.process, thread(who).fault);
+    if (thread(who).alive()) end_process(who.process, thread(who).fault);  // unless that ends already
   }
 }
 

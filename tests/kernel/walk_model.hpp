@@ -222,12 +222,14 @@ struct ModelThread {
   Who exit_waiter{};
   Exit exit{};
   std::optional<Finds> found;             // it was woken, and nobody has looked yet
+  bool in_call = false;                   // that is what it is to find once its call, which is done in portions, is over
   [[nodiscard]] bool alive() const { return waits != Waits::dead; }
 };
 
 struct ModelProcess {
   Number number = 0;
   std::uint16_t cpu = 0;
+  bool ending = false;  // its threads end one after the other; none runs any more
   bool ended = false;
   Id session = 0, supervisor = 0, ledger = 0;
   std::map<std::uint32_t, ModelThread> threads;  // ended ones too
@@ -302,6 +304,16 @@ class Model {
   void spawned(Who spawner, Number child);
   // The running thread's own doing.
   void exit_process(Number number, Exit how);
+  // Its call has been made, but for portions that it is still to do itself.
+  void goes_on(Who who, const Finds& finds) {
+    thread(who).in_call = true;
+    thread(who).found = finds;
+  }
+  // One of a process that ends: when its turn has come, the walk sees.
+  void leaves_process(Who who);
+  // Those whose supervisor has gone end.
+  void end_doomed();
+  std::function<Who(std::uint16_t)> running;  // whom a CPU entered the kernel from
   void exit_thread(Who who, std::uint64_t code);
   // A fault: told to its supervisor, or the end of its process.
   void fault(Who who, std::uint64_t vector, std::uint64_t address, const Words& told);
@@ -409,7 +421,7 @@ class Model {
   void leave_waits(ModelThread& thread);
   void end_thread(Who who, Exit how);
   void end_process(Number number, Exit how);
-  void end_doomed();
+  void finish_process(Number number);
   void drop(Id id);
   // Calls.
   [[nodiscard]] Error obstacle(const ModelThread& caller, ModelObject& endpoint);

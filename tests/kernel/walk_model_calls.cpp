@@ -141,7 +141,7 @@ Finds Model::reply_receive(Who who, Id id, const Words& words, std::uint64_t exc
   if (!is_home(endpoint, process(who.process).cpu)) return finds_error(transport(TransportError::wrong_cpu));
   if (server.caller_faulted) {
     if (!answers_fault(server, words, exception_word != 0)) return finds_error(transport(TransportError::invalid_message));
-    if (!server.alive()) {
+    if (process(who.process).ending) {
       end_doomed();
       return blocked();
     }

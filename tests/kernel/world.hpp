@@ -156,6 +156,8 @@ class World {
   [[nodiscard]] std::string broken();
   // Throws Unsound. Called by every step.
   void check();
+  // This CPU is in the middle of the kernel, where not all has to hold; nullopt: none is.
+  std::optional<CpuId> in_the_middle;
   // Of the machine's ledger, and charged to it while it is held: that many frames, and of the rest what a process needs.
   [[nodiscard]] static kernel::Ref<kernel::Ledger> make_ledger(std::uint64_t frames);
   // Frames free, or cut up for kernel objects: the same once all that was made is gone.

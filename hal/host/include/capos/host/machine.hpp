@@ -74,6 +74,10 @@ class Machine {
   // mailbox's, else the timer's. Empty: nothing.
   void at_each_interrupt_let_in(std::function<void(CpuId cpu, bool mail)> what);
 
+  // Wherever the kernel would let an interrupt in (interrupt_window), before it is seen whether there is one, on which CPU: may play
+  // the others. Empty: nothing.
+  void at_each_interrupt_window(std::function<void(CpuId cpu)> what);
+
   // Before time goes on, to when.
   void at_each_passing(std::function<void(Time to)> what);
 
