@@ -165,7 +165,7 @@ void add_bench_linux(CLI::App& group, Action& action) {
 }
 
 void add_bench_host(CLI::App& group, Action& action) {
-  auto& verb = *group.add_subcommand("host", "Queues, rings in shared memory and codec at native speed, beside their peers");
+  auto& verb = *group.add_subcommand("host", "Queues, rings and codec at native speed, beside their peers");
   const auto options = bind(verb, action, &bench_host);
   verb.add_option("--min-time", options->min_time, "Seconds for each benchmark (default: Google Benchmark's)")
       ->check(CLI::Range(0.0001, 60.0));
@@ -276,7 +276,7 @@ void add_top(CLI::App& app, Action& action) {
   verb.add_option("--interval", options->interval, "Real seconds between looks")->check(CLI::Range(0.1, 60.0))->capture_default_str();
   verb.add_flag("--once", options->once, "Two looks, one view");
   verb.add_flag("--json", options->json, "The same as JSON on standard output, and nothing else there");
-  verb.footer("Reads the memory that the guest shares with the host; the guest makes no exit for it. Ctrl-C leaves it.");
+  verb.footer("Reads memory of the guest that the host can see; the guest makes no exit for it. Ctrl-C leaves it.");
 }
 
 void add_graph(CLI::App& app, Action& action) {

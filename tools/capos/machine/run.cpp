@@ -152,6 +152,7 @@ Outcome<MachineEnd> run_machine(const MachineSpec& spec, const std::filesystem::
     return std::unexpected(done.error());
   }
   unlink(spec.console.c_str());
+  forget_machine(log_directory);  // of a run that was killed
   SpawnOptions options;
   options.stdout_file = log_directory / "qemu.out";
   options.stderr_file = log_directory / "qemu.log";
