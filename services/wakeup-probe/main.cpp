@@ -3,33 +3,13 @@
 // long the release took to reach it: `user` events of code 2, a: latency in ns, b: the scheduled release.
 #include "capos/abi/bench_marker.hpp"
 #include "capos/runtime/runtime.hpp"
-#include "capos/runtime/system_call.hpp"
+#include "capos/runtime/stamped_release.hpp"
 
 namespace {
 
 using namespace capos;
 
 constexpr std::uint32_t kWakeupCode = 2;
-
-struct Woken {
-  std::int32_t status = 0;
-  std::uint64_t tsc = 0;
-  std::uint64_t scheduled_ns = 0;
-};
-
-// SchedulingContext.waitNextRelease by hand: between the return from the kernel and RDTSC there is one
-// instruction, which saves the status that RDTSC would overwrite. (Registers: abi/syscall.hpp.)
-Woken wait_next_release(abi::CapId context) noexcept {
-  using Wait = schema::SchedulingContext::WaitNextRelease;
-  std::uint64_t a = static_cast<std::uint64_t>(abi::SystemCall::call) | std::uint64_t{Wait::kOrdinal} << 16;
-  std::uint64_t d = 0, status = 0, cap = context.raw, interface_id = Wait::kInterfaceId;
-  register std::uint64_t scheduled asm("r8") = 0;
-  asm volatile("syscall\n\tmovq %%rax, %%rcx\n\trdtsc"
-               : "+a"(a), "+d"(d), "=&c"(status), "+D"(cap), "+S"(interface_id), "+r"(scheduled)
-               :
-               : "r9", "r10", "r11", "r12", "r13", "r14", "r15", "memory");
-  return {static_cast<std::int32_t>(status), d << 32 | (a & 0xffff'ffff), scheduled};
-}
 
 // Cannot overflow below 18 GHz.
 std::uint64_t to_ns(std::uint64_t ticks, std::uint64_t hz) noexcept {
@@ -46,10 +26,10 @@ int program_main(capos::runtime::Runtime& runtime) {
   if (!clock.has_value() || clock->tsc_hz == 0)
     runtime::panic("wakeup-probe: the clock does not describe itself");
   for (;;) {
-    const Woken woken = wait_next_release(context.cap());
+    const runtime::StampedRelease woken = runtime::wait_stamped_release(context.cap());
     abi::bench_mark<abi::BenchMark::first_job>();
     if (woken.status != 0) return 0;  // retired
-    const std::uint64_t now_ns = to_ns(woken.tsc - clock->start_tsc, clock->tsc_hz);
+    const std::uint64_t now_ns = to_ns(woken.ticks - clock->start_tsc, clock->tsc_hz);
     const std::uint64_t latency = now_ns > woken.scheduled_ns ? now_ns - woken.scheduled_ns : 0;
     (void)trace->emit(kWakeupCode, latency, woken.scheduled_ns, 0, 0, 0, 0);
   }
