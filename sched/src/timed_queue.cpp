@@ -53,29 +53,13 @@ TimedNode* TimedHeap::merge(TimedNode* a, TimedNode* b) noexcept {
   return root;
 }
 
-// What merge() makes of a heap of one node: down the rightmost path to its place, which is behind all that are not later, and up again
-// only as far as ranks change.
 void TimedHeap::insert(TimedNode& node, Time when) noexcept {
-  TimedNode* above = nullptr;
-  TimedNode* below = root_;
-  while (below != nullptr && below->when_ <= when) {
-    above = below;
-    below = below->right_;
-  }
   node.when_ = when;
   node.order_ = next_order_++;
-  node.left_ = below;
-  node.right_ = nullptr;
-  node.parent_ = above;
+  node.left_ = node.right_ = node.parent_ = nullptr;
   node.rank_ = 1;
-  if (below != nullptr) below->parent_ = &node;
+  root_ = root_ == nullptr ? &node : merge(root_, &node);
   ++size_;
-  if (above == nullptr) {
-    root_ = &node;
-    return;
-  }
-  above->right_ = &node;
-  while (above != nullptr && settle(*above)) above = above->parent_;
 }
 
 void TimedHeap::remove_inner(TimedNode& node) noexcept {
