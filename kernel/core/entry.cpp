@@ -39,10 +39,11 @@ using schema::TransportError;
 }
 
 // Between two portions of a call: returns if no interrupt has come, nor is another thread to run. Else the call goes on once its
-// thread is dispatched (continue_call).
-void let_others_in(Cpu& cpu, Thread& thread, bool yields) noexcept {
+// thread is dispatched (continue_call). By itself, so that a call of one portion saves no registers for it.
+[[gnu::noinline, gnu::cold]] void let_others_in(const CallContext& call) noexcept {
+  Thread& thread = call.thread;
   thread.state = ThreadState::call_work;
-  if (yields && cpu.scheduler.must_switch(hal::now())) leave(cpu, hal::now());
+  if (call.yields && call.cpu.scheduler.must_switch(hal::now())) leave(call.cpu, hal::now());
   hal::interrupt_window();
   thread.state = ThreadState::runnable;
 }
@@ -70,7 +71,7 @@ template <bool kLeased>
     outcome = object.call_registers(context, thread.user.interface_id(),
                                     static_cast<std::uint16_t>(thread.user.operation() >> 16), words, words);
     if (outcome.kind() != Outcome::Kind::unfinished) [[likely]] break;
-    let_others_in(cpu, thread, context.yields);
+    let_others_in(context);
   }
   if (thread.progress.begun) [[unlikely]] thread.progress.drop(thread.process);
   if constexpr (kLeased) settle_lease(thread, outcome);
