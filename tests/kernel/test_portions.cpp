@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// The end of a process of several threads, interrupted between two portions: what others see meanwhile, and that none of its threads
-// runs any more.
+// What is done in portions, interrupted between two. The end of a process of several threads: what others see meanwhile, and that none
+// of its threads runs any more. An unpark of many.
 #include <gtest/gtest.h>
+
+#include <algorithm>
 
 #include "islands.hpp"
 #include "islands/scheduling_context.hpp"
@@ -33,7 +35,7 @@ Thread& make_thread(World& world, Thread& by, abi::CapId context = {}) {
 }
 
 // A task that waits for its first release, init, which is to kill, and the victim. Every look at the clock costs time.
-class Ends : public testing::Test {
+class Portions : public testing::Test {
  protected:
   static constexpr Duration kLook = Duration::ns(100);
 
@@ -89,7 +91,7 @@ class Ends : public testing::Test {
   Time begin_{};
 };
 
-TEST_F(Ends, AReleaseComesBetweenTwoPortionsOfAKill) {
+TEST_F(Portions, AReleaseComesBetweenTwoPortionsOfAKill) {
   start({{}}, {});
   make_victim(16);
   begin();
@@ -101,7 +103,7 @@ TEST_F(Ends, AReleaseComesBetweenTwoPortionsOfAKill) {
   kill_returns();
 }
 
-TEST_F(Ends, AnExitGoesOnBelowAReleaseAndItsThreadsDoNotRun) {
+TEST_F(Portions, AnExitGoesOnBelowAReleaseAndItsThreadsDoNotRun) {
   start({{}}, {});
   make_victim(16);
   Thread& first = world_.thread(victim_);
@@ -121,7 +123,7 @@ TEST_F(Ends, AnExitGoesOnBelowAReleaseAndItsThreadsDoNotRun) {
 }
 
 // A server that is to end gets no call, and the endpoint is not closed before it has ended.
-TEST_F(Ends, ACallOnWhatEndsQueuesUntilTheServerHasEnded) {
+TEST_F(Portions, ACallOnWhatEndsQueuesUntilTheServerHasEnded) {
   const abi::CapId endpoint = world_.make_endpoint(kServed);
   start({{}}, {{"service", world_.connect(endpoint)}});
   make_victim(16, {{"serve", endpoint}});
@@ -137,6 +139,34 @@ TEST_F(Ends, ACallOnWhatEndsQueuesUntilTheServerHasEnded) {
   ASSERT_TRUE(answer.has_value()) << "a thread of a process that ends got a call";
   EXPECT_EQ(answer->error(), transport(TransportError::disconnected));
   EXPECT_FALSE(world_.process(victim_.number).alive());
+}
+
+// Who is woken waits no longer, whoever comes in between; the others are woken after that.
+TEST_F(Portions, AReleaseComesBetweenTwoPortionsOfAnUnpark) {
+  start({{}}, {});
+  victim_ = world_.spawn({.memory_pages = 4096});
+  Thread& waker = world_.thread(victim_);
+  const auto page = world_.call<schema::VirtualMemory::Map>(waker, world_.granted(waker.process, "self.memory"), {.size = 4096, .prot = 3});
+  ASSERT_TRUE(page.error.ok());
+  const abi::CapId space = world_.granted(waker.process, "self.park");
+  std::vector<Thread*> waiters;
+  for (int i = 0; i < 16; ++i) {
+    waiters.push_back(&make_thread(world_, waker));
+    ASSERT_TRUE(world_.call<schema::ParkSpace::Park>(*waiters.back(), space, {.address = page.value.addr, .timeout_ns = ~std::uint64_t{0}}).blocked);
+  }
+  begin();
+  world_.go_to(waker);
+  world_.machine().advance(begin_ - Duration::ns(kLook.ns() * 8));
+  ASSERT_TRUE(world_.is_current(waker));
+  ASSERT_TRUE(world_.call<schema::ParkSpace::Unpark>(waker, space, {.address = page.value.addr, .count = 100}).blocked);
+  ASSERT_TRUE(world_.is_current(task())) << "its job did not come between two portions";
+  const auto parked = std::ranges::count_if(waiters, [](const Thread* one) { return one->state == ThreadState::parked; });
+  EXPECT_GT(parked, 0);
+  EXPECT_LT(parked, 16);
+  (void)world_.call<Await>(task(), world_.granted(task().process, "self.context"));
+  world_.go_to(waker);
+  EXPECT_EQ(world_.called<schema::ParkSpace::Unpark>(world_.answer(waker)).value.woken, 16u);
+  for (const Thread* const one : waiters) EXPECT_EQ(one->state, ThreadState::runnable);
 }
 
 // A server works on the time of a thread that is to end: it is more urgent than that end, and its answer does not set the thread going.
