@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "capos/hal/address_space.hpp"
 
+#include <algorithm>
+
 #include "capos/abi/syscall.hpp"
 #include "instructions.hpp"
 #include "page_table.hpp"
@@ -143,10 +145,11 @@ bool AddressSpace::destroy_step(FrameSource& source, unsigned limit) noexcept {
       --level;
     }
     const unsigned end = level == kTopLevel ? kUserRoots : kEntries;
-    for (; index < end && ((*table)[index] & kPresent) == 0; ++index, --looks) {
-      if (looks == 0) return false;
-      torn_down_ += span_of(level);
-    }
+    const unsigned first = index, most = std::min(end, first + looks);
+    while (index < most && ((*table)[index] & kPresent) == 0) ++index;
+    looks -= index - first;
+    torn_down_ += (index - first) * span_of(level);
+    if (index < end && ((*table)[index] & kPresent) == 0) return false;
     if (index == end) {
       for (; level < kTopLevel; ++level) {
         release_table(root_.value(), torn_down_ - 1, level, source);

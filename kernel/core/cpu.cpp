@@ -153,7 +153,15 @@ void Cpu::deliver(Mail& mail) noexcept {
       next = choose(cpu, now);
     }
     // What went may have set a server free or woken somebody, and took time: the choice is made again.
-    if (next.entity != nullptr && cpu.id == CpuId(0) && reap_step()) next = choose(cpu, now = hal::now());
+    if (next.entity != nullptr && cpu.id == CpuId(0) && reaper_has_work()) {
+      // What led here, and what goes on from here, may be long.
+      arm(cpu, Time::never(), now);
+      between_steps();
+      (void)reap_step();
+      next = choose(cpu, now = hal::now());
+      arm(cpu, Time::never(), now);
+      between_steps();
+    }
   }
   Thread* const thread = owner_of(next);
   Time end = in_turns() ? turn_end(cpu, next.kind, now) : Time::never();

@@ -19,24 +19,6 @@ using schema::KernelError;
 constexpr std::uint64_t kStackPages = 16;
 constexpr unsigned kStackOrder = 4;
 
-// The CapSet page of a new process; its capabilities go into the process's table.
-ResultOf<void, KernelError> grant_all(Process& process, std::span<const GrantedCapability> grants) noexcept {
-  Ref<MemoryObject> page = TRY(MemoryObject::create(process, 1));
-  auto& capset = *static_cast<abi::CapSet*>(page->kernel_address());
-  capset.magic = abi::kCapSetMagic;
-  for (const GrantedCapability& grant : grants) {
-    if (capset.count == abi::kCapSetCapacity) return fail(KernelError::out_of_capabilities);
-    abi::CapSetEntry& entry = capset.entries[capset.count++];
-    if (grant.name.empty() || grant.name.size() >= sizeof entry.name) return fail(KernelError::bad_range);
-    std::memcpy(entry.name, grant.name.data(), grant.name.size());
-    const abi::CapId id =
-        TRY(process.capabilities().insert(Ref<Object>::share(*grant.object), grant.interface_id, grant.edge));
-    entry.cap = id.raw;
-    entry.interface_id = grant.interface_id;
-  }
-  return process.install_capset(std::move(page));
-}
-
 }  // namespace
 
 ProcessBuild::ProcessBuild(Process& process, const SpawnRequest& request, Ref<Session> session) noexcept
@@ -69,35 +51,61 @@ ResultOf<bool, KernelError> ProcessBuild::step() noexcept {
       if (!clean_ahead(Process::kThreadFrames, Process::kThreadOrder)) return false;
       TRY_VOID(process_->make_main_thread());
       process_->set_entry(load_.entry());
-      stage_ = Stage::whole;
+      stage_ = Stage::capset;
+      return false;
+    case Stage::capset:
+      capset_ = TRY(MemoryObject::create(*process_, 1));
+      static_cast<abi::CapSet*>(capset_->kernel_address())->magic = abi::kCapSetMagic;
+      stage_ = Stage::grants;
       return true;
-    case Stage::whole: break;
+    default: break;
   }
   return true;
 }
 
-ResultOf<void, KernelError> ProcessBuild::grant(std::span<const GrantedCapability> grants) noexcept {
+ResultOf<void, KernelError> ProcessBuild::grant(const GrantedCapability& grant) noexcept {
+  auto& capset = *static_cast<abi::CapSet*>(capset_->kernel_address());
+  if (capset.count == abi::kCapSetCapacity) return fail(KernelError::out_of_capabilities);
+  abi::CapSetEntry& entry = capset.entries[capset.count++];
+  if (grant.name.empty() || grant.name.size() >= sizeof entry.name) return fail(KernelError::bad_range);
+  std::memcpy(entry.name, grant.name.data(), grant.name.size());
+  const abi::CapId id =
+      TRY(process_->capabilities().insert(Ref<Object>::share(*grant.object), grant.interface_id, grant.edge));
+  entry.cap = id.raw;
+  entry.interface_id = grant.interface_id;
+  ++granted_;
+  return {};
+}
+
+ResultOf<bool, KernelError> ProcessBuild::complete() noexcept {
   Process& process = *process_;
-  const Ref<VirtualMemoryObject> memory = TRY(new_object<VirtualMemoryObject>(process.ledger(), process));
-  Ref<SessionContext> session;
-  if (process.session() != nullptr) session = TRY(new_object<SessionContext>(process.ledger(), *process.session()));
-  std::array<GrantedCapability, abi::kCapSetCapacity> all;
-  if (grants.size() + 8 > all.size()) return fail(KernelError::out_of_capabilities);
-  std::size_t count = 0;
-  for (const GrantedCapability& grant : grants) all[count++] = grant;
-  all[count++] = {"self.capabilities", &capability_table_service(), capability_table_service().interface_id()};
-  all[count++] = {"self.ledger", &process.ledger(), process.ledger().interface_id()};
-  if (session) all[count++] = {"self.session", session.get(), session->interface_id()};
-  all[count++] = {"self.memory", memory.get(), memory->interface_id()};
-  all[count++] = {"self.threads", &thread_factory_service(), thread_factory_service().interface_id()};
-  all[count++] = {"self.park", &park_space_service(), park_space_service().interface_id()};
-  all[count++] = {"self.thread", &thread_control_service(), thread_control_service().interface_id()};
-  if (context_) all[count++] = {"self.context", context_.get(), context_->interface_id()};
-  TRY_VOID(grant_all(process, {all.data(), count}));
+  const auto service = [&](std::string_view name, Object& object) noexcept {
+    return grant({.name = name, .object = &object, .interface_id = object.interface_id()});
+  };
+  if (stage_ == Stage::grants) {
+    const Ref<VirtualMemoryObject> memory = TRY(new_object<VirtualMemoryObject>(process.ledger(), process));
+    Ref<SessionContext> session;
+    if (process.session() != nullptr) session = TRY(new_object<SessionContext>(process.ledger(), *process.session()));
+    TRY_VOID(service("self.capabilities", capability_table_service()));
+    TRY_VOID(service("self.ledger", process.ledger()));
+    if (session) TRY_VOID(service("self.session", *session));
+    TRY_VOID(service("self.memory", *memory));
+    stage_ = Stage::own;
+    return false;
+  }
+  if (stage_ == Stage::own) {
+    TRY_VOID(service("self.threads", thread_factory_service()));
+    TRY_VOID(service("self.park", park_space_service()));
+    TRY_VOID(service("self.thread", thread_control_service()));
+    if (context_) TRY_VOID(service("self.context", *context_));
+    stage_ = Stage::last;
+    return false;
+  }
+  TRY_VOID(process.install_capset(std::move(capset_)));
   Thread& thread = process.main_thread();
   if (context_) bind(*context_, thread);
   give_account(starting_account(thread), thread);
-  return {};
+  return true;
 }
 
 Ref<Process> ProcessBuild::take() noexcept {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A process that is being made, in portions: program, stack, first thread. Then it gets its capabilities, at once.
+// A process that is being made, in portions: program, stack, first thread, its capabilities.
 //
 // On the CPU of whoever makes it; nobody else knows the process yet. A build that is dropped ends its process.
 #pragma once
@@ -22,8 +22,13 @@ class ProcessBuild final : public Object {
                                                                                Ref<Session> session) noexcept;
   // True: all but its capabilities is there. Errors: those of ProcessSpawner.spawn.
   [[nodiscard]] ResultOf<bool, schema::KernelError> step() noexcept;
-  // The last step: nothing of it can be undone but with the process. Errors: likewise. O(capabilities).
-  [[nodiscard]] ResultOf<void, schema::KernelError> grant(std::span<const GrantedCapability> grants) noexcept;
+  // Then what it is granted, one after the other: O(1). `granted`: how many it has so far. Errors: likewise.
+  [[nodiscard]] ResultOf<void, schema::KernelError> grant(const GrantedCapability& grant) noexcept;
+  [[nodiscard]] std::uint32_t granted() const noexcept { return granted_; }
+  // It gets what every process has besides: is complete() at work?
+  [[nodiscard]] bool completes() const noexcept { return stage_ > Stage::grants; }
+  // A portion of that; true: it is whole. Errors: likewise.
+  [[nodiscard]] ResultOf<bool, schema::KernelError> complete() noexcept;
   // It is whole, and whoever asked has it: the build has done its work.
   [[nodiscard]] Ref<Process> take() noexcept;
 
@@ -46,7 +51,7 @@ class ProcessBuild final : public Object {
   template <typename T>
   friend void heap_delete(T*) noexcept;
 
-  enum class Stage : std::uint8_t { program, stack, thread, whole };
+  enum class Stage : std::uint8_t { program, stack, thread, capset, grants, own, last };
 
   ProcessBuild(Process& process, const SpawnRequest& request, Ref<Session> session) noexcept;
   ~ProcessBuild() = default;
@@ -57,6 +62,8 @@ class ProcessBuild final : public Object {
   Ref<Session> session_;
   ElfLoad load_;
   Stage stage_ = Stage::program;
+  std::uint32_t granted_ = 0;
+  Ref<MemoryObject> capset_;  // until it is mapped
 };
 
 }  // namespace capos::kernel

@@ -44,42 +44,36 @@ void start_here(void* subject) noexcept {
 
 using Spawn = schema::ProcessSpawner::Spawn;
 
-// What the message grants, as it says now.
-struct Grants {
-  std::array<GrantedCapability, abi::kCapSetCapacity> list;
-  std::size_t count = 0;
-};
-
-// `given`: the session that the process is spawned in, if the spawner names one; `session`: the one it will be in.
-Outcome read_grants(CallContext& call, Spawn::Params::Reader params, Session* given, std::uint64_t session,
-                    Grants& grants) noexcept {
-  const auto list = params.grants();
-  if (list.size() > grants.list.size()) return Outcome::overloaded(KernelError::out_of_capabilities);
-  for (const auto item : list) {
-    CapabilityEntry* const entry = call.argument_entry(item.capability().get_capability());
-    if (entry == nullptr) return Outcome::invalid(KernelError::bad_capability);
-    if (!may_travel(*entry, call.process().session_number(), session)) return Outcome::invalid(KernelError::not_transferable);
-    GrantedCapability& grant = grants.list[grants.count++];
-    grant = {item.name(), entry->object(), entry->interface_id(), entry->edge()};
-    if (given != nullptr && !lease_within(grant.edge, given->life())) return Outcome::invalid(KernelError::mismatch);
-  }
+// What the message grants, as it says now. `given`: the session that the process is spawned in, if the spawner names one; `session`:
+// the one it will be in.
+template <typename Item>
+Outcome read_grant(CallContext& call, const Item& item, Session* given, std::uint64_t session, GrantedCapability& grant) noexcept {
+  CapabilityEntry* const entry = call.argument_entry(item.capability().get_capability());
+  if (entry == nullptr) return Outcome::invalid(KernelError::bad_capability);
+  if (!may_travel(*entry, call.process().session_number(), session)) return Outcome::invalid(KernelError::not_transferable);
+  grant = {item.name(), entry->object(), entry->interface_id(), entry->edge()};
+  if (given != nullptr && !lease_within(grant.edge, given->life())) return Outcome::invalid(KernelError::mismatch);
   return Outcome::done();
 }
+
+// Other 8 of the CapSet's places are every process's own.
+constexpr std::uint32_t kMostGrants = abi::kCapSetCapacity - 8;
+constexpr std::uint32_t kGrantsAtOnce = 8;
 
 class ProcessSpawnerService final : public SingletonObject<ProcessSpawnerService, schema::ProcessSpawner> {
  public:
   // In portions: all is checked at first; what the process is granted, again at the end, as it is then.
   Outcome spawn(CallContext& call, Spawn::Params::Reader params, Spawn::Results::Builder results) noexcept {
-    if (!call.progress.begun) return begin(call, params);
+    if (!call.progress.object) return begin(call, params);
     auto& build = static_cast<ProcessBuild&>(*call.progress.object);
     const auto ready = build.step();
     if (!ready.has_value()) return Outcome::failed(ready.error());
     if (!*ready) return Outcome::unfinished();
-    Grants grants;
-    const Outcome read = read_grants(call, params, build.session(), build.process().session_number(), grants);
-    if (read.kind() != Outcome::Kind::done) return read;
-    const auto granted = build.grant({grants.list.data(), grants.count});
-    if (!granted.has_value()) return Outcome::failed(granted.error());
+    const auto list = params.grants();
+    if (build.granted() < list.size() && !build.completes()) return grant_portion(call, list, build);
+    const auto complete = build.complete();
+    if (!complete.has_value()) return Outcome::failed(complete.error());
+    if (!*complete) return Outcome::unfinished();
     const auto index = give_handle(call, build.process());
     if (!index.has_value()) return Outcome::overloaded(index.error());
     start_process(*build.take());
@@ -89,14 +83,35 @@ class ProcessSpawnerService final : public SingletonObject<ProcessSpawnerService
   }
 
  private:
+  template <typename List>
+  static Outcome grant_portion(CallContext& call, const List& list, ProcessBuild& build) noexcept {
+    for (std::uint32_t left = kGrantsAtOnce; left != 0 && build.granted() < list.size(); --left) {
+      if (build.granted() == kMostGrants) return Outcome::failed(KernelError::out_of_capabilities);
+      GrantedCapability grant;
+      const Outcome read = read_grant(call, list[build.granted()], build.session(), build.process().session_number(), grant);
+      if (read.kind() != Outcome::Kind::done) return read;
+      const auto granted = build.grant(grant);
+      if (!granted.has_value()) return Outcome::failed(granted.error());
+    }
+    return Outcome::unfinished();
+  }
+
   static Outcome begin(CallContext& call, Spawn::Params::Reader params) noexcept {
     Session* const given = params.has_session() ? call.argument<Session>(params.session()) : nullptr;
     if (params.has_session() && given == nullptr) return Outcome::invalid(KernelError::bad_capability);
     if (given != nullptr && !given->life().holds()) return Outcome::failed(KernelError::expired);
     Liveness* const session = given != nullptr ? &given->life() : call.process().session();
-    Grants grants;
-    const Outcome read = read_grants(call, params, given, session != nullptr ? session->session() : 0, grants);
-    if (read.kind() != Outcome::Kind::done) return read;
+    const auto list = params.grants();
+    if (list.size() > abi::kCapSetCapacity) return Outcome::overloaded(KernelError::out_of_capabilities);
+    std::uint64_t& checked = call.progress.done;
+    for (std::uint32_t left = kGrantsAtOnce; checked < list.size(); ++checked, --left) {
+      call.progress.begun = true;
+      if (left == 0) return Outcome::unfinished();
+      GrantedCapability grant;
+      const Outcome read =
+          read_grant(call, list[static_cast<std::uint32_t>(checked)], given, session != nullptr ? session->session() : 0, grant);
+      if (read.kind() != Outcome::Kind::done) return read;
+    }
     SpawnRequest request{.name = params.name(),
                          .image = find_program(params.program()),
                          .number = params.source(),
@@ -166,7 +181,9 @@ ResultOf<Ref<Process>, KernelError> build_process(const SpawnRequest& request,
   const Ref<ProcessBuild> build = TRY(ProcessBuild::create(*request.ledger, request, {}));
   while (!TRY(build->step())) {
   }
-  TRY_VOID(build->grant(grants));
+  for (const GrantedCapability& grant : grants) TRY_VOID(build->grant(grant));
+  while (!TRY(build->complete())) {
+  }
   return build->take();
 }
 

@@ -48,7 +48,7 @@ constexpr std::uint16_t kAnyCpu = 0xffff;
 
 // Where it was placed; kAnyCpu if it was not.
 std::uint16_t place(Guest& guest, Process& child) noexcept {
-  auto made = try_spawn(guest, {.role = Role::sleeper_loop, .cpu = kAnyCpu});
+  auto made = try_spawn(guest, {.role = Role::sleeper, .argument = 60'000, .cpu = kAnyCpu});
   if (!made.has_value()) return kAnyCpu;
   child = *std::move(made);
   const auto state = child->state();
