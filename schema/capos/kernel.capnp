@@ -175,7 +175,8 @@ interface FrameAllocator @0xf0a1b6c8d2e34715 {
 interface VirtualMemory @0xf0a1b6c8d2e34716 {
   # One process's address space. Protections: 1 read, 2 write, 4 execute; write and execute exclude each other.
   # Addresses and sizes are multiples of 4096 below 0x600000000000. Only the process itself may change it: badState for
-  # every other that holds the capability.
+  # every other that holds the capability, and while another thread of it maps in the same range. At most 512 regions:
+  # quotaExceeded beyond.
   map @0 (hint :UInt64, size :UInt64, prot :UInt32) -> (addr :UInt64);
   # Fresh zeroed memory at `hint`, or where there is room when it is 0. Errors: badAddress, overlap, badProtection,
   # quotaExceeded, outOfMemory.
@@ -324,8 +325,8 @@ interface IslandAuthority @0xf0a1b6c8d2e3471d {
   admit @0 (certificate :Certificate.IslandCertificate) -> AdmitResult;
   # The kernel re-verifies each inequality, over all islands that share CPUs with this one; then the CPUs are leased and the
   # contexts made, charged to the caller's ledger with the bandwidth they are promised and the frames that keep the
-  # certificate. A refusal is an answer, not an error. From CPU 0. Errors: badCpu, busy (a change of an island that shares
-  # CPUs is under way), quotaExceeded, outOfMemory, outOfCapabilities.
+  # certificate, whose names are of at most 64 bytes. A refusal is an answer, not an error. From CPU 0. Errors: badCpu, busy (a change of an island that shares
+  # CPUs is under way, or another certificate is being judged), quotaExceeded, outOfMemory, outOfCapabilities.
 }
 
 struct AdmitResult {
@@ -370,7 +371,7 @@ interface RealtimeIsland @0xf0a1b6c8d2e3471e {
   # are. A task that is changed is released first at that instant, with a full budget. The others do not notice, and keep
   # the bounds they were admitted with. A refusal changes nothing, and what is accepted comes to pass, unless the island is
   # retired before. From CPU 0; charged to who pays for the island. Errors: badCpu, badState if it has been retired, busy (a
-  # change of an island that shares CPUs is under way), quotaExceeded, outOfMemory.
+  # change of an island that shares CPUs is under way, or another certificate is being judged), quotaExceeded, outOfMemory.
   contexts @4 (first :UInt16) -> (contexts :List(SchedulingContext));
   # Those of the tasks from `first` on, in the certificate's order: at most 64 in one answer, none beyond the last task; also of an
   # island that has been retired. From any CPU. Errors: quotaExceeded, outOfMemory, outOfCapabilities; then none is given.
