@@ -154,13 +154,16 @@ void Cpu::deliver(Mail& mail) noexcept {
     }
     // What went may have set a server free or woken somebody, and took time: the choice is made again.
     if (next.entity != nullptr && cpu.id == CpuId(0) && reaper_has_work()) {
-      // What led here, and what goes on from here, may be long.
+      // What led here, and what goes on from here, may be long. Who is woken meanwhile goes by leave(): this CPU may have no thread.
+      cpu.remains = true;
       arm(cpu, Time::never(), now);
       between_steps();
       (void)reap_step();
       next = choose(cpu, now = hal::now());
-      arm(cpu, Time::never(), now);
-      between_steps();
+      if (next.context == nullptr) {
+        arm(cpu, Time::never(), now);
+        between_steps();
+      }
     }
   }
   Thread* const thread = owner_of(next);

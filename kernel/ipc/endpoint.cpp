@@ -152,7 +152,7 @@ Outcome Endpoint::deliver(Cpu& cpu, Call& call, Thread& server, Time now) noexce
   trace_lend(cpu, caller, server, now);
   raise_to(cpu, call, *this, now);
   call.direct = plain_ && call.kind == CallKind::registers && !by_ring &&
-                caller.user.operation() >> 32 == 0 && !caller.wait_lease.active();
+                caller.user.operation() >> 32 == 0 && !caller.wait_lease.active() && !caller.process.is_ending();
   server.incoming = &call;
   server.depth = static_cast<std::uint8_t>(caller.depth + 1);
   server.state = ThreadState::runnable;

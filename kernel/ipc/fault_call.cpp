@@ -69,7 +69,7 @@ bool raise_fault(Cpu& cpu, Thread& thread, const FaultRecord& fault, Time now) n
 }
 
 void raise_lost_time(Cpu& cpu, Thread& thread, schema::ThreadFault why, Time now) noexcept {
-  if (!thread.supervisor || thread.has_ended()) return;
+  if (!thread.supervisor || thread.has_ended() || thread.process.is_ending()) return;
   if (thread.bound == nullptr || thread.account.context != thread.bound) return;  // it runs on a caller's time, or none
   switch (thread.state) {
     case ThreadState::await_release:

@@ -53,13 +53,9 @@ void RingState::take_rest(Cpu& cpu, Time& now) noexcept {
   for (;;) {
     if (!unfinished_) take_portion(cpu, now);
     if ((to_take_ == 0 && !unfinished_) || !alive()) return;
-    if (!unfinished_) {
-      pause(cpu);
-      now = hal::now();
-      continue;
-    }
-    let_interrupts_in(cpu);
+    pause(cpu);
     now = hal::now();
+    if (!unfinished_) continue;
     unfinished_ = false;
     if (!timers_.empty()) fire_timers(now);
     start_ready(cpu, now);

@@ -62,7 +62,7 @@ constexpr std::uint32_t kGrantsAtOnce = 8;
 
 class ProcessSpawnerService final : public SingletonObject<ProcessSpawnerService, schema::ProcessSpawner> {
  public:
-  // In portions: all is checked at first; what the process is granted, again at the end, as it is then.
+  // In portions: all is checked at first; each capability that it is granted again, as it is when it is granted.
   Outcome spawn(CallContext& call, Spawn::Params::Reader params, Spawn::Results::Builder results) noexcept {
     if (!call.progress.object) return begin(call, params);
     auto& build = static_cast<ProcessBuild&>(*call.progress.object);
