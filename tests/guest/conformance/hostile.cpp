@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Hostile neighbours: best-effort programs that burn time, start and end programs without pause, exhaust their ledgers, fault
 // again and again, and put programs on the island's own CPU. The island's jobs meet their deadlines, each within its bound.
+#include "accounting.hpp"
 #include "hostile.hpp"
 #include "roles.hpp"
 
@@ -37,7 +38,7 @@ void visit_the_islands_cpu(Guest& guest, std::uint16_t island_cpu) noexcept {
   run_to_its_end(guest, {.role = Role::exit_with, .argument = 4, .cpu = island_cpu, .passive = true}, schema::ExitReason::exited);
 }
 void burn(Guest& guest, std::uint16_t) noexcept {
-  guest.sleep(kMillisecond);  // the two before are being taken apart
+  (void)settled(guest);  // the two before are being taken apart
   Shared out(guest);
   const Grant grants[] = {{"out", out.cap()}};
   Child one(guest, {.role = Role::compute, .grants = grants}), other(guest, {.role = Role::compute, .grants = grants});
@@ -45,6 +46,7 @@ void burn(Guest& guest, std::uint16_t) noexcept {
   CHECK(one.alive() && other.alive());
 }
 void flood_a_server(Guest& guest, std::uint16_t) noexcept {
+  (void)settled(guest);
   Shared out(guest);
   const Service service = make_service(guest);
   const Grant serve[] = {{"serve", service.endpoint.cap()}}, call[] = {{"service", service.client.cap()}, {"out", out.cap()}};
@@ -65,6 +67,7 @@ constexpr Case kCases[] = {
 }  // namespace
 
 void undisturbed_by(Guest& guest, Turn turn) noexcept {
+  (void)settled(guest);  // what the case before has left
   Shared out(guest);
   const Task tasks[] = {{.deadline_ns = kResponse, .response_ns = kResponse}};
   Island island(guest, honest(guest, tasks));
