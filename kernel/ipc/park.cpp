@@ -159,7 +159,12 @@ Outcome unpark_portion(Process& process, MemoryObject* memory, std::uint64_t off
   Waking waking = progress.begun ? Waking::of(progress) : Waking{0, count};
   const std::uint32_t left = waking.all - waking.woken;
   // Of an object's list they are taken out under its lock, and woken after it.
-  const Taken taken = memory == nullptr ? take(process.parked(), offset, left) : take(*memory->parked.lock(), offset, left);
+  Taken taken;
+  if (memory == nullptr) {
+    taken = take(process.parked(), offset, left);
+  } else {
+    taken = take(*memory->parked.lock(), offset, left);
+  }
   for (ParkWaiter* next = taken.first; next != nullptr;) {
     ParkWaiter& waiter = *next;
     next = waiter.next_woken;
