@@ -87,7 +87,11 @@ Time go_on_with_ends(Cpu& cpu, Time now) noexcept {
     arm(cpu, Time::never(), now);
     between_steps();
     now = hal::now();
-    ends ? end_thread(cpu, *thread, thread->process.exit_record(), now) : end_portion(cpu, now);
+    if (ends) {
+      end_thread(cpu, *thread, thread->process.exit_record(), now);
+    } else {
+      end_portion(cpu, now);
+    }
   }
 }
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "process/process_build.hpp"
 
-#include <array>
 #include <cstring>
 
 #include "core/account.hpp"

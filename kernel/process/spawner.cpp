@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "process/spawner.hpp"
 
-#include <array>
-
 #include "core/account.hpp"
 #include "core/termination.hpp"
 #include "core/wake.hpp"
