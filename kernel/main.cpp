@@ -58,6 +58,7 @@ KernelParameters parameters_from(schema::BootPack::Reader pack) noexcept {
   if (pack.manifest().kernel_params().cpus() > 1) {
     result.quantum = Duration::ns(static_cast<std::int64_t>(std::min(pack.machine().quantum_ns(), kLongestQuantum)));
   }
+  result.gives_way = result.quantum == Duration{};  // simulated in turns, a CPU does not see its timer at the instant
   const auto wanted = pack.manifest().kernel_params();
   const std::uint64_t events = wanted.trace_events();
   if (events >= 256 && events <= 65'536 && (events & (events - 1)) == 0) result.trace_events = events;

@@ -40,14 +40,24 @@ constexpr Duration kReaperPause = Duration::us(5);
 // On the numbers: std::min, and ?: on objects, would keep both in memory.
 constexpr Time earlier(Time a, Time b) noexcept { return Time::from_ns(b.ns() < a.ns() ? b.ns() : a.ns()); }
 
-// For the first that happens: after pick() or wake_over() of that time.
-void arm(Cpu& cpu, Time quantum_end, Time now) noexcept {
-  cpu.quantum_end.store(quantum_end, std::memory_order_relaxed);
-  const Time wanted =
-      earlier(earlier(cpu.scheduler.next_event_as_picked(now), cpu.timeouts.earliest_time()), quantum_end);
+void arm_for(Cpu& cpu, Time wanted) noexcept {
   if (wanted == cpu.armed) return;
   cpu.armed = wanted;
   hal::arm_timer(wanted);
+}
+
+// For the first that happens while a context runs: after pick() or wake_over() of that time. No quantum ends its turn.
+void arm_under_context(Cpu& cpu, Time now) noexcept {
+  cpu.quantum_end.store(Time::never(), std::memory_order_relaxed);
+  arm_for(cpu, earlier(cpu.scheduler.next_event_as_picked(now), cpu.timeouts.earliest_time()));
+}
+
+// For the first that happens, whoever runs: after pick() of that time.
+void arm(Cpu& cpu, Time quantum_end, Time now) noexcept {
+  cpu.quantum_end.store(quantum_end, std::memory_order_relaxed);
+  Time first = earlier(earlier(cpu.scheduler.next_event_as_picked(now), cpu.timeouts.earliest_time()), quantum_end);
+  if (cpu.scheduler.current_context() == nullptr) first = earlier(first, cpu.sleepers.earliest_time());
+  arm_for(cpu, first);
 }
 
 // A job that was abandoned is followed by a release whatever its thread does then. While that waits for something that
@@ -206,7 +216,7 @@ void Cpu::deliver(Mail& mail) noexcept {
 }
 
 [[gnu::flatten]] void go_on_over(Cpu& cpu, Thread& thread, Time now) noexcept {
-  arm(cpu, Time::never(), now);  // no quantum on a context
+  arm_under_context(cpu, now);
   hal::UserState& live = cpu.thread->user;
   cpu.thread = &thread;
   cpu.trace.count_switch();
@@ -215,7 +225,7 @@ void Cpu::deliver(Mail& mail) noexcept {
 }
 
 [[gnu::flatten]] void begin_over(Cpu& cpu, Thread& thread, Time now) noexcept {
-  arm(cpu, Time::never(), now);
+  arm_under_context(cpu, now);
   Thread* const before = cpu.thread;
   cpu.thread = &thread;
   cpu.trace.count_switch();
@@ -225,6 +235,13 @@ void Cpu::deliver(Mail& mail) noexcept {
     hal::switch_user(thread.user, thread.process.memory().space());
   }
   begin_job(thread);
+  resume();
+}
+
+void await_near_release(Cpu& cpu) noexcept {
+  arm_for(cpu, cpu.scheduler.next_release());
+  if (cpu.thread == nullptr) hal::idle();
+  if (cpu.thread->state != ThreadState::runnable) hal::go_on_in(go_on);
   resume();
 }
 

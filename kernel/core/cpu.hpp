@@ -2,7 +2,8 @@
 // What a CPU owns: its scheduler, its timeouts, its mailbox, its trace ring, the thread it runs.
 //
 // Invariants: only the CPU itself touches its scheduler, timeouts and current thread; others reach it by mail.
-// The current thread is the owner of the account that the scheduler has picked. No path through here allocates, or
+// The current thread is the owner of the account that the scheduler has picked. The timer is armed for the first that happens;
+// of sleepers while no context runs, and of best effort's events not while it gives way (gives_way()). No path through here allocates, or
 // takes a lock that another CPU takes.
 #pragma once
 
@@ -52,7 +53,8 @@ class Cpu {
   std::atomic<CpuUse> use{CpuUse::off};
   std::atomic<std::uint32_t> best_effort_processes{0};  // that live here and have time of their own; any CPU
   sched::CpuScheduler scheduler;
-  sched::TimedQueue<Timeout> timeouts;
+  TimeoutQueue timeouts;
+  TimeoutQueue sleepers;  // best effort in Timer.sleepUntil
   Thread* thread = nullptr;  // in user mode, or about to be
   Mailbox mailbox;
   LeaseUses lease_uses;
@@ -87,8 +89,19 @@ struct KernelParameters {
   Duration slice = Duration::ms(2);
   std::uint64_t trace_events = 8192;
   bool trace_switches = false;  // RunParams.traceSwitches
+  bool gives_way = false;       // best effort does, see gives_way()
 };
 [[nodiscard]] KernelParameters& parameters() noexcept;
+
+// What runs is best effort, or nothing, and a release so near that it would have to wait for what the kernel is about to begin: the
+// end of a slice, a sleeper's wake-up, a call on a kernel object. Those are put off until after it, as their thread would get no further
+// by then: a release waits for what takes longer than this only.
+inline constexpr Duration kNear = Duration::ns(600);
+[[nodiscard]] inline bool gives_way(const Cpu& cpu, Time now) noexcept {
+  return parameters().gives_way && cpu.scheduler.current_context() == nullptr && cpu.scheduler.next_release() <= now + kNear;
+}
+// False: it does not, for certain.
+[[nodiscard]] inline bool may_give_way(const Cpu& cpu, Time now) noexcept { return cpu.armed <= now + kNear; }
 
 // --- The ways out of the kernel.
 // Chooses who runs, arms the timer, goes there. `now` as stamped at entry.
@@ -106,6 +119,8 @@ void check_invariants(Cpu& cpu) noexcept;
 }
 // Neither resume() nor a direct switch arms the timer: it must be early enough for who has begun to wait.
 [[nodiscard]] inline bool timer_is_late(const Cpu& cpu) noexcept { return cpu.timeouts.earliest_time() < cpu.armed; }
+// Interrupted, nothing done: to the current thread, or to rest, until the next release, which is near (gives_way()).
+[[noreturn]] void await_near_release(Cpu& cpu) noexcept;
 // A thread in ThreadState::call_work has been dispatched: its call, from the beginning, with what progress it has made.
 [[noreturn]] void continue_call(Thread& thread) noexcept;
 // Its call ends instead.

@@ -48,6 +48,18 @@ using schema::TransportError;
   thread.state = ThreadState::runnable;
 }
 
+// Before a call begins, while best effort gives way. If the release comes, the call begins anew once its thread is dispatched; the
+// time otherwise.
+[[gnu::noinline, gnu::cold]] Time give_way(Cpu& cpu, Thread& thread, Time now) noexcept {
+  while (gives_way(cpu, now)) {
+    thread.state = ThreadState::call_work;
+    hal::interrupt_window();
+    thread.state = ThreadState::runnable;
+    now = hal::now();
+  }
+  return now;
+}
+
 // The call is over, or what it waits for: the lease ends that wait, if it is one that others end.
 void settle_lease(Thread& thread, const Outcome& outcome) noexcept {
   if (outcome.kind() == Outcome::Kind::blocked) {
@@ -65,7 +77,9 @@ template <bool kLeased>
 [[noreturn, gnu::noinline]] void call_object(Thread& thread, Object& object) noexcept {
   Cpu& cpu = Cpu::current();
   auto& words = thread.user.words();
-  CallContext context(cpu, thread, hal::now());
+  Time now = hal::now();
+  if (may_give_way(cpu, now)) [[unlikely]] now = give_way(cpu, thread, now);
+  CallContext context(cpu, thread, now);
   Outcome outcome = Outcome::unfinished();
   for (;;) {
     outcome = object.call_registers(context, thread.user.interface_id(),
@@ -115,7 +129,7 @@ void lease_of_wait_ended(void* subject, Cpu& cpu, Time now) noexcept {
     case ThreadState::await_reply:
     case ThreadState::await_server: return call_off(cpu, thread, TransportError::disconnected, now);
     case ThreadState::await_leased: return end_event_wait(thread, TransportError::disconnected, now);
-    case ThreadState::parked: return end_park(cpu, thread, TransportError::disconnected, now);
+    case ThreadState::parked: return end_park(thread, TransportError::disconnected, now);
     case ThreadState::call_work: return end_call_work(thread, TransportError::disconnected);
     default: return;
   }
@@ -274,7 +288,11 @@ InterruptCause timer_cause(const Cpu& cpu, bool released, bool slept, bool budge
 
 // Whatever else a timer is for.
 [[noreturn, gnu::noinline]] void on_other_timer(Cpu& cpu, bool released, Time now) noexcept {
-  const bool slept = cpu.timeouts.earliest_time() <= now;
+  bool slept = cpu.timeouts.earliest_time() <= now;
+  if (!slept && !released && !cpu.remains && gives_way(cpu, now) && cpu.scheduler.next_release() > now) [[unlikely]] {
+    note_interrupt(cpu, InterruptCause::timer_early);
+    await_near_release(cpu);
+  }
   cpu.scheduler.release_due(now, [&](sched::Context& context, sched::ReleaseKind kind) {
     released = true;
     if (kind != sched::ReleaseKind::refill) trace_release(cpu, context, now);
@@ -282,7 +300,11 @@ InterruptCause timer_cause(const Cpu& cpu, bool released, bool slept, bool budge
   const sched::Context* const running = cpu.scheduler.current_context();
   const bool budget = running != nullptr && !running->head_ready(now);
   expire_deadlines(cpu, now);
-  if (slept) expire_timeouts(cpu, now);
+  if (slept) expire_timeouts(cpu.timeouts, cpu, now);
+  if (!released && running == nullptr && cpu.sleepers.earliest_time() <= now) {
+    slept = true;
+    expire_timeouts(cpu.sleepers, cpu, now);
+  }
   note_interrupt(cpu, timer_cause(cpu, released, slept, budget, now));
   leave(cpu, now);
 }

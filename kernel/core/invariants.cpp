@@ -45,8 +45,10 @@ const char* check_current(Cpu& cpu) noexcept {
 }
 
 const char* check_timer(Cpu& cpu, Time now) noexcept {
+  if (gives_way(cpu, now)) return cpu.armed > cpu.scheduler.next_release() ? "no timer is armed for the near release" : nullptr;
   if (cpu.armed > cpu.scheduler.next_event(now)) return "no timer is armed for the scheduler's next event";
   if (cpu.armed > cpu.timeouts.earliest_time()) return "no timer is armed for the first timeout";
+  if (cpu.scheduler.current_context() == nullptr && cpu.armed > cpu.sleepers.earliest_time()) return "no timer is armed for the first sleeper";
   return nullptr;
 }
 
@@ -149,6 +151,7 @@ const char* first_broken(Cpu& cpu) noexcept {
   if (const char* const broken = check_current(cpu); broken != nullptr) return broken;
   if (const char* const broken = check_timer(cpu, now); broken != nullptr) return broken;
   if (!cpu.timeouts.well_formed()) return "the heap of timeouts is broken";
+  if (!cpu.sleepers.well_formed()) return "the heap of sleepers is broken";
   const char* broken = nullptr;
   Watched<Thread>::for_each([&](Thread& thread) {
     if (broken == nullptr && thread.cpu == cpu.id && thread.is_watched()) broken = check_thread(thread);

@@ -17,8 +17,8 @@ namespace {
 
 constexpr std::uint32_t kProgramSource = 1u << 31;
 
-void take_off_waits(Cpu& cpu, Thread& thread) noexcept {
-  cancel_timeout(cpu, thread.timeout);
+void take_off_waits(Thread& thread) noexcept {
+  cancel_timeout(thread.timeout);
   if (thread.state == ThreadState::await_signal || thread.state == ThreadState::await_leased) {
     if (thread.waiting_in != nullptr) (void)thread.waiting_in->leave(thread);
   }
@@ -30,7 +30,7 @@ void take_off_waits(Cpu& cpu, Thread& thread) noexcept {
 
 // The thread leaves every queue, call and wait, and the processor.
 void detach(Cpu& cpu, Thread& thread, Time now) noexcept {
-  take_off_waits(cpu, thread);
+  take_off_waits(thread);
   withdraw_fault(thread);
   abandon_calls(cpu, thread, now);
   thread.supervisor = {};

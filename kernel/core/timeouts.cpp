@@ -5,20 +5,21 @@
 
 namespace capos::kernel {
 
-void start_timeout(Cpu& cpu, Timeout& timeout, Time when, Timeout::Handler handler, void* subject) noexcept {
+void start_timeout(TimeoutQueue& queue, Timeout& timeout, Time when, Timeout::Handler handler, void* subject) noexcept {
+  timeout.queue_ = &queue;
   timeout.handler_ = handler;
   timeout.subject_ = subject;
-  cpu.timeouts.insert(timeout, when);
+  queue.insert(timeout, when);
 }
 
-void cancel_timeout(Cpu& cpu, Timeout& timeout) noexcept {
-  if (timeout.queued()) cpu.timeouts.remove(timeout);
+void cancel_timeout(Timeout& timeout) noexcept {
+  if (timeout.queued()) timeout.queue_->remove(timeout);
 }
 
-void expire_timeouts(Cpu& cpu, Time now) noexcept {
-  for (unsigned left = kTimeoutsAtOnce; left != 0 && cpu.timeouts.earliest_time() <= now; --left) {
-    Timeout& timeout = *cpu.timeouts.earliest();
-    cpu.timeouts.remove(timeout);
+void expire_timeouts(TimeoutQueue& queue, Cpu& cpu, Time now) noexcept {
+  for (unsigned left = kTimeoutsAtOnce; left != 0 && queue.earliest_time() <= now; --left) {
+    Timeout& timeout = *queue.earliest();
+    queue.remove(timeout);
     timeout.handler_(timeout.subject_, cpu, now);
   }
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Waits that end at a time: sleeping threads, calls with a limit, timers of rings and devices; one queue a CPU.
+// Waits that end at a time: sleeping threads, calls with a limit, timers of rings and devices. A CPU has a queue of them, and one
+// of sleepers alone: those run on best effort, so nothing looks at them while a context runs.
 //
-// Invariants: a Timeout is in at most one CPU's queue; only that CPU starts, cancels and expires it. Its owner cancels it
+// Invariants: a Timeout is in at most one queue; only that CPU starts, cancels and expires it. Its owner cancels it
 // when it ends the wait otherwise, and before it dies. Contexts' releases and budgets are not here: the scheduler has them.
 // Bounds: start and cancel O(log n), n: timeouts of the CPU; expire O(log n) for each that is due. No allocation.
 #pragma once
@@ -18,18 +19,21 @@ class Timeout : public sched::TimedNode {
   using Handler = void (*)(void* subject, Cpu& cpu, Time now) noexcept;
 
  private:
-  friend void start_timeout(Cpu&, Timeout&, Time, Handler, void*) noexcept;
-  friend void expire_timeouts(Cpu&, Time) noexcept;
+  friend void start_timeout(sched::TimedQueue<Timeout>&, Timeout&, Time, Handler, void*) noexcept;
+  friend void cancel_timeout(Timeout&) noexcept;
+  friend void expire_timeouts(sched::TimedQueue<Timeout>&, Cpu&, Time) noexcept;
+  sched::TimedQueue<Timeout>* queue_ = nullptr;  // of the last start
   Handler handler_ = nullptr;
   void* subject_ = nullptr;
 };
+using TimeoutQueue = sched::TimedQueue<Timeout>;
 
 // `timeout` must not be queued. The CPU's own timer is armed on the way out of the kernel, by leave().
-void start_timeout(Cpu& cpu, Timeout& timeout, Time when, Timeout::Handler handler, void* subject) noexcept;
+void start_timeout(TimeoutQueue& queue, Timeout& timeout, Time when, Timeout::Handler handler, void* subject) noexcept;
 // No effect if it is not queued.
-void cancel_timeout(Cpu& cpu, Timeout& timeout) noexcept;
+void cancel_timeout(Timeout& timeout) noexcept;
 // Expires those that are due at `now`, earliest first: at most kTimeoutsAtOnce; the timer is due at once for the rest.
 inline constexpr unsigned kTimeoutsAtOnce = 4;
-void expire_timeouts(Cpu& cpu, Time now) noexcept;
+void expire_timeouts(TimeoutQueue& queue, Cpu& cpu, Time now) noexcept;
 
 }  // namespace capos::kernel

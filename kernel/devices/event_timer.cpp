@@ -34,8 +34,8 @@ ResultOf<Ref<EventTimer>, KernelError> EventTimer::create(CallContext& call, Not
   return timer;
 }
 
-void EventTimer::disarm(Cpu& cpu) noexcept {
-  cancel_timeout(cpu, timeout_);
+void EventTimer::disarm() noexcept {
+  cancel_timeout(timeout_);
   next_ = Time::never();
 }
 
@@ -49,7 +49,7 @@ void EventTimer::fire(Cpu& cpu, Time now) noexcept {
     const std::uint64_t passed = (now.ns() - next_.ns()) / period_ns_;
     skipped_ += passed;
     next_ = Time::from_ns(next_.ns() + (passed + 1) * period_ns_);
-    start_timeout(cpu, timeout_, next_, expire, this);
+    start_timeout(cpu.timeouts, timeout_, next_, expire, this);
   }
   (void)notification_->set(bits_);
 }
@@ -61,13 +61,13 @@ Outcome EventTimer::start(CallContext& call, const Interface::Start::Params::Val
   if (params.first_ns >= kLatest || (periodic && (params.period_ns < kShortestPeriod || params.period_ns > kLongestPeriod))) {
     return Outcome::invalid(KernelError::bad_range);
   }
-  disarm(call.cpu);
+  disarm();
   next_ = Time::from_ns(params.first_ns);
   period_ns_ = params.period_ns;
   if (next_ <= call.now) {
     fire(call.cpu, call.now);
   } else {
-    start_timeout(call.cpu, timeout_, next_, expire, this);
+    start_timeout(call.cpu.timeouts, timeout_, next_, expire, this);
   }
   call.reschedule = true;  // somebody was woken, or the CPU's own timer is to be armed anew
   return Outcome::done();
@@ -77,7 +77,7 @@ Outcome EventTimer::cancel(CallContext& call, const Interface::Cancel::Params::V
                            Interface::Cancel::Results::Value& results) noexcept {
   if (call.cpu.id != cpu_) return Outcome::invalid(KernelError::bad_cpu);
   results.was_armed = timeout_.queued();
-  disarm(call.cpu);
+  disarm();
   call.reschedule = true;
   return Outcome::done();
 }
@@ -96,7 +96,7 @@ void EventTimer::destroy() noexcept { (void)post(cpu_, death_, destroy_here, thi
 
 void EventTimer::destroy_here(void* subject) noexcept {
   auto* const timer = static_cast<EventTimer*>(subject);
-  timer->disarm(Cpu::current());
+  timer->disarm();
   delete_object(timer);
 }
 

@@ -36,7 +36,7 @@ class EventTimer final : public TypedObject<EventTimer, schema::EventTimer> {
   ~EventTimer();
   void destroy() noexcept override;
   static void destroy_here(void* subject) noexcept;
-  void disarm(Cpu& cpu) noexcept;
+  void disarm() noexcept;
   static void expire(void* subject, Cpu& cpu, Time now) noexcept;
   // Signals, and goes to the next instant after now, if there is one.
   void fire(Cpu& cpu, Time now) noexcept;

@@ -43,8 +43,8 @@ void copy_words(hal::UserState& from, hal::UserState& to) noexcept {
 }
 
 // A thread's call by register is over: its limit, the lease that it was under, and what marks it as a send.
-void close(Cpu& cpu, Thread& caller) noexcept {
-  cancel_timeout(cpu, caller.timeout);
+void close(Thread& caller) noexcept {
+  cancel_timeout(caller.timeout);
   end_lease_use(caller.wait_lease);
   caller.direct_call.one_way = false;
 }
@@ -57,7 +57,7 @@ void limit_reached(void* subject, Cpu& cpu, Time now) noexcept {
 // The limit in the operation word.
 void start_limit(Cpu& cpu, Thread& caller, Time now) noexcept {
   const auto limit_us = static_cast<std::int64_t>(caller.user.operation() >> 32);
-  if (limit_us != 0) start_timeout(cpu, caller.timeout, now + Duration::us(limit_us), limit_reached, &caller);
+  if (limit_us != 0) start_timeout(cpu.timeouts, caller.timeout, now + Duration::us(limit_us), limit_reached, &caller);
 }
 
 // Under EDF: to the server's floor, for the time of the call.
@@ -223,7 +223,7 @@ Outcome Endpoint::deliver_one_way(Cpu& cpu, Call& call, Thread& server, Time now
   call.queued_at = nullptr;
   give_account(finishing_account(server), server);
   make_ready(cpu, server.account, now);
-  close(cpu, sender);
+  close(sender);
   for (auto& word : sender.user.words()) word = 0;
   sender.user.set_result(0, 0, 0);
   sender.state = ThreadState::runnable;
@@ -238,7 +238,7 @@ void Endpoint::send(Cpu& cpu, Thread& sender, Time now) noexcept {
   if (server == nullptr) queue(cpu, sender, now);
   const Outcome outcome = deliver(cpu, sender.direct_call, *server, now);
   if (outcome.kind() != Outcome::Kind::done) {
-    close(cpu, sender);
+    close(sender);
     servers_.push_front(*server);
     refuse(sender, outcome);
   }
@@ -462,7 +462,7 @@ bool give_account_back(Cpu& cpu, Thread& server, Call& call, Time now, bool& low
   server.account = {};
   trace_give_back(cpu, caller, server, now);
   if (call.kind == CallKind::registers) {
-    close(cpu, caller);
+    close(caller);
     caller.state = ThreadState::runnable;
   } else {
     caller.outgoing = &caller.direct_call;
@@ -474,7 +474,7 @@ bool give_account_back(Cpu& cpu, Thread& server, Call& call, Time now, bool& low
 void refuse_call(Cpu& cpu, Call& call, const Outcome& outcome, Time now) noexcept {
   Thread& caller = call.caller;
   if (call.kind == CallKind::registers) {
-    close(cpu, caller);
+    close(caller);
     caller.user.set_result(static_cast<std::uint32_t>(outcome.status()), outcome.exception_word(), 0);
     caller.state = ThreadState::runnable;
   } else {
@@ -504,7 +504,7 @@ void resume_caller_later(Cpu& cpu, Thread& caller, Time now) noexcept {
 void withdraw_calls(Cpu& cpu, Thread& thread, Time now) noexcept {
   Call& call = *thread.outgoing;
   // Else its limit would end whatever the thread waits for then.
-  if (call.kind == CallKind::registers && (call.queued_at != nullptr || call.server != nullptr)) close(cpu, thread);
+  if (call.kind == CallKind::registers && (call.queued_at != nullptr || call.server != nullptr)) close(thread);
   if (call.queued_at != nullptr) call.queued_at->forget_call(call);
   if (call.server == nullptr) return;
   Thread& server = *call.server;
@@ -524,7 +524,7 @@ void withdraw_calls(Cpu& cpu, Thread& thread, Time now) noexcept {
 
 void call_off(Cpu& cpu, Thread& caller, TransportError why, Time now) noexcept {
   withdraw_calls(cpu, caller, now);
-  close(cpu, caller);
+  close(caller);
   for (auto& word : caller.user.words()) word = 0;
   complete_call(caller, status_of(why), now);
 }

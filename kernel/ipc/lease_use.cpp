@@ -22,8 +22,8 @@ void LeaseUses::watch(Cpu& cpu, std::uint64_t until_ns) noexcept {
   if (until_ns == Liveness::kForEver) return;
   const Time until = Time::from_ns(until_ns);
   if (timeout_.queued() && timeout_.when() <= until) return;
-  cancel_timeout(cpu, timeout_);
-  start_timeout(cpu, timeout_, until, [](void* uses, Cpu& on, Time) noexcept {
+  cancel_timeout(timeout_);
+  start_timeout(cpu.timeouts, timeout_, until, [](void* uses, Cpu& on, Time) noexcept {
     static_cast<LeaseUses*>(uses)->changed_.store(true, std::memory_order_relaxed);
     static_cast<LeaseUses*>(uses)->ask(on);  // so that all ends come by mail
   }, this);
@@ -70,7 +70,7 @@ void forget_lease_use(LeaseUse& use) noexcept {
   List<LeaseUse, LeaseTag>::erase(use);
   use.lease_ = {};
   cpu.lease_uses.count_.fetch_sub(1, std::memory_order_relaxed);
-  if (cpu.lease_uses.list_.empty()) cancel_timeout(cpu, cpu.lease_uses.timeout_);
+  if (cpu.lease_uses.list_.empty()) cancel_timeout(cpu.lease_uses.timeout_);
 }
 
 void look_at_leases_again(Cpu& cpu) noexcept {

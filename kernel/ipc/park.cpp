@@ -49,7 +49,7 @@ void let_go(ParkWaiter& waiter) noexcept {
 void deliver_unpark(void* subject) noexcept {
   Thread& thread = *static_cast<Thread*>(subject);
   if (thread.state == ThreadState::parked) {  // else it has died meanwhile
-    cancel_timeout(Cpu::current(), thread.timeout);
+    cancel_timeout(thread.timeout);
     finish(thread, 0, hal::now());
   }
   thread.release();
@@ -199,7 +199,7 @@ Outcome wait_parked(CallContext& call, std::uint64_t timeout_ns) noexcept {
   thread.has_waited = true;
   block(call.cpu, thread.account, call.now);
   if (timeout_ns < static_cast<std::uint64_t>(sched::kMaxPeriod.ns())) {
-    start_timeout(call.cpu, thread.timeout, call.now + Duration::ns(static_cast<std::int64_t>(timeout_ns)), expire_park,
+    start_timeout(call.cpu.timeouts, thread.timeout, call.now + Duration::ns(static_cast<std::int64_t>(timeout_ns)), expire_park,
                   &thread);
   }
   return Outcome::blocked();
@@ -318,9 +318,9 @@ bool leave_park(ParkWaiter& waiter) noexcept {
   return true;
 }
 
-void end_park(Cpu& cpu, Thread& thread, TransportError why, Time now) noexcept {
+void end_park(Thread& thread, TransportError why, Time now) noexcept {
   if (!leave_park(thread)) return;
-  cancel_timeout(cpu, thread.timeout);
+  cancel_timeout(thread.timeout);
   finish(thread, -static_cast<std::int32_t>(why), now);
 }
 

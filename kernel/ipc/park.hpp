@@ -58,6 +58,6 @@ class SharedParkSpaceObject final : public TypedObject<SharedParkSpaceObject, sc
 // Who is ended or stopped where it waits leaves its list; false if its wake-up is under way already. Its own CPU.
 bool leave_park(ParkWaiter& waiter) noexcept;
 // A parked thread's wait ends with `why`, unless its wake-up is under way.
-void end_park(Cpu& cpu, Thread& thread, schema::TransportError why, Time now) noexcept;
+void end_park(Thread& thread, schema::TransportError why, Time now) noexcept;
 
 }  // namespace capos::kernel

@@ -190,7 +190,7 @@ void RingState::release_caller(Cpu& cpu, Time now) noexcept {
 }
 
 void RingState::continue_later(Cpu& cpu, Time now) noexcept {
-  stop_waiting(cpu);
+  stop_waiting();
   thread.state = ThreadState::ring_work;
   wake(cpu, now);
 }
@@ -221,14 +221,14 @@ void RingState::watch_time(Cpu& cpu) noexcept {
   if (thread.state != ThreadState::await_completions) return;
   const Time until = std::min(wait_until_, timers_.earliest_time());
   if (until.is_never()) return;
-  kernel::start_timeout(cpu, thread.timeout, until, [](void* ring, Cpu& on, Time when) noexcept {
+  kernel::start_timeout(cpu.timeouts, thread.timeout, until, [](void* ring, Cpu& on, Time when) noexcept {
     static_cast<RingState*>(ring)->timer_due(on, when);
   }, this);
 }
 
 // Out of the places where it waits; the state is the caller's to set.
-void RingState::stop_waiting(Cpu& cpu) noexcept {
-  cancel_timeout(cpu, thread.timeout);
+void RingState::stop_waiting() noexcept {
+  cancel_timeout(thread.timeout);
   if (static_cast<ListHook<EndpointTag>&>(thread).linked()) List<Thread, EndpointTag>::erase(thread);
 }
 
@@ -290,7 +290,7 @@ void RingState::deliver_more(Cpu& cpu, Endpoint& endpoint, Thread& server, Time 
 
 Thread* RingState::resume_with_account(Cpu& cpu, Time now) noexcept {
   if (satisfied()) {
-    stop_waiting(cpu);
+    stop_waiting();
     finish_wait();
     return &thread;
   }
@@ -318,7 +318,7 @@ bool RingState::poke(Cpu& cpu, Time now) noexcept {
   const bool lent = thread.outgoing->kind == CallKind::message;  // or queued with its call
   if (!over && (lent || (!has_work() && pending_.empty()))) return false;
   take_account_home(cpu, now);
-  stop_waiting(cpu);
+  stop_waiting();
   if (over) {
     finish_wait();
   } else {
@@ -337,7 +337,7 @@ void RingState::timer_due(Cpu& cpu, Time now) noexcept {
 
 void RingState::abandon(Cpu& cpu, Time now) noexcept {
   release_caller(cpu, now);
-  stop_waiting(cpu);
+  stop_waiting();
   drop_progress();
   for (std::uint32_t i = 0; i < operations_; ++i) {
     Operation& each = operation(i);

@@ -71,7 +71,7 @@ bool RingState::poll(Cpu& cpu, Time& now) noexcept {
 void RingState::look_again(Cpu& cpu, Time now) noexcept {
   if (poll_ns_ == 0 || thread.state != ThreadState::await_completions) return;
   if (thread.outgoing->kind == CallKind::message) return;  // it does once its account is back
-  stop_waiting(cpu);
+  stop_waiting();
   stalled_ = true;  // continue_enter() takes what there is
   poll_until_ = later_by(now, poll_ns_);
   thread.state = ThreadState::ring_work;

@@ -105,7 +105,7 @@ void RingState::call_received(const Landing& at, Call& call, std::uint32_t messa
 }
 
 void RingState::receive_ended() noexcept {
-  stop_waiting(Cpu::current());
+  stop_waiting();
   finish_wait();
 }
 

@@ -311,7 +311,7 @@ class RingState {
   [[nodiscard]] bool has_work() noexcept { return retry_ || !ready_.empty(); }
   void watch_time(Cpu& cpu) noexcept;
   void timer_due(Cpu& cpu, Time now) noexcept;
-  void stop_waiting(Cpu& cpu) noexcept;
+  void stop_waiting() noexcept;
   void finish_wait() noexcept;
   void wake(Cpu& cpu, Time now) noexcept;
   void take_account_home(Cpu& cpu, Time now) noexcept;

@@ -87,7 +87,7 @@ class TimerService final : public SingletonObject<TimerService, schema::Timer> {
     thread.state = ThreadState::sleeping;
     thread.has_waited = true;
     block(call.cpu, thread.account, call.now);
-    start_timeout(call.cpu, thread.timeout, until, wake_sleeper, &thread);
+    start_timeout(call.cpu.sleepers, thread.timeout, until, wake_sleeper, &thread);
     return Outcome::blocked();
   }
   Outcome create_event_timer(CallContext& call, schema::Timer::CreateEventTimer::Params::Reader params,

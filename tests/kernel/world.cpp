@@ -30,6 +30,7 @@ World::World(const WorldOptions& options)
     : pack_(boot_pack(options.pack)), machine_(machine_options(options, pack_)) {
   (void)machine_.boot();
   if (machine_.is_off()) throw std::logic_error("the machine did not boot: " + machine_.console());
+  kernel::parameters().gives_way = options.gives_way;
   frames_ = frames_free();
   check();
 }

@@ -32,6 +32,7 @@ struct WorldOptions {
   std::uint64_t channel_bytes = 0;
   Duration clock_step{};
   hal::EntropyKind entropy = hal::EntropyKind::none;
+  bool gives_way = false;  // best effort does before a release: needs a clock that goes on by itself
 };
 
 struct SpawnOptions {

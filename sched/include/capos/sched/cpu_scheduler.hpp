@@ -178,6 +178,8 @@ class CpuScheduler {
 
   [[nodiscard]] Context* current_context() const noexcept { return running_; }
   [[nodiscard]] FairEntity* current_entity() const noexcept { return running_entity_; }
+  // The earliest release or refill that is to come, or due; Time::never() if there is none. O(1).
+  [[nodiscard]] Time next_release() const noexcept { return release_.earliest_time(); }
   [[nodiscard]] Duration idle_time() const noexcept { return idle_time_; }
   [[nodiscard]] Time charged_until() const noexcept { return charged_until_; }
 
