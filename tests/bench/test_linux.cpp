@@ -314,7 +314,7 @@ TEST(LinuxMachine, MaySetACpuApart) {
   LinuxRequest wanted = request();
   wanted.options = "isolated";
   wanted.cpus = 2;
-  wanted.instruction_counting = false;
+  wanted.accelerator = Accelerator::tcg_real_time;
   const auto command = shell_line(qemu_command(linux_machine(wanted)));
   EXPECT_NE(command.find("-accel tcg,thread=multi "), std::string::npos) << command;
   EXPECT_NE(command.find("-smp 2 "), std::string::npos);

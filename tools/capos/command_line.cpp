@@ -157,7 +157,9 @@ void add_bench_linux(CLI::App& group, Action& action) {
   verb.add_option("--rounds", options->rounds, "How often the systems take turns, each time with another period")
       ->check(CLI::Range(1, 8))
       ->capture_default_str();
-  add_accelerator(verb, options->accelerator);
+  verb.add_option("--accel", options->accelerator, "As elsewhere; tcg-real-time measures as with KVM, on the host's clock, in emulation")
+      ->check(CLI::IsMember({"auto", "tcg", "kvm", "tcg-real-time"}))
+      ->capture_default_str();
   verb.add_option("--json", options->json, kJsonFile);
   verb.add_flag("--verbose", options->verbose, "Print the exact QEMU commands");
   verb.footer("Leaves report.html, comparison.json, commands.txt and cyclictest's JSON of each run in out/bench/linux/.\n"

@@ -60,7 +60,6 @@ MachineSpec spec_of(const LinuxMachine& machine, const LinuxProgram& program) {
   spec.console = machine.directory / "console.log";
   spec.host_cpu = machine.host_cpu;
   spec.cpus = machine.cpus;
-  spec.instruction_counting = machine.instruction_counting;
   spec.arguments = "console=ttyS0 quiet";
   if (const auto tuned = linux_options_text(machine.options); !tuned.empty()) spec.arguments += " " + tuned;
   if (const auto load = load_words(machine.load); !load.empty()) spec.arguments += " bench_load=" + load;

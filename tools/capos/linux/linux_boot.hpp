@@ -21,7 +21,6 @@ struct LinuxMachine {
   std::string load = "none";        // cpu, memory, ipc, all: Linux's equivalents of capOS's load service
   int host_cpu = -1;
   unsigned cpus = 1;
-  bool instruction_counting = true;  // as in MachineSpec
 };
 
 struct LinuxProgram {

@@ -10,7 +10,7 @@ namespace {
 
 constexpr const char* kResult = "/tmp/cyclictest.json";
 // cyclictest counts latencies below this one by one, in ns; a real machine shows longer ones.
-constexpr unsigned kRangeTcg = 100'000, kRangeKvm = 1'000'000;
+constexpr unsigned kRangeCounted = 100'000, kRangeRealTime = 1'000'000;
 
 LinuxProgram program_of(const LinuxRequest& request) {
   // Emulation of a polling guest takes tens of seconds for one of its own; ten times that is a hang.
@@ -21,7 +21,7 @@ LinuxProgram program_of(const LinuxRequest& request) {
 }  // namespace
 
 std::vector<std::string> cyclictest_command(Accelerator accelerator, std::uint64_t samples, std::uint64_t period_us, const std::string& json) {
-  const unsigned range = accelerator == Accelerator::kvm ? kRangeKvm : kRangeTcg;
+  const unsigned range = is_deterministic(accelerator) ? kRangeCounted : kRangeRealTime;
   return {"/usr/bin/cyclictest", "-m", "-q", "-N", "-p95", fmt::format("-i{}", period_us), fmt::format("-l{}", samples),
           fmt::format("-h{}", range), "--histfile=/dev/null", "--json=" + json};
 }

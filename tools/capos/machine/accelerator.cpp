@@ -91,8 +91,20 @@ KvmProbe probe_kvm(const Paths& paths) {
   return probe_guest(paths.build / "tools" / "capos" / "kvm_probe", Accelerator::kvm);
 }
 
+const char* name_of(Accelerator accelerator) noexcept {
+  switch (accelerator) {
+    case Accelerator::tcg: return "tcg";
+    case Accelerator::kvm: return "kvm";
+    case Accelerator::tcg_real_time: return "tcg-real-time";
+  }
+  return "?";
+}
+
 AcceleratorChoice choose_accelerator(const Paths& paths, const std::string& wanted) {
   if (wanted == "kvm") return {Accelerator::kvm, "KVM: not probed, told to by --accel kvm"};
+  if (wanted == name_of(Accelerator::tcg_real_time)) {
+    return {Accelerator::tcg_real_time, "KVM: not probed, --accel tcg-real-time asks for emulation on the host's clock"};
+  }
   if (wanted == "tcg") {
     return {Accelerator::tcg,
             "KVM: not probed, --accel tcg asks for the deterministic machine (instruction counting)"};

@@ -10,7 +10,14 @@
 
 namespace capos::cli {
 
-enum class Accelerator { tcg, kvm };
+enum class Accelerator {
+  tcg,            // the deterministic machine: instructions are counted, runs repeat to the digit
+  kvm,            // on the host's clock
+  tcg_real_time,  // the same without KVM: the CPUs run at a time, emulated; nothing repeats, and no figure is one of hardware
+};
+[[nodiscard]] constexpr bool is_deterministic(Accelerator accelerator) noexcept { return accelerator == Accelerator::tcg; }
+// As options and reports name it.
+[[nodiscard]] const char* name_of(Accelerator accelerator) noexcept;
 enum class KvmState { absent, unusable, usable };
 
 struct KvmProbe {
@@ -32,7 +39,7 @@ struct AcceleratorChoice {
   std::string reason;  // one line: the probe's result, and what was chosen
 };
 
-// `wanted`: "auto", "tcg" or "kvm"; kvm and tcg are taken as told, without a probe.
+// `wanted`: "auto", or a name; those are taken as told, without a probe.
 [[nodiscard]] AcceleratorChoice choose_accelerator(const Paths& paths, const std::string& wanted);
 
 }  // namespace capos::cli

@@ -20,7 +20,7 @@ report::MachineInfo machine_info(schema::SystemManifest::Reader manifest,
   const auto overheads = admission::overheads_of(machine, manifest.kernel_params().cpus());
   report::MachineInfo info;
   info.description = describe(session.spec);
-  info.accel = accelerator.accelerator == Accelerator::kvm ? "kvm" : "tcg";
+  info.accel = name_of(accelerator.accelerator);
   info.accel_reason = accelerator.reason;
   info.quantum_ns = machine.quantum_ns();
   info.budget_tolerance_ns = static_cast<std::uint64_t>((overheads.jitter + overheads.blocking).ns());

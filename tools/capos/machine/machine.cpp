@@ -18,14 +18,14 @@ void add_processor(Words& words, const MachineSpec& spec) {
   if (spec.accelerator == Accelerator::kvm) {
     // Without arch-capabilities: a KVM that emulates the MSR badly aborts QEMU, and nothing here reads it.
     append(words, {"-accel", "kvm", "-cpu", "host,-arch-capabilities"});
-  } else if (!spec.instruction_counting) {
+  } else if (spec.accelerator == Accelerator::tcg_real_time) {
     append(words, {"-accel", "tcg,thread=multi", "-cpu", "max,+rdtscp"});
   } else {
     append(words, {"-accel", "tcg", "-icount", "shift=0,sleep=off", "-cpu", "max,+rdtscp", "-rtc",
                    "base=2026-01-01T00:00:00,clock=vm", "-seed", "1"});
   }
   // Of CPUs that are simulated in turn every second one rests: kernel/core/turns.hpp.
-  const unsigned vcpus = spec.accelerator == Accelerator::tcg && spec.instruction_counting ? 2 * spec.cpus - 1 : spec.cpus;
+  const unsigned vcpus = is_deterministic(spec.accelerator) ? 2 * spec.cpus - 1 : spec.cpus;
   append(words, {"-smp", fmt::format("{}", vcpus), "-m", fmt::format("{}M", spec.memory_bytes >> 20)});
 }
 
@@ -65,7 +65,7 @@ Words qemu_command(const MachineSpec& spec) {
 std::string describe(const MachineSpec& spec) {
   return fmt::format("QEMU {}, {} CPU{}, {} MiB, {}", spec.microvm ? "microvm" : "q35", spec.cpus,
                      spec.cpus == 1 ? "" : "s", spec.memory_bytes >> 20,
-                     spec.accelerator == Accelerator::kvm ? "KVM" : spec.instruction_counting ? "TCG with instruction counting" : "TCG");
+                     spec.accelerator == Accelerator::kvm ? "KVM" : is_deterministic(spec.accelerator) ? "TCG with instruction counting" : "TCG in real time");
 }
 
 std::string qemu_version() {

@@ -13,7 +13,6 @@ namespace capos::cli {
 
 struct MachineSpec {
   Accelerator accelerator = Accelerator::tcg;
-  bool instruction_counting = true;  // of tcg; without it, CPUs run at a time on the host's clock, and nothing repeats
   bool microvm = false;  // no PCI, so no channel
   unsigned cpus = 1;
   std::uint64_t memory_bytes = 256 << 20;

@@ -69,7 +69,7 @@ std::uint64_t samples_of_round(const BenchLinuxOptions& options, unsigned round)
   return options.samples / options.rounds + (round < options.samples % options.rounds ? 1 : 0);
 }
 
-bool deterministic(const Bench& bench) { return bench.accelerator.accelerator == Accelerator::tcg; }
+bool deterministic(const Bench& bench) { return is_deterministic(bench.accelerator.accelerator); }
 
 void note_command(Bench& bench, const std::string& name, const MachineSpec& spec) {
   bench.comparison.commands.emplace_back(name, shell_line(qemu_command(spec)));
@@ -80,7 +80,7 @@ Outcome<report::Distribution> measure_capos(Bench& bench, const Subject& subject
   WakeupRequest request;
   request.load = subject.load;
   request.out_name = fmt::format("{}/{}", kOut, name);
-  request.accelerator = deterministic(bench) ? "tcg" : "kvm";
+  request.accelerator = name_of(bench.accelerator.accelerator);
   request.samples = samples_of_round(bench.options, round);
   request.period_us = kPeriodsUs[round];
   request.host_cpu = bench.host_cpu;
@@ -202,8 +202,11 @@ void add_statements(Bench& bench) {
                       "VM exits, other CPUs, firmware: no figure here is a time on real hardware, and a ratio on real hardware may be another.");
     list.emplace_back("With one CPU nothing can be isolated: nohz_full, isolcpus and a housekeeping CPU, the larger part of a tuner's means, are "
                       "not shown.");
-  } else {
+  } else if (bench.accelerator.accelerator == Accelerator::kvm) {
     list.emplace_back("Real time under KVM, QEMU pinned to one CPU of the host: VM exits and the host's own noise are in both systems' figures.");
+  } else {
+    list.emplace_back("Real time in emulation (QEMU TCG without instruction counting), QEMU pinned to one CPU of the host: translating code takes most of "
+                      "the time. This shows that the measurement works on the host's clock; its figures say nothing of either system.");
   }
   list.emplace_back("A maximum is the worst phase that was seen, no bound. Each round has another period, so that phases differ.");
 }
@@ -245,7 +248,7 @@ void show(const Bench& bench) {
     return;
   }
   if (!bench.comparison.runs.empty()) {
-    fmt::print("wake-up latency, {}, one CPU\n{}", deterministic(bench) ? "in guest instructions (QEMU TCG, icount shift=0)" : "in ns (KVM)",
+    fmt::print("wake-up latency, {}, one CPU\n{}", deterministic(bench) ? "in guest instructions (QEMU TCG, icount shift=0)" : "in ns of the host's clock",
                render_comparison_table(bench.comparison));
   }
   for (const auto& table : bench.comparison.tables) fmt::print("{}", render_table_text(table));

@@ -56,15 +56,13 @@ Outcome<InterruptCounts> count_in_capos(const Paths& paths, const IsolatedCpuReq
   request.file = (paths.root / "bench" / "isolated" / "isolated.capnp").string();
   request.title = "isolated";
   request.out_name = "bench/linux/capos-isolated";
-  request.accelerator = "kvm";  // its description: the clock is calibrated at boot
+  request.accelerator = name_of(Accelerator::tcg_real_time);
   request.duration_ns = (wanted.seconds + kSettle + kSpare) * kSecond;
   request.quiet = true;
   const auto trial = prepare_trial(paths, request);
   if (!trial) return std::unexpected(trial.error());
-  auto spec = prepare_machine(paths, trial->session_inputs());
+  const auto spec = prepare_machine(paths, trial->session_inputs());
   if (!spec) return std::unexpected(spec.error());
-  spec->accelerator = Accelerator::tcg;
-  spec->instruction_counting = false;
   comparison.commands.emplace_back("capos-isolated", shell_line(qemu_command(*spec)));
   Counter counter(wanted.seconds);
   Session session{paths.out(request.out_name), *spec, {}};
@@ -85,7 +83,7 @@ Outcome<InterruptCounts> count_in_linux(const IsolatedCpuRequest& wanted, const 
   machine.directory = wanted.directory / fmt::format("linux-{}-interrupts", options);
   machine.options = options;
   machine.cpus = 2;
-  machine.instruction_counting = false;
+  machine.accelerator = Accelerator::tcg_real_time;
   const auto end = boot_linux(machine, interrupts_program(wanted.seconds));
   if (!end) return std::unexpected(end.error());
   comparison.commands.emplace_back(machine.directory.filename().string(), shell_line(qemu_command(end->spec)));

@@ -49,7 +49,7 @@ Outcome<void> compile_and_adjust(const Paths& paths, Trial& trial) {
 }
 
 Outcome<void> load_machine(const Paths& paths, Trial& trial) {
-  const char* const name = trial.accelerator.accelerator == Accelerator::kvm ? "kvm" : "deterministic";
+  const char* const name = is_deterministic(trial.accelerator.accelerator) ? "deterministic" : "kvm";
   const auto machine = compile_machine(paths, name);
   if (!machine) return std::unexpected(show(machine.error()));
   const auto params = machine->message.root<schema::MachineParams>();

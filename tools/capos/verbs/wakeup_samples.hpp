@@ -14,7 +14,7 @@ namespace capos::cli {
 struct WakeupRequest {
   std::string load = "none";  // as in Adjustment
   std::string out_name;       // directory under out/
-  std::string accelerator = "tcg";
+  std::string accelerator = "tcg";  // a name_of(Accelerator)
   std::uint64_t samples = 0;
   std::uint64_t period_us = 1000;
   int host_cpu = -1;
