@@ -13,34 +13,31 @@ namespace capos::sched::claims {
   return count > 0 ? count : 1;
 }
 
-// Adds the next kChunk terms of what a CPU may have to do in a window: timers, interrupts, one kernel section, and of each task
+// Adds the next term of what a CPU may have to do in a window: timers, interrupts, one kernel section, and of each task
 // as many jobs as jobs_of(task, arrived, reach) counts of those that arrive. `self`: a fixed-priority task whose window it is.
 // True if that was all; then `work` is the whole sum. The same window and functions until then.
 template <typename JobsOf>
 [[nodiscard]] bool add_work(Work& work, const Certificate& c, CpuId cpu, Duration window, const TaskClaim* self, JobsOf&& jobs_of) noexcept {
   const Overheads& o = c.overheads;
-  const std::size_t all = c.tasks.size() + c.interrupts.size();
-  const std::size_t end = work.next + kChunk < all ? work.next + kChunk : all;
-  for (; work.next < end && work.next < c.tasks.size(); ++work.next) {
-    const TaskClaim& t = c.tasks[work.next];
-    if (t.cpu != cpu) continue;
+  const std::size_t next = work.next++;
+  if (next < c.tasks.size() && c.tasks[next].cpu == cpu) {
+    const TaskClaim& t = c.tasks[next];
     const Duration reach = window + t.jitter + o.jitter;
     const std::int64_t arrived = arrivals(reach, t.period.floor());
     work.sum.add_times(arrived * timer_events_per_period(t.on_overrun), o.release);
-    const std::int64_t jobs = jobs_of(t, arrived, reach);
-    if (jobs == 0) continue;
-    work.jobs += jobs;
-    work.sum.add_times(jobs, t.budget + o.context_switch);
-    // A budget ends at a timer that may be late, or behind a kernel section. What is overrun is taken from
-    // the refills to come, so it is never more than one such excess ahead.
-    if (&t != self) work.sum.add(o.jitter + o.blocking);
-    if ((self == nullptr || &t == self) && t.blocking > work.blocking) work.blocking = t.blocking;
-  }
-  for (; work.next < end; ++work.next) {
-    const InterruptSource& source = c.interrupts[work.next - c.tasks.size()];
+    if (const std::int64_t jobs = jobs_of(t, arrived, reach); jobs != 0) {
+      work.jobs += jobs;
+      work.sum.add_times(jobs, t.budget + o.context_switch);
+      // A budget ends at a timer that may be late, or behind a kernel section. What is overrun is taken from
+      // the refills to come, so it is never more than one such excess ahead.
+      if (&t != self) work.sum.add(o.jitter + o.blocking);
+      if ((self == nullptr || &t == self) && t.blocking > work.blocking) work.blocking = t.blocking;
+    }
+  } else if (next >= c.tasks.size() && next < c.tasks.size() + c.interrupts.size()) {
+    const InterruptSource& source = c.interrupts[next - c.tasks.size()];
     if (source.cpu == cpu) work.sum.add_times(arrivals(window, source.min_interarrival), source.cost);
   }
-  if (end != all) return false;
+  if (work.next < c.tasks.size() + c.interrupts.size()) return false;
   work.sum.add(work.blocking + o.blocking);
   return true;
 }

@@ -254,15 +254,27 @@ TEST(Checker, RefusesWhatCannotBeTriggered) {
        {"where they are not run", Rejection::not_run, [](auto& c) { c.machine.runs = kRunsAll & ~kRunsTriggeredHops; }}});
 }
 
-// No responses satisfy a circle's inequalities, so this is asked by itself.
+// No claims satisfy a circle's inequalities, however long they say that its jobs are waited for.
 TEST(Checker, NothingIsTriggeredInACircle) {
-  Certified c(triggered_pair());
-  EXPECT_TRUE(check_triggers(c.certificate).has_value());
-  static constexpr std::array<std::uint16_t, 2> kBack{3, 2};
-  c.chains[0].tasks = kBack;
-  const auto verdict = check_triggers(c.certificate);
-  ASSERT_FALSE(verdict.has_value());
-  EXPECT_EQ(verdict.error().reason, Rejection::trigger);
+  for (const Policy policy : {Policy::fixed_priority, Policy::edf}) {
+    Island island;
+    island.task(1000, 100, 400);
+    island.task(1000, 50);
+    island.chain({0, 1}, 1000, HopKind::triggered);
+    Certified c(island, policy);
+    ASSERT_TRUE(c.check().has_value());
+    static constexpr std::array<std::uint16_t, 2> kBack{1, 0};
+    ChainClaim back = c.chains[0];
+    back.tasks = kBack;
+    c.chains.push_back(back);
+    for (const Duration claim : {us(0), us(500), us(999), us(1000)}) {
+      for (TaskClaim& task : c.tasks) {
+        task.jitter = std::max(task.jitter, claim);
+        task.response = task.deadline;
+      }
+      EXPECT_FALSE(c.check().has_value()) << claim.ns();
+    }
+  }
 }
 
 TEST(Checker, ATaskTriggersAtMostFour) {

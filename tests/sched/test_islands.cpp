@@ -89,9 +89,10 @@ TEST(Islands, WithoutPartsEveryTaskIsOfTheFirst) {
   for (TaskClaim& task : two.tasks) task.island = 0;
   two.certificate.islands = {};
   two.certificate.tasks = two.tasks;
-  EXPECT_TRUE(check_islands(two.certificate).has_value());
+  const MachineFacts machine{.cpus = 0b110, .overheads = two.certificate.overheads};
+  EXPECT_TRUE(check_certificate(two.certificate, machine).has_value());
   two.tasks[1].island = 1;
-  EXPECT_EQ(check_islands(two.certificate).error().reason, Rejection::islands);
+  EXPECT_EQ(check_certificate(two.certificate, machine).error().reason, Rejection::islands);
 }
 
 // All tasks of the CPU, of whichever island, in one window without a break.

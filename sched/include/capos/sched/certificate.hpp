@@ -62,6 +62,7 @@ struct Overheads {
   Duration blocking;          // longest stretch with interrupts off
   Duration jitter;            // lateness of a timer, the simulation quantum included
   std::uint64_t version = 0;  // overheads_version() of the four above
+  [[nodiscard]] bool operator==(const Overheads&) const noexcept = default;
 };
 
 // A number that changes when any overhead does (FNV-1a over the four values). O(1).
@@ -93,9 +94,23 @@ struct InterruptSource {
 
 enum class HopKind : std::uint8_t {
   sampled = 0,    // each task reads the newest value at its own release
-  triggered = 1,  // each task is released by its predecessor's finish; same period
+  // Each task is released by its predecessor's finish; same period. Triggered hops form trees: each task has one predecessor at most, none
+  // is its own in a circle, none has more than kMaxSuccessors. What is triggered is due by its period's end, falls back to nothing and
+  // stands in for nobody.
+  triggered = 1,
 };
 
+// What follows from misses is within its ranges, and who falls back has a task to fall back to: another of its CPU, which
+// has no such rule itself and stands in for one task only. No inequality depends on it: a fallback is counted as if it ran
+// all the time, and a demoted task takes less from those that it was above than they were promised with it (what its
+// calls may block them for is a part of its budget).
+//
+// A recovery is time in which a server finishes a call that its caller's budget did not last for. It is counted as a task: what it
+// takes comes after an activation of its own, its budget at most once in a period (refill_list.hpp), so its interference is that of
+// a periodic task. Its server is one that tasks of its CPU call, none of them above it, so that who waits for the server is
+// delayed by no more than what is counted as its interference. It goes on after a spent budget; nothing else follows from
+// it, it is in no chain, and stands in for nobody. One for each server. Not under EDF: who waits would need the server's floor to
+// follow its own deadline.
 struct TaskClaim {
   std::string_view name;
   CpuId cpu;
@@ -111,7 +126,7 @@ struct TaskClaim {
   Repetition repeated{};
   std::uint16_t fallback = kNoTask;  // index of the task that runs instead after Repeated::fall_back
   std::uint16_t island = 0;          // index into the certificate's islands
-  std::uint16_t recovers = kNoServer;  // no task, but the recovery of that server: see check_recoveries()
+  std::uint16_t recovers = kNoServer;  // no task, but the recovery of that server
 };
 
 struct ChainClaim {
@@ -122,7 +137,8 @@ struct ChainClaim {
   Duration latency;  // claimed
 };
 
-// One of the islands that a certificate speaks of.
+// One of the islands that a certificate speaks of. Each task is on a CPU that its island leases; fallbacks and chains stay within one
+// island. Servers and what they block are the CPU's, whoever calls them.
 struct IslandPart {
   std::string_view name;
   std::uint32_t cpus = 0;  // bit c: CPU c is leased to it
@@ -175,10 +191,10 @@ enum class Rejection : std::uint8_t {
   busy_window,    // EDF: the claimed busy window does not hold its own work; index = CPU
   demand,         // EDF: within `claimed` more is due than fits; index = CPU
   demand_points,  // EDF: the walk takes more than kMaxDemandPoints steps; index = CPU
-  consequence,    // see check_consequences()
-  trigger,        // see check_triggers(); index = the task that is triggered, or triggers too many
-  islands,        // see check_islands()
-  recovery,       // see check_recoveries()
+  consequence,    // of misses: see TaskClaim
+  trigger,        // see HopKind; index = the task that is triggered, or triggers too many
+  islands,        // a task, a fallback or a chain is not of the island that it should be: see IslandPart
+  recovery,       // see TaskClaim
 };
 
 struct Refusal {
@@ -190,31 +206,9 @@ struct Refusal {
 
 [[nodiscard]] std::string_view describe(Rejection reason) noexcept;
 
-// What follows from misses is within its ranges, and who falls back has a task to fall back to: another of its CPU, which
-// has no such rule itself and stands in for one task only. No inequality depends on it: a fallback is counted as if it ran
-// all the time, and a demoted task takes less from those that it was above than they were promised with it (what its
-// calls may block them for is a part of its budget). O(tasks^2).
-[[nodiscard]] ResultOf<void, Refusal> check_consequences(std::span<const TaskClaim> tasks) noexcept;
-
 // Of each task the one whose finish releases it, kNoTask if time does: the first that a triggered chain names. `out` is as
 // long as the tasks; indices in chains must be theirs. O(hops).
 void find_predecessors(const Certificate& certificate, std::span<std::uint16_t> out) noexcept;
-
-// Triggered hops form trees: each task has one predecessor at most, none is its own in a circle, none has more than
-// kMaxSuccessors. What is triggered is due by its period's end, falls back to nothing and stands in for nobody. Chains must
-// have been checked. O(tasks^2 + hops).
-[[nodiscard]] ResultOf<void, Refusal> check_triggers(const Certificate& certificate) noexcept;
-// Who belongs to whom: each task is on a CPU that its island leases; fallbacks and chains stay within one island. Servers and
-// what they block are the CPU's, whoever calls them. O(tasks + hops).
-[[nodiscard]] ResultOf<void, Refusal> check_islands(const Certificate& certificate) noexcept;
-
-// A recovery is time in which a server finishes a call that its caller's budget did not last for. It is counted as a task: what it
-// takes comes after an activation of its own, its budget at most once in a period (refill_list.hpp), so its interference is that of
-// a periodic task. Its server is one that tasks of its CPU call, none of them above it, so that who waits for the server is
-// delayed by no more than what is counted as its interference. It goes on after a spent budget; nothing else follows from
-// it, it is in no chain, and stands in for nobody. One for each server. Not under EDF: who waits would need the server's floor to
-// follow its own deadline. O(tasks * (tasks + calls) + hops).
-[[nodiscard]] ResultOf<void, Refusal> check_recoveries(const Certificate& certificate) noexcept;
 
 // The longest time for which a CPU may have something to do for the certificate's tasks without a break, from any instant
 // on: after it comes one at which none of them is ready, since budgets are enforced. The certificate has been accepted.
@@ -222,7 +216,7 @@ void find_predecessors(const Certificate& certificate, std::span<std::uint16_t> 
 // O(kMaxDemandPoints * tasks).
 [[nodiscard]] ResultOf<Duration, Refusal> longest_busy(const Certificate& certificate, CpuId cpu, Duration limit) noexcept;
 
-// Verifies every inequality by one evaluation. O(tasks^2 + calls * (calls + tasks)), plus
+// Verifies every inequality by one evaluation. O(tasks^2 + calls * (calls + tasks) + hops), plus
 // O(kMaxDemandPoints * tasks) for each task with a response beyond its period; EDF: the same for each CPU. No
 // allocation.
 [[nodiscard]] ResultOf<void, Refusal> check_certificate(const Certificate& certificate,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The certificate checker as a sequence of short steps, for who must not work at it for long at a time.
 //
-// Invariants: a step looks at no more than kLooks * kChunk tasks, calls, hops or interrupt sources, whatever the certificate says:
+// Invariants: a step looks at no more than kLooks tasks, calls, hops, interrupt sources, or pairs of them, whatever the certificate says:
 // about 2000 instructions. check_certificate() and longest_busy() (certificate.hpp) are these steps, all of them at once, so
 // there is one checker. Between two steps neither the certificate nor what it points to may change: who lets others in
 // must notice, and begin again. No allocation.
@@ -13,9 +13,8 @@ namespace capos::sched {
 
 namespace claims {
 
-// How many entries of a list one look goes through.
-inline constexpr std::size_t kChunk = 8;
-inline constexpr unsigned kLooks = 4;
+// A look judges one thing, or one pair, or adds one term to a sum.
+inline constexpr unsigned kLooks = 24;
 
 // A sum of non-negative nanoseconds that remembers whether it left 63 bits.
 class Sum {
@@ -42,19 +41,21 @@ struct Work {
   std::uint32_t next = 0;  // which task, or after them which interrupt source, is to be looked at
 };
 
-// How far a check is. Of `family` of inequalities, the one about the thing `index`, from `chunk` of its terms on; the rest is what
-// that family has found of this inequality so far.
-struct Progress {
-  const Certificate* certificate = nullptr;
-  MachineFacts machine{};
-  std::size_t family = 0, index = 0;
-  std::uint32_t chunk = 0;
+// What the looks at one thing have found so far, each to its own meaning.
+struct SoFar {
   Work work;
   Duration window{};
   std::int64_t jobs = 0;
   std::uint32_t points = 0;
   std::size_t found = 0;
-  std::array<std::uint16_t, kMaxClaimedTasks> predecessors{};  // of triggered tasks
+};
+
+// How far a check is: in which family of inequalities, at which thing, and at which second one of the pairs with it.
+struct Progress : SoFar {
+  const Certificate* certificate = nullptr;
+  MachineFacts machine{};
+  std::size_t family = 0, index = 0, inner = 0;
+  std::array<std::uint16_t, kMaxClaimedTasks> predecessors{};  // of triggered tasks, as far as chains have been looked at
 };
 
 }  // namespace claims

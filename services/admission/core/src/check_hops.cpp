@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Rules about triggered hops: what can be released by another task's finish. The kernel's checker has the same in
-// sched/check_triggers.cpp.
+// sched/src/checker.cpp.
 #include <array>
 
 #include "capos/admission/units.hpp"
