@@ -148,7 +148,7 @@ const char* first_broken(Cpu& cpu) noexcept {
   if (const char* const broken = cpu.scheduler.check_invariants(now); broken != nullptr) return broken;
   if (const char* const broken = check_current(cpu); broken != nullptr) return broken;
   if (const char* const broken = check_timer(cpu, now); broken != nullptr) return broken;
-  if (!cpu.timeouts.well_formed()) return "the heap of timeouts is broken";
+  if (!cpu.timeouts.well_formed()) return "the queue of timeouts is broken";
   const char* broken = nullptr;
   Watched<Thread>::for_each([&](Thread& thread) {
     if (broken == nullptr && thread.cpu == cpu.id && thread.is_watched()) broken = check_thread(thread);
