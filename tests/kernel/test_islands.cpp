@@ -171,14 +171,28 @@ TEST_F(Jobs, YieldTakesTurnsWithinAPriority) {
   }
 }
 
-// Of the two: what the timer is armed for when one yields is the end of its own budget.
-TEST_F(Jobs, AfterAYieldTheTimerIsForTheBudgetOfWhoRunsThen) {
+// What the timer is armed for when one yields is the end of its own budget.
+class Yields : public Jobs {
+ protected:
+  void yield(std::size_t task) {
+    ASSERT_TRUE(world.is_current(thread(task)));
+    (void)world.enter(thread(task), static_cast<std::uint64_t>(abi::SystemCall::yield), {}, 0, {});
+    ASSERT_TRUE(world.is_current(thread(1 - task)));
+  }
+  // Both are in their jobs, and the first has run for 50 us.
+  void begin_both() {
+    world.run_to(release(0));
+    yield(0);
+    yield(1);
+    world.run_for(Duration::us(50));
+  }
+};
+
+TEST_F(Yields, TheTimerIsForTheBudgetOfWhoRunsThen) {
   start({.tasks = {{.name = "one", .budget_ns = us(300), .response_ns = us(900), .priority = 10},
                    {.name = "other", .budget_ns = us(100), .response_ns = us(900), .priority = 10}}});
-  world.run_to(release(0) + Duration::us(50));
-  ASSERT_TRUE(world.is_current(thread(0)));
-  (void)world.enter(thread(0), static_cast<std::uint64_t>(abi::SystemCall::yield), {}, 0, {});
-  ASSERT_TRUE(world.is_current(thread(1)));
+  begin_both();
+  yield(0);
   world.run_to(release(0) + Duration::us(150));
   EXPECT_EQ(context(1).overruns, 1u) << "it had 100 us";
   EXPECT_TRUE(world.is_current(thread(0)));
@@ -186,12 +200,11 @@ TEST_F(Jobs, AfterAYieldTheTimerIsForTheBudgetOfWhoRunsThen) {
   EXPECT_EQ(context(0).overruns, 1u) << "it had 50 us and 250 us";
 }
 
-TEST_F(Jobs, AfterAYieldNoTimerComesForWhoYielded) {
+TEST_F(Yields, NoTimerComesForWhoYielded) {
   start({.tasks = {{.name = "one", .budget_ns = us(100), .response_ns = us(900), .priority = 10},
                    {.name = "other", .budget_ns = us(300), .response_ns = us(900), .priority = 10}}});
-  world.run_to(release(0) + Duration::us(50));
-  ASSERT_TRUE(world.is_current(thread(0)));
-  (void)world.enter(thread(0), static_cast<std::uint64_t>(abi::SystemCall::yield), {}, 0, {});
+  begin_both();
+  yield(0);
   world.run_to(release(0) + Duration::us(340));
   EXPECT_TRUE(world.is_current(thread(1)));
   EXPECT_EQ(world.cpu(0).trace.interrupts(schema::InterruptCause::timer_early), 0u);
