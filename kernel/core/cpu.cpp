@@ -217,6 +217,10 @@ void Cpu::deliver(Mail& mail) noexcept {
 
 [[gnu::flatten]] void go_on_over(Cpu& cpu, Thread& thread, Time now) noexcept {
   arm_under_context(cpu, now);
+  go_on_as_armed(cpu, thread);
+}
+
+[[gnu::flatten]] void go_on_as_armed(Cpu& cpu, Thread& thread) noexcept {
   hal::UserState& live = cpu.thread->user;
   cpu.thread = &thread;
   cpu.trace.count_switch();

@@ -110,7 +110,9 @@ inline constexpr Duration kNear = Duration::ns(600);
 void check_invariants(Cpu& cpu) noexcept;
 // To `thread`, whose context the scheduler has made current over that of cpu.thread (wake_over()): arms the timer, goes there.
 [[noreturn]] void go_on_over(Cpu& cpu, Thread& thread, Time now) noexcept;
-// The same for a thread that waits for the job which has just been released (release_over()); from idle, too.
+// The same where the timer may stay as it is.
+[[noreturn]] void go_on_as_armed(Cpu& cpu, Thread& thread) noexcept;
+// The same as go_on_over() for a thread that waits for the job which has just been released (release_over()); from idle, too.
 [[noreturn]] void begin_over(Cpu& cpu, Thread& thread, Time now) noexcept;
 // Back to the thread that entered: nothing that matters to the scheduler has changed.
 [[noreturn]] inline void resume() noexcept {

@@ -212,6 +212,16 @@ FaultRecord record_of(const hal::FaultInfo& fault) noexcept {
   return {kind, fault.vector, fault.error_code, fault.address};
 }
 
+// The scheduler has made `context` current over that of cpu.thread; cpu.remains is not set.
+[[noreturn, gnu::always_inline]] inline void go_on_with(Cpu& cpu, const sched::Context& context, Time now) noexcept {
+  Thread& thread = *static_cast<Thread*>(context.owner);
+  if (thread.account.context == &static_cast<const SchedulingContext&>(context)) [[likely]] {
+    if (thread.state == ThreadState::runnable) go_on_over(cpu, thread, now);
+    if (thread.state == ThreadState::await_release) begin_over(cpu, thread, now);
+  }
+  leave(cpu, now);
+}
+
 // The time it runs on, its own or a caller's, lets others of its kind go first.
 [[noreturn, gnu::noinline]] void yield(Thread& thread) noexcept {
   Cpu& cpu = Cpu::current();
@@ -224,12 +234,12 @@ FaultRecord record_of(const hal::FaultInfo& fault) noexcept {
   }
   sched::Context* const over = cpu.scheduler.yield_over(*context, now);
   if (over == nullptr) leave(cpu, now);
+  if (cpu.remains) [[unlikely]] leave(cpu, now);
   Thread& next = *static_cast<Thread*>(over->owner);
-  if (next.account.context == over && !cpu.remains) [[likely]] {
-    if (next.state == ThreadState::runnable) go_on_over(cpu, next, now);
-    if (next.state == ThreadState::await_release) begin_over(cpu, next, now);
+  if (next.state == ThreadState::runnable && next.account.context == over) [[likely]] {
+    if (cpu.scheduler.timer_stands(*context, cpu.armed, now)) [[likely]] go_on_as_armed(cpu, next);
   }
-  leave(cpu, now);
+  go_on_with(cpu, *over, now);
 }
 
 [[noreturn, gnu::noinline]] void other_system_call(abi::SystemCall operation) noexcept {
@@ -283,6 +293,20 @@ InterruptCause timer_cause(const Cpu& cpu, bool released, bool slept, bool budge
   Thread& thread = *static_cast<Thread*>(context.owner);
   // Else the job before was abandoned in the middle.
   if (thread.state == ThreadState::await_release && thread.account.context == &context) [[likely]] begin_over(cpu, thread, now);
+  leave(cpu, now);
+}
+
+// A budget was spent, and nothing else is due. If its job is just to be held, of a thread that runs on its own time and has nobody
+// serve it: that is done, and who runs then goes on. Otherwise returns, and nothing has been done.
+[[gnu::always_inline]] inline void hold_spent(Cpu& cpu, SchedulingContext& context, Time now) noexcept {
+  const Thread& thread = *static_cast<Thread*>(context.owner);
+  if (&thread != cpu.thread || &thread != context.thread || thread.state != ThreadState::runnable) return;
+  if (thread.outgoing->server != nullptr || !context.policy.holds_overrun()) return;
+  cpu.trace.count_interrupt(InterruptCause::timer_budget);
+  hold_job(cpu, context, now);
+  if (sched::Context* const next = cpu.scheduler.pick_context(now); next != nullptr && !cpu.remains) [[likely]] {
+    go_on_with(cpu, *next, now);
+  }
   leave(cpu, now);
 }
 
@@ -353,6 +377,8 @@ void on_user_fault(UserState&, const FaultInfo& fault) noexcept {
   bool released = false;
   if (cpu.timeouts.earliest_time() > now && !cpu.remains) [[likely]] {
     if (const sched::Context* const over = cpu.scheduler.release_over(now, released)) begin_released(cpu, *over, now);
+    sched::Context* const spent = released ? nullptr : cpu.scheduler.spent_alone(now);
+    if (spent != nullptr) hold_spent(cpu, static_cast<SchedulingContext&>(*spent), now);
   }
   on_other_timer(cpu, released, now);
 }

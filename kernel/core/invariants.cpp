@@ -150,8 +150,8 @@ const char* first_broken(Cpu& cpu) noexcept {
   if (const char* const broken = cpu.scheduler.check_invariants(now); broken != nullptr) return broken;
   if (const char* const broken = check_current(cpu); broken != nullptr) return broken;
   if (const char* const broken = check_timer(cpu, now); broken != nullptr) return broken;
-  if (!cpu.timeouts.well_formed()) return "the heap of timeouts is broken";
-  if (!cpu.sleepers.well_formed()) return "the heap of sleepers is broken";
+  if (!cpu.timeouts.well_formed()) return "the queue of timeouts is broken";
+  if (!cpu.sleepers.well_formed()) return "the queue of sleepers is broken";
   const char* broken = nullptr;
   Watched<Thread>::for_each([&](Thread& thread) {
     if (broken == nullptr && thread.cpu == cpu.id && thread.is_watched()) broken = check_thread(thread);

@@ -18,9 +18,45 @@ std::uint64_t cause_of(const sched::Job& job) noexcept {
   return static_cast<std::uint64_t>(sched::miss_cause(job, timer_jitter()));
 }
 
+Time start_of(const SchedulingContext& context, const sched::Job& job, Time now) noexcept {
+  return context.job_start.is_never() ? std::min(job.first_run, now) : context.job_start;
+}
+
+std::uint64_t summary_of(const sched::Job& job, std::uint64_t cause) noexcept {
+  const bool overran = (job.flags & sched::kJobBudgetSpent) != 0, abandoned = (job.flags & sched::kJobAbandoned) != 0;
+  return (job.index & 0xffff'ffff) | cause << 32 | std::uint64_t{overran} << 48 | std::uint64_t{abandoned} << 49;
+}
+
+void note_end(SchedulingContext& context, Time start) noexcept {
+  ++context.jobs_done;
+  context.previous_start = start;
+  context.job_start = Time::never();
+}
+
 void report_miss(Cpu& cpu, SchedulingContext& context, const sched::Job& job, Time now) noexcept {
   ++context.misses;
   cpu.trace.emit(now, EventKind::miss, context.source, job.deadline.ns(), job.index, cause_of(job), job.delayed_by);
+}
+
+// An overrun, what it entails, the job, and that it is missed: as note_overrun() and carry_out() leave them.
+void record_held(Cpu& cpu, SchedulingContext& context, Time now) noexcept {
+  const sched::Job& job = context.jobs().last_finished();
+  const bool missed = (job.flags & sched::kJobDeadlineMissed) != 0;
+  // No other cause comes before a spent budget (sched::miss_cause); and summary_of() of such a job.
+  const auto cause = static_cast<std::uint64_t>(missed ? sched::MissCause::budget_spent : sched::MissCause::none);
+  const std::uint64_t summary = (job.index & 0xffff'ffff) | cause << 32 | std::uint64_t{3} << 48;
+  constexpr auto kHold = static_cast<std::uint64_t>(sched::Remedy::hold);
+  const auto consumed = static_cast<std::uint64_t>(job.consumed.ns());
+  const Time start = start_of(context, job, now);
+  TraceRing::Writer events(cpu.trace, now, context.source);
+  events.add(EventKind::overrun, job.index, consumed);
+  events.add(EventKind::consequence, kHold, job.index);
+  events.add(EventKind::job, job.release.ns(), start.ns(), job.deadline.ns(), consumed, summary,
+             job.preemptions | std::uint64_t{job.delayed_by} << 32);
+  note_end(context, start);
+  if (missed && (job.flags & sched::kJobMissSeenAtEnd) == 0) return;
+  ++context.misses;
+  events.add(EventKind::miss, job.deadline.ns(), job.index, cause, job.delayed_by);
 }
 
 }  // namespace
@@ -43,17 +79,12 @@ void begin_job(Thread& thread) noexcept {
 
 void record_job(Cpu& cpu, SchedulingContext& context, Time now) noexcept {
   const sched::Job& job = context.jobs().last_finished();
-  const bool overran = (job.flags & sched::kJobBudgetSpent) != 0;
   const bool abandoned = (job.flags & sched::kJobAbandoned) != 0;
-  const Time start = context.job_start.is_never() ? std::min(job.first_run, now) : context.job_start;
-  const std::uint64_t summary = (job.index & 0xffff'ffff) | cause_of(job) << 32 | std::uint64_t{overran} << 48 |
-                                std::uint64_t{abandoned} << 49;
+  const Time start = start_of(context, job, now);
   cpu.trace.emit(now, EventKind::job, context.source, job.release.ns(), start.ns(), job.deadline.ns(),
-                 static_cast<std::uint64_t>(job.consumed.ns()), summary,
+                 static_cast<std::uint64_t>(job.consumed.ns()), summary_of(job, cause_of(job)),
                  job.preemptions | std::uint64_t{job.delayed_by} << 32);
-  ++context.jobs_done;
-  context.previous_start = start;
-  context.job_start = Time::never();
+  note_end(context, start);
   // A miss that the deadline's own event has reported is not reported again; an abandoned job is a missed one.
   const bool seen_here = (job.flags & sched::kJobMissSeenAtEnd) != 0;
   if (seen_here || (abandoned && (job.flags & sched::kJobDeadlineMissed) == 0)) report_miss(cpu, context, job, now);
@@ -64,6 +95,20 @@ void end_job(Cpu& cpu, SchedulingContext& context, Time now) noexcept {
   const sched::Job& job = context.jobs().last_finished();
   if (context.successors.front() && (job.flags & sched::kJobAbandoned) == 0) [[unlikely]] tell_successors(cpu, context, job, now);
   judge_job(cpu, context, job, now);
+}
+
+// Apart: what a task without repetition does not need is not to be kept at hand.
+[[noreturn, gnu::noinline, gnu::cold]] static void judge_held(Cpu& cpu, SchedulingContext& context, Time now) noexcept {
+  judge_job(cpu, context, context.jobs().last_finished(), now);
+  leave(cpu, now);
+}
+
+void hold_job(Cpu& cpu, SchedulingContext& context, Time now) noexcept {
+  ++context.overruns;
+  (void)context.policy.overrun();
+  cpu.scheduler.hold_spent(context, now);
+  record_held(cpu, context, now);
+  if (context.primary || context.policy.repeats()) [[unlikely]] judge_held(cpu, context, now);
 }
 
 void note_dropped(Cpu& cpu, SchedulingContext& context, Time now) noexcept {

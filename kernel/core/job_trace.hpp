@@ -19,6 +19,9 @@ void end_job(Cpu& cpu, SchedulingContext& context, Time now) noexcept;
 void note_dropped(Cpu& cpu, SchedulingContext& context, Time now) noexcept;
 // A budget was spent: reports it, and draws the declared consequence.
 void note_overrun(Cpu& cpu, SchedulingContext& context, Time now) noexcept;
+// The same for what sched::CpuScheduler::spent_alone() has returned, whose job is to be held (MissPolicy::holds_overrun()): the
+// job is ended and recorded. Nothing runs then. Does not return where repetition is to be judged, too.
+void hold_job(Cpu& cpu, SchedulingContext& context, Time now) noexcept;
 // Reports every job whose deadline has passed unfinished, and draws the declared consequences.
 void expire_deadlines(Cpu& cpu, Time now) noexcept;
 

@@ -92,7 +92,7 @@ void RingState::enter(Cpu& cpu, Time now) noexcept {
   if (poll_ns_ != 0) [[unlikely]] begin_polling(words[0], now);
   if (!overflow_.empty()) flush();
   if (!timers_.empty()) fire_timers(now);
-  start_ready(cpu, now);
+  if (!ready_.empty()) start_ready(cpu, now);
   if (alive()) take_submissions(cpu, now);
   settle(cpu, now);
 }

@@ -109,8 +109,10 @@ void RingState::take_portion(Cpu& cpu, Time now) noexcept {
     __atomic_store_n(&header_.sq_head, ++head, __ATOMIC_RELEASE);
     accept(cpu, *operation, now);
     if (!alive() || unfinished_) return;
-    start_ready(cpu, now);
-    if (!alive() || unfinished_) return;
+    if (!ready_.empty()) {
+      start_ready(cpu, now);
+      if (!alive() || unfinished_) return;
+    }
     if (short_portion_ >= kShortPortion) let_interrupts_in(cpu);
   }
 }

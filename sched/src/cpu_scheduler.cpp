@@ -298,7 +298,7 @@ void CpuScheduler::yield(Context& context, Time now) noexcept {
   ready_.push_back(context);
 }
 
-Context* CpuScheduler::yield_over(Context& context, Time now) noexcept {
+[[gnu::flatten]] Context* CpuScheduler::yield_over(Context& context, Time now) noexcept {
   charge(now);
   if (running_ != &context || !context.head_ready(now)) return nullptr;
   if (context.edf()) [[unlikely]] {
@@ -402,6 +402,31 @@ Context* CpuScheduler::take_spent(Time now) noexcept {
   if (spent == nullptr || spent->head_ready(now)) [[likely]] return nullptr;
   put_off_spent(*spent);
   return spent;
+}
+
+Context* CpuScheduler::spent_alone(Time now) const noexcept {
+  Context* const spent = running_;
+  if (spent == nullptr || spent->head_ready(now) || !spent->jobs_.in_progress()) return nullptr;
+  if (release_.earliest_time() <= now || deadlines_.earliest_time() < now) return nullptr;
+  return spent->parameters_.triggered ? nullptr : spent;
+}
+
+[[gnu::flatten]] void CpuScheduler::hold_spent(Context& context, Time now) noexcept {
+  running_ = nullptr;
+  erase_ready(context);
+  context.refills_.gather();
+  unwatch_deadline(context);
+  context.jobs_.hold(now);
+  await(context, ContextState::awaiting_release, context.jobs_.next_release());
+}
+
+Context* CpuScheduler::pick_context(Time now) noexcept {
+  Context* const next = first_ready();
+  if (next == nullptr) return nullptr;
+  running_ = next;
+  running_entity_ = nullptr;
+  next->jobs_.dispatched(now);
+  return next;
 }
 
 Dispatch CpuScheduler::pick(Time now) noexcept {

@@ -50,7 +50,7 @@ const char* CpuScheduler::check_ready(Time now) noexcept {
 }
 
 const char* CpuScheduler::check_edf(Time now) noexcept {
-  if (!edf_.well_formed()) return "queue of deadlines to run by: heap order or ranks broken";
+  if (!edf_.well_formed()) return "queue of deadlines to run by: order or colours broken";
   for (Context* context = edf_.walk_next(nullptr); context != nullptr; context = edf_.walk_next(context)) {
     if (!context->edf()) return "a context of fixed priority is ordered by its deadline";
     if (context->state_ != ContextState::ready) return "a context is in the queue of deadlines to run by but not ready";
@@ -62,7 +62,7 @@ const char* CpuScheduler::check_edf(Time now) noexcept {
 }
 
 const char* CpuScheduler::check_release() noexcept {
-  if (!release_.well_formed()) return "release queue: heap order or ranks broken";
+  if (!release_.well_formed()) return "release queue: order or colours broken";
   for (Context* context = release_.walk_next(nullptr); context != nullptr;
        context = release_.walk_next(context)) {
     const bool release = context->state_ == ContextState::awaiting_release;
@@ -81,7 +81,7 @@ const char* CpuScheduler::check_release() noexcept {
 }
 
 const char* CpuScheduler::check_deadlines() noexcept {
-  if (!deadlines_.well_formed()) return "deadline queue: heap order or ranks broken";
+  if (!deadlines_.well_formed()) return "deadline queue: order or colours broken";
   for (DeadlineNode* node = deadlines_.walk_next(nullptr); node != nullptr;
        node = deadlines_.walk_next(node)) {
     const JobTracker& jobs = node->context().jobs();

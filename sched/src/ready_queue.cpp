@@ -8,7 +8,8 @@ namespace {
 
 // Precondition: bits != 0.
 std::size_t highest_bit(std::uint64_t bits) noexcept {
-  return 63u - static_cast<std::size_t>(std::countl_zero(bits));
+  if (bits == 0) __builtin_unreachable();  // countl_zero() would ask
+  return 63u ^ static_cast<std::size_t>(std::countl_zero(bits));
 }
 
 }  // namespace
@@ -16,7 +17,7 @@ std::size_t highest_bit(std::uint64_t bits) noexcept {
 Context* ReadyQueue::highest() noexcept {
   if (words_ == 0) return nullptr;
   const std::size_t word = highest_bit(words_);
-  return lists_[word * 64 + highest_bit(bitmap_[word])].front();
+  return &lists_[word * 64 + highest_bit(bitmap_[word])].first();
 }
 
 void ReadyQueue::push_back(Context& context) noexcept {

@@ -27,10 +27,14 @@ bool RefillList::merge_due(Time at_time) noexcept {
 
 // Beyond the whole budget every refill has been taken n times over: all move n periods on. What remains is
 // less than the budget, so that charge() visits each refill once at most.
-Duration RefillList::fold_whole_budgets(Duration consumed, Duration period) noexcept {
-  const Duration budget = total();
-  const std::int64_t times = consumed / budget;
-  for (std::size_t i = 0; i < size_; ++i) at(i).time += period * times;
+inline Duration RefillList::fold_whole_budgets(Duration consumed, Duration period) noexcept {
+  Refill &head = first(), &second = at(1);
+  const Duration budget = size_ == 2 ? head.amount + second.amount : total();
+  if (consumed < budget) return consumed;
+  const std::int64_t times = consumed < budget * 2 ? 1 : consumed / budget;
+  head.time += period * times;
+  if (size_ > 1) second.time += period * times;
+  for (std::size_t i = 2; i < size_; ++i) at(i).time += period * times;
   return consumed - budget * times;
 }
 
@@ -48,7 +52,7 @@ void RefillList::charge(Duration consumed, Duration period) noexcept {
 }
 
 void RefillList::charge_pieces(Duration consumed, Duration period) noexcept {
-  if (consumed > head().amount) consumed = fold_whole_budgets(consumed, period);
+  if (consumed >= head().amount) consumed = fold_whole_budgets(consumed, period);
   while (consumed > Duration{}) {
     Refill& from = at(0);
     const Refill piece{from.time + period, std::min(consumed, from.amount)};
@@ -75,7 +79,7 @@ void RefillList::return_later(Refill piece, bool keep_head) noexcept {
   at(size_ - 1) = piece;
 }
 
-void RefillList::gather() noexcept {
+void RefillList::gather_pieces() noexcept {
   const Duration half = total() / 2;
   while (size_ > 1 && head().amount < half) {
     const Duration amount = head().amount;

@@ -1,103 +1,174 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "capos/sched/timed_queue.hpp"
 
-#include <utility>
+#include <cstddef>
 
 namespace capos::sched {
 
-bool TimedHeap::before(const TimedNode& a, const TimedNode& b) noexcept {
-  // One comparison of both, without a branch.
-  using Key = unsigned __int128;
-  return (Key{a.when_.ns()} << 64 | a.order_) < (Key{b.when_.ns()} << 64 | b.order_);
-}
-
-// Restores rank order at one node. True if its rank changed, so that its parent must be looked at.
-bool TimedHeap::settle(TimedNode& node) noexcept {
-  if (rank(node.left_) < rank(node.right_)) std::swap(node.left_, node.right_);
-  const std::uint32_t settled = rank(node.right_) + 1;
-  const bool changed = node.rank_ != settled;
-  node.rank_ = settled;
-  return changed;
-}
-
-// Merges two heaps whose roots have no parent: down both rightmost paths, which are at most log2(n + 1) long,
-// always taking the earlier node, then up again to settle the ranks.
-TimedNode* TimedHeap::merge(TimedNode* a, TimedNode* b) noexcept {
-  TimedNode* root = nullptr;
-  TimedNode* last = nullptr;
-  while (a != nullptr && b != nullptr) {
-    const bool swap = before(*b, *a);
-    TimedNode* const first = swap ? b : a;
-    b = swap ? a : b;
-    first->parent_ = last;
-    (last == nullptr ? root : last->right_) = first;
-    last = first;
-    a = first->right_;
-  }
-  TimedNode* const rest = a != nullptr ? a : b;
-  if (last == nullptr) return rest;
-  last->right_ = rest;
-  if (rest != nullptr) rest->parent_ = last;
-  // What hangs to the right of each node on the way up is the node below, whose rank is known. No branch: which side is
-  // the longer one cannot be foretold.
-  std::uint32_t below = rank(rest);
-  for (TimedNode* node = last; node != nullptr; node = node->parent_) {
-    TimedNode *const left = node->left_, *const right = node->right_;
-    const std::uint32_t beside = rank(left);
-    const bool swap = beside < below;
-    node->left_ = swap ? right : left;
-    node->right_ = swap ? left : right;
-    below = (swap ? beside : below) + 1;
-    node->rank_ = below;
-  }
-  return root;
-}
-
-void TimedHeap::insert(TimedNode& node, Time when) noexcept {
-  node.when_ = when;
-  node.order_ = next_order_++;
-  node.left_ = node.right_ = node.parent_ = nullptr;
-  node.rank_ = 1;
-  root_ = root_ == nullptr ? &node : merge(root_, &node);
-  ++size_;
-}
-
-void TimedHeap::remove_inner(TimedNode& node) noexcept {
-  TimedNode* const parent = node.parent_;
-  if (node.left_ != nullptr) node.left_->parent_ = nullptr;
-  if (node.right_ != nullptr) node.right_->parent_ = nullptr;
-  TimedNode* const heir = merge(node.left_, node.right_);
+// `heir` takes the place of `old` below its parent.
+inline void TimedTree::put_in_place(TimedNode& old, TimedNode* heir) noexcept {
+  TimedNode* const parent = old.parent_;
   if (heir != nullptr) heir->parent_ = parent;
   if (parent == nullptr) {
     root_ = heir;
   } else {
-    (parent->left_ == &node ? parent->left_ : parent->right_) = heir;
+    parent->child_[parent->child_[1] == &old] = heir;
   }
-  // Each step up that goes on has a rank one higher, so there are at most log2(n + 1) of them.
-  for (TimedNode* above = parent; above != nullptr && settle(*above); above = above->parent_) {
-  }
-  node.rank_ = 0;
-  --size_;
 }
 
-TimedNode* TimedHeap::walk_next(const TimedNode* node) const noexcept {
-  if (node == nullptr) return root_;
-  if (node->left_ != nullptr) return node->left_;
-  if (node->right_ != nullptr) return node->right_;
-  for (const TimedNode* above = node->parent_; above != nullptr; node = above, above = above->parent_) {
-    if (above->left_ == node && above->right_ != nullptr) return above->right_;
-  }
-  return nullptr;
+// The node's child on that side takes its place, and the node becomes that one's child on the other side.
+inline void TimedTree::rotate(TimedNode& node, bool side) noexcept {
+  TimedNode& up = *node.child_[side];
+  TimedNode* const between = up.child_[!side];
+  node.child_[side] = between;
+  if (between != nullptr) between->parent_ = &node;
+  put_in_place(node, &up);
+  up.child_[!side] = &node;
+  node.parent_ = &up;
 }
 
-bool TimedHeap::well_formed() const noexcept {
+void TimedTree::insert_below(TimedNode& node) noexcept {
+  const Time when = node.when_;
+  TimedNode* above = nullptr;
+  bool later = false;
+  for (TimedNode* at = root_; at != nullptr; at = at->child_[later]) {
+    above = at;
+    later = when >= at->when_;
+  }
+  above->child_[later] = &node;
+  node.parent_ = above;
+  node.colour_ = Colour::red;
+  if (when < first_time_) {
+    first_ = &node;
+    first_time_ = when;
+  }
+  if (above->colour_ == Colour::red) settle_red(&node);
+}
+
+// A red node below a red one. Where the other child of the node above both is red too, all three change colour, and the question
+// goes two levels up.
+void TimedTree::settle_red(TimedNode* node) noexcept {
+  for (TimedNode* above = node->parent_; is_red(above); above = node->parent_) {
+    TimedNode* const top = above->parent_;  // the root is black
+    const bool side = side_of(*above);
+    TimedNode* const beside = top->child_[!side];
+    if (!is_red(beside)) {
+      if (node == above->child_[!side]) {
+        rotate(*above, !side);
+        above = node;
+      }
+      rotate(*top, side);
+      above->colour_ = Colour::black;
+      top->colour_ = Colour::red;
+      return;
+    }
+    above->colour_ = beside->colour_ = Colour::black;
+    if (top == root_) return;
+    top->colour_ = Colour::red;
+    node = top;
+  }
+}
+
+void TimedTree::remove_among(TimedNode& node) noexcept {
+  TimedNode* const later = node.child_[1];
+  if (&node == first_) {
+    first_ = later != nullptr ? later : node.parent_;  // nothing to its left: to its right one red node at most
+    first_time_ = first_->when_;
+  } else if (later != nullptr && node.child_[0] != nullptr) {
+    // The next one leaves its place, and takes the node's.
+    TimedNode* next = later;
+    while (next->child_[0] != nullptr) next = next->child_[0];
+    take_out(*next);
+    put_in_place(node, next);
+    next->colour_ = node.colour_;
+    next->child_ = node.child_;
+    for (TimedNode* const child : next->child_) {
+      if (child != nullptr) child->parent_ = next;
+    }
+    node.colour_ = Colour::none;
+    return;
+  }
+  take_out(node);
+}
+
+// A node with one child at most, and not alone.
+inline void TimedTree::take_out(TimedNode& node) noexcept {
+  TimedNode* const child = node.child_[0] != nullptr ? node.child_[0] : node.child_[1];
+  const bool black = node.colour_ == Colour::black;
+  node.colour_ = Colour::none;
+  if (child != nullptr) {  // red, and the node is black
+    put_in_place(node, child);
+    child->colour_ = Colour::black;
+    return;
+  }
+  TimedNode* const above = node.parent_;
+  const bool side = side_of(node);
+  above->child_[side] = nullptr;
+  if (black) settle_short(above, side);
+}
+
+// Below `above`, on that side, the ways down have one black node less than others.
+void TimedTree::settle_short(TimedNode* above, bool side) noexcept {
+  for (;;) {
+    TimedNode* other = above->child_[!side];
+    if (other->colour_ == Colour::red) {
+      rotate(*above, !side);
+      other->colour_ = Colour::black;
+      above->colour_ = Colour::red;
+      other = above->child_[!side];
+    }
+    TimedNode *outer = other->child_[!side], *const inner = other->child_[side];
+    if (is_red(outer) || is_red(inner)) {
+      if (!is_red(outer)) {
+        rotate(*other, side);
+        outer = other;
+        other = inner;
+      }
+      rotate(*above, !side);
+      other->colour_ = above->colour_;
+      above->colour_ = outer->colour_ = Colour::black;
+      return;
+    }
+    other->colour_ = Colour::red;
+    if (above->colour_ == Colour::red || above == root_) {
+      above->colour_ = Colour::black;
+      return;
+    }
+    side = side_of(*above);
+    above = above->parent_;
+  }
+}
+
+TimedNode* TimedTree::walk_next(const TimedNode* node) const noexcept {
+  if (node == nullptr) return first_;
+  if (TimedNode* next = node->child_[1]; next != nullptr) {
+    while (next->child_[0] != nullptr) next = next->child_[0];
+    return next;
+  }
+  TimedNode* above = node->parent_;
+  for (; above != nullptr && above->child_[1] == node; above = above->parent_) node = above;
+  return above;
+}
+
+// Black nodes from the root down to this one.
+std::size_t TimedTree::blacks_above(const TimedNode* node) const noexcept {
   std::size_t count = 0;
-  if (root_ != nullptr && root_->parent_ != nullptr) return false;
-  for (TimedNode* node = walk_next(nullptr); node != nullptr; node = walk_next(node)) {
-    if (++count > size_) return false;
-    if (rank(node->left_) < rank(node->right_) || node->rank_ != rank(node->right_) + 1) return false;
-    for (const TimedNode* child : {node->left_, node->right_}) {
-      if (child != nullptr && (child->parent_ != node || before(*child, *node))) return false;
+  for (; node != nullptr; node = node->parent_) count += node->colour_ == Colour::black;
+  return count;
+}
+
+bool TimedTree::well_formed() const noexcept {
+  if (root_ == nullptr) return first_ == nullptr && size_ == 0 && first_time_.is_never();
+  if (root_->parent_ != nullptr || first_->child_[0] != nullptr || first_time_ != first_->when_) return false;
+  const std::size_t blacks = blacks_above(first_);
+  std::size_t count = 0;
+  Time before{};
+  for (const TimedNode* node = first_; node != nullptr; node = walk_next(node)) {
+    if (++count > size_ || !node->queued() || node->when_ < before) return false;
+    before = node->when_;
+    if (is_red(node) && (node == root_ || is_red(node->parent_))) return false;
+    for (const TimedNode* const child : node->child_) {
+      if (child == nullptr ? blacks_above(node) != blacks : child->parent_ != node) return false;
     }
   }
   return count == size_;

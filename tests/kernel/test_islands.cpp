@@ -2,6 +2,9 @@
 // Islands: honest certificates and forged ones, jobs and their consequences, donation, the end of an island.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <array>
+
 #include "islands/lease.hpp"
 #include "jobs.hpp"
 
@@ -166,6 +169,96 @@ TEST_F(Jobs, YieldTakesTurnsWithinAPriority) {
     (void)world.enter(thread(current), static_cast<std::uint64_t>(abi::SystemCall::yield), {}, 0, {});
     EXPECT_TRUE(world.is_current(thread(1 - current))) << turn;
   }
+}
+
+// What the timer is armed for when one yields is the end of its own budget.
+class Yields : public Jobs {
+ protected:
+  void yield(std::size_t task) {
+    ASSERT_TRUE(world.is_current(thread(task)));
+    (void)world.enter(thread(task), static_cast<std::uint64_t>(abi::SystemCall::yield), {}, 0, {});
+    ASSERT_TRUE(world.is_current(thread(1 - task)));
+  }
+  // Both are in their jobs, and the first has run for 50 us.
+  void begin_both() {
+    world.run_to(release(0));
+    yield(0);
+    yield(1);
+    world.run_for(Duration::us(50));
+  }
+};
+
+TEST_F(Yields, TheTimerIsForTheBudgetOfWhoRunsThen) {
+  start({.tasks = {{.name = "one", .budget_ns = us(300), .response_ns = us(900), .priority = 10},
+                   {.name = "other", .budget_ns = us(100), .response_ns = us(900), .priority = 10}}});
+  begin_both();
+  yield(0);
+  world.run_to(release(0) + Duration::us(150));
+  EXPECT_EQ(context(1).overruns, 1u) << "it had 100 us";
+  EXPECT_TRUE(world.is_current(thread(0)));
+  world.run_to(release(0) + Duration::us(400));
+  EXPECT_EQ(context(0).overruns, 1u) << "it had 50 us and 250 us";
+}
+
+TEST_F(Yields, NoTimerComesForWhoYielded) {
+  start({.tasks = {{.name = "one", .budget_ns = us(100), .response_ns = us(900), .priority = 10},
+                   {.name = "other", .budget_ns = us(300), .response_ns = us(900), .priority = 10}}});
+  begin_both();
+  yield(0);
+  world.run_to(release(0) + Duration::us(340));
+  EXPECT_TRUE(world.is_current(thread(1)));
+  EXPECT_EQ(world.cpu(0).trace.interrupts(schema::InterruptCause::timer_early), 0u);
+}
+
+// What a task's jobs leave in the trace, one of which spends its budget, another after its deadline.
+class Spending : public Jobs {
+ public:
+  using Event = std::array<std::uint64_t, 8>;
+  void TestBody() override {}
+  // `switches_traced`: then the kernel takes no short ways.
+  std::vector<Event> run(bool switches_traced) {
+    kernel::parameters().trace_switches = world.cpu(0).remains = switches_traced;
+    const abi::CapId event = world.make_notification();
+    start({.tasks = {{.deadline_ns = us(900), .priority = 20}, {.name = "low", .response_ns = us(900), .priority = 10}}},
+          {{"event", event}});
+    world.run_to(release(0) + Duration::us(150));
+    EXPECT_TRUE(world.is_current(thread(1)));
+    world.run_to(release(1) + Duration::us(50));
+    EXPECT_TRUE(world.call<schema::Notification::Wait>(thread(0), cap(0, "event")).blocked);
+    world.run_to(release(1) + Duration::us(930));
+    EXPECT_EQ(world.call<schema::Notification::Signal>(world.init(), event, {.bits = 1}).error, kNoError);
+    world.run_to(release(2) + Duration::us(20));
+    (void)await(0);
+    world.run_to(release(3) + Duration::us(250));
+    kernel::parameters().trace_switches = false;
+    return events();
+  }
+
+ private:
+  std::vector<Event> events() {
+    using schema::EventKind;
+    std::vector<Event> found;
+    const kernel::TraceRing& ring = world.cpu(0).trace;
+    for (std::uint64_t age = 0; const std::uint64_t* const words = ring.recent(age); ++age) {
+      const auto kind = static_cast<EventKind>(words[1] & 0xffff);
+      if (kind != EventKind::job && kind != EventKind::overrun && kind != EventKind::consequence && kind != EventKind::miss) continue;
+      std::copy_n(words, 8, found.emplace_back().begin());
+    }
+    std::ranges::reverse(found);
+    return found;
+  }
+};
+
+TEST(HeldJobs, LeaveTheSameRecordsByTheShortWay) {
+  using schema::EventKind;
+  std::vector<Spending::Event> traced, usual;
+  { traced = Spending().run(true); }
+  { usual = Spending().run(false); }
+  EXPECT_EQ(usual, traced);
+  ASSERT_GE(usual.size(), 8u);
+  const std::uint64_t kinds[] = {usual[0][1] & 0xffff, usual[1][1] & 0xffff, usual[2][1] & 0xffff, usual[3][1] & 0xffff};
+  const EventKind expected[] = {EventKind::overrun, EventKind::consequence, EventKind::job, EventKind::miss};
+  for (int i = 0; i < 4; ++i) EXPECT_EQ(kinds[i], static_cast<std::uint64_t>(expected[i])) << i;
 }
 
 TEST_F(Jobs, WaitingIsForItsOwnContextOnly) {

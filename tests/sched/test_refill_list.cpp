@@ -50,6 +50,23 @@ TEST(RefillList, ConsumptionReturnsOnePeriodAfterActivation) {
   EXPECT_EQ(contents(list), (Contents{refill(1000, 100)}));
 }
 
+TEST(RefillList, AWholeBudgetInPiecesReturnsInTheSamePieces) {
+  RefillList list = full_list(us(100));
+  list.charge(us(30), us(1000));
+  list.charge(us(100), us(1000));
+  EXPECT_EQ(contents(list), (Contents{refill(1000, 70), refill(2000, 30)}));
+}
+
+TEST(RefillList, BeyondAWholeBudgetTheRestIsTakenFromWhatReturns) {
+  RefillList list = full_list(us(100));
+  list.charge(us(30), us(1000));
+  list.charge(us(110), us(1000));
+  EXPECT_EQ(contents(list), (Contents{refill(1000, 60), refill(2000, 40)}));
+  RefillList long_gone = full_list(us(100));
+  long_gone.charge(us(340), us(1000));
+  EXPECT_EQ(contents(long_gone), (Contents{refill(3000, 60), refill(4000, 40)}));
+}
+
 TEST(RefillList, LateConsumptionDoesNotMoveTheReturn) {
   RefillList list = full_list(us(100));
   list.activate(at_us(500));  // the scheduled release; the timer came later, and that does not matter

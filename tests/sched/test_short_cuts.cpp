@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// release_over() and yield_over() do what the general operations do: two machines with the same contexts and programs, one
-// of which takes the short cuts, stay equal.
+// release_over(), yield_over() and hold_spent() do what the general operations do: two machines with the same contexts and
+// programs, one of which takes the short cuts, stay equal.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -33,6 +33,7 @@ class Twin {
     bool released = false;
     if (short_cuts_) {
       if (cpu.release_over(now, released) != nullptr) ++taken;
+      if (Context* const spent = released ? nullptr : cpu.spent_alone(now)) return hold(*spent, now);
     }
     cpu.release_due(now, [&](Context&, ReleaseKind) { released = true; });
     cpu.deadlines_due(now, [this](Context& late) { missed.push_back(late.source); });
@@ -41,8 +42,13 @@ class Twin {
   void yield(Time now) {
     Context* const current = cpu.current_context();
     if (current == nullptr) return;
+    const Time armed = cpu.next_event(now);
     if (short_cuts_ && cpu.yield_over(*current, now) != nullptr) {
       ++taken;
+      if (cpu.timer_stands(*current, armed, now)) {
+        ++stood;
+        EXPECT_EQ(cpu.next_event(now), armed);
+      }
       return;
     }
     cpu.yield(*current, now);
@@ -54,9 +60,15 @@ class Twin {
   std::deque<Context> contexts;
   FairEntity entity;
   std::vector<std::uint32_t> missed, overran;
-  unsigned taken = 0;
+  unsigned taken = 0, held = 0, stood = 0;
 
  private:
+  void hold(Context& spent, Time now) {
+    ++held;
+    overran.push_back(spent.source);
+    cpu.hold_spent(spent, now);
+    if (cpu.pick_context(now) == nullptr) (void)cpu.pick(now);
+  }
   void note(const Dispatch& found, Time now) {
     if (found.overrun == nullptr) return;
     overran.push_back(found.overrun->source);
@@ -73,7 +85,7 @@ class Twins {
     const bool edf = random_.chance(25);
     for (int i = 0; i < count; ++i) {
       const Duration period = Duration::us(static_cast<std::int64_t>(random_.between(5, 20)) * 50);
-      const ContextParameters parameters{.budget = us(static_cast<std::int64_t>(random_.between(5, 120))),
+      const ContextParameters parameters{.budget = us(static_cast<std::int64_t>(random_.between(5, random_.chance(30) ? 240 : 120))),
                                          .period = Period::from_ns(static_cast<std::uint32_t>(period.ns())),
                                          .deadline = period,
                                          .priority = Priority(static_cast<std::uint8_t>(random_.between(1, 3))),
@@ -111,6 +123,15 @@ class Twins {
       ASSERT_EQ(one.jobs().current().first_run, other.jobs().current().first_run) << i;
       ASSERT_EQ(one.jobs().current().preemptions, other.jobs().current().preemptions) << i;
       ASSERT_EQ(one.jobs().current().delayed_by, other.jobs().current().delayed_by) << i;
+      ASSERT_EQ(one.jobs().last_finished().index, other.jobs().last_finished().index) << i;
+      ASSERT_EQ(one.jobs().last_finished().flags, other.jobs().last_finished().flags) << i;
+      ASSERT_EQ(one.jobs().last_finished().finish, other.jobs().last_finished().finish) << i;
+      ASSERT_EQ(one.jobs().totals().overruns, other.jobs().totals().overruns) << i;
+      ASSERT_EQ(one.jobs().totals().abandoned, other.jobs().totals().abandoned) << i;
+      ASSERT_EQ(one.jobs().totals().skipped, other.jobs().totals().skipped) << i;
+      ASSERT_EQ(one.refills().size(), other.refills().size()) << i;
+      ASSERT_EQ(one.refills().head(), other.refills().head()) << i;
+      ASSERT_EQ(one.refills().tail(), other.refills().tail()) << i;
     }
     const Context *const one = fast_.cpu.current_context(), *const other = slow_.cpu.current_context();
     ASSERT_EQ(one == nullptr, other == nullptr);
@@ -122,7 +143,7 @@ class Twins {
     ASSERT_EQ(fast_.overran, slow_.overran);
     for (Twin* const twin : {&fast_, &slow_}) ASSERT_STREQ(twin->cpu.check_invariants(now_), nullptr);
   }
-  [[nodiscard]] unsigned taken() const { return fast_.taken; }
+  [[nodiscard]] const Twin& fast() const { return fast_; }
 
  private:
   void do_one(Twin& twin, int act) {
@@ -138,7 +159,7 @@ class Twins {
 };
 
 TEST(ShortCuts, ChooseWhatTheGeneralOperationsChoose) {
-  unsigned taken = 0;
+  unsigned taken = 0, held = 0, stood = 0;
   for (std::uint64_t seed = 0; seed < 400; ++seed) {
     Twins twins(seed);
     for (int i = 0; i < 300; ++i) {
@@ -146,9 +167,13 @@ TEST(ShortCuts, ChooseWhatTheGeneralOperationsChoose) {
       twins.check();
       if (::testing::Test::HasFatalFailure()) FAIL() << "seed " << seed << " step " << i;
     }
-    taken += twins.taken();
+    taken += twins.fast().taken;
+    held += twins.fast().held;
+    stood += twins.fast().stood;
   }
   EXPECT_GT(taken, 10'000u) << "the short cuts were hardly taken";
+  EXPECT_GT(held, 2'000u) << "hardly a budget was spent alone";
+  EXPECT_GT(stood, 30u) << "hardly a timer stood over a yield";
 }
 
 }  // namespace

@@ -46,7 +46,8 @@ class Fuzz {
     for (std::size_t i = 0; i < items_.size(); ++i) items_[i].id = static_cast<int>(i);
   }
   void step() {
-    Item& item = items_[static_cast<std::size_t>(random_.between(0, 199))];
+    const bool first = !queue_.empty() && random_.chance(30);
+    Item& item = first ? *queue_.earliest() : items_[static_cast<std::size_t>(random_.between(0, 199))];
     const auto entry = places_.find(item.id);
     if (entry == places_.end()) {
       const Time when = Time::from_ns(static_cast<std::uint64_t>(random_.between(0, 50)));
@@ -58,12 +59,21 @@ class Fuzz {
       places_.erase(entry);
     }
     ASSERT_EQ(queue_.size(), reference_.size());
+    ASSERT_EQ(queue_.empty(), reference_.empty());
     if (!reference_.empty()) {
       ASSERT_EQ(queue_.earliest_time(), reference_.begin()->first);
       ASSERT_EQ(queue_.earliest()->id, reference_.begin()->second);
     }
   }
   [[nodiscard]] bool well_formed() const { return queue_.well_formed(); }
+  [[nodiscard]] bool in_order() const {
+    const Item* item = queue_.walk_next(nullptr);
+    for (const auto& [when, id] : reference_) {
+      if (item == nullptr || item->id != id || item->when() != when) return false;
+      item = queue_.walk_next(item);
+    }
+    return item == nullptr;
+  }
 
  private:
   Random random_;
@@ -81,7 +91,27 @@ TEST(TimedQueue, AgreesWithMultimap) {
       if (::testing::Test::HasFatalFailure()) return;
       if (i % 50 == 0) {
         ASSERT_TRUE(fuzz.well_formed()) << "seed " << seed << " step " << i;
+        ASSERT_TRUE(fuzz.in_order()) << "seed " << seed << " step " << i;
       }
+    }
+  }
+}
+
+// As releases go: the first is taken out and comes again behind most others.
+TEST(TimedQueue, TheFirstGoesToTheBackForLong) {
+  TimedQueue<Item> queue;
+  std::vector<Item> items(1'000);
+  Random random(2);
+  for (Item& item : items) queue.insert(item, Time::from_ns(static_cast<std::uint64_t>(random.between(0, 999'999))));
+  Time last{};
+  for (int turn = 0; turn < 50'000; ++turn) {
+    Item& first = *queue.earliest();
+    ASSERT_GE(first.when(), last);
+    last = first.when();
+    queue.remove(first);
+    queue.insert(first, last + random.duration(Duration::us(900), Duration::ms(1)));
+    if (turn % 100 == 0) {
+      ASSERT_TRUE(queue.well_formed()) << turn;
     }
   }
 }

@@ -113,6 +113,9 @@ class Context : public ListHook<ReadyTag>, public TimedNode {
   [[nodiscard]] Time budget_end(Time now) const noexcept {
     return full_budget() ? Time::never() : now + refills_.run_length(now);
   }
+  // Running from `now` on, it does not spend its budget before `until` nor then. False if that is not certain without looking
+  // further. Precondition: head_ready(now).
+  [[nodiscard]] bool surely_runs_past(Time until, Time now) const noexcept { return until < now + refills_.head().amount; }
   [[nodiscard]] Duration total_consumed() const noexcept { return total_consumed_; }
 
   // The kernel's thread or object; never touched here.

@@ -158,6 +158,14 @@ class CpuScheduler {
   // If what runs has spent its budget: puts it off to its next refill and returns it, so that the caller can do what its island
   // declared before it picks. nullptr otherwise. O(kMaxRefills), plus O(log r) if it was.
   [[nodiscard]] Context* take_spent(Time now) noexcept;
+  // The usual end of a budget: what runs has spent it in the middle of a job that no input releases, and nothing is due. Returns
+  // it; nullptr otherwise. After release_over() of that time, which released nothing. O(1).
+  [[nodiscard]] Context* spent_alone(Time now) const noexcept;
+  // What take_spent() and abandon_job() would do with what spent_alone() has returned; it waits for its next release without
+  // having waited for its refill. context.jobs().last_finished() is its record. Nothing runs then. O(log r).
+  void hold_spent(Context& context, Time now) noexcept;
+  // What pick() would do where a context is ready and nothing runs, as after hold_spent(). nullptr if pick() has to choose. O(1).
+  [[nodiscard]] Context* pick_context(Time now) noexcept;
   // Chooses what runs from `now` on and makes it current. A current context whose budget is spent is put off
   // to its next refill first and reported. O(1) if a context is ready, else O(log b); plus O(log r) with an overrun.
   Dispatch pick(Time now) noexcept;
@@ -173,7 +181,12 @@ class CpuScheduler {
     charge(now);
     return next_event_as_picked(now);
   }
-  // The same right after pick() or wake_over() of that time, which have charged what ran.
+  // After yield_over() of that time from `before`: the timer that was armed for what comes first stands at `armed`. True if it
+  // stands for neither of the two budgets, and so may stay as it is. O(1), a fourth of what computing the next event takes.
+  [[nodiscard]] bool timer_stands(const Context& before, Time armed, Time now) const noexcept {
+    return running_->surely_runs_past(armed, now) && before.surely_runs_past(armed, now);
+  }
+  // next_event() right after pick() or wake_over() of that time, which have charged what ran.
   [[nodiscard]] Time next_event_as_picked(Time now) noexcept;
 
   [[nodiscard]] Context* current_context() const noexcept { return running_; }

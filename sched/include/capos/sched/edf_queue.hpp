@@ -7,7 +7,7 @@
 // on the reply. Then whoever may call it cannot preempt it, and no job is blocked more than once.
 //
 // Invariant: what runs stays in the queue, and is first in it unless something with a strictly earlier deadline came.
-// T derives from TimedNode. Bounds: earliest O(1); everything else O(log n), at most 2 log2(n + 1) steps. No allocation.
+// T derives from TimedNode. Bounds: earliest O(1); everything else O(log n), as in timed_queue.hpp. No allocation.
 #pragma once
 
 #include <algorithm>

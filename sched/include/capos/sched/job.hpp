@@ -133,6 +133,8 @@ class JobTracker {
   bool miss_deadline() noexcept;
   // Ends the job in progress, if there is one -> waiting (armed) or unarmed. True if a job ended.
   bool finish(Time now, std::uint32_t extra_flags = kJobNoFlags) noexcept;
+  // budget_spent(), finish() by a consequence, settle_backlog() of what has passed. Precondition: in progress.
+  void hold(Time now) noexcept;
   // After finish: drops the releases that have passed, if on_miss or the caller says so; O(1) however many.
   void settle_backlog(Time now, bool skip_passed) noexcept;
 

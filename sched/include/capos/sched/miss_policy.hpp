@@ -74,13 +74,19 @@ class MissPolicy {
 
   // The job in progress has spent its budget, or its deadline has passed: at once, before it ends. What to do now; the
   // second of the two events in one job gives its own remedy and is not counted again.
+  // What overrun() answers if the budget of the job in progress is spent: nothing more than that it is to be held.
+  [[nodiscard]] bool holds_overrun() const noexcept {
+    return mode_ != TaskMode::stopped && rules_.on_overrun == Consequence::hold;
+  }
   [[nodiscard]] Remedy overrun() noexcept { return went_wrong(rules_.on_overrun); }
   [[nodiscard]] Remedy missed() noexcept { return went_wrong(rules_.on_miss); }
   // The job has ended, in whatever way; in fallen_back mode a job of the fallback. `late`: after its deadline, with
   // nothing said before. Returns what repetition entails, or recovery; none otherwise.
   [[nodiscard]] Remedy ended(bool late = false) noexcept {
-    return rules_.repeated.misses == 0 ? Remedy::none : judge(late);
+    return repeats() ? judge(late) : Remedy::none;
   }
+  // Whether repetition can entail anything.
+  [[nodiscard]] bool repeats() const noexcept { return rules_.repeated.misses != 0; }
 
  private:
   [[nodiscard]] Remedy went_wrong(Consequence consequence) noexcept;

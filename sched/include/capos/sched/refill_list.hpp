@@ -71,7 +71,10 @@ class RefillList {
   // For a list whose head is not usable: pieces join until the head holds at least half of the budget, and
   // all of them return with the last. So a spent budget is waited for at most twice in a period, however its
   // owner cut it up.
-  void gather() noexcept;
+  void gather() noexcept {
+    if (size_ == 1 || (size_ == 2 && at(1).amount <= head().amount)) return;
+    gather_pieces();
+  }
 
   // How long the owner may run from `now` on without a break: refills that become usable meanwhile count, unless kept apart.
   // Zero if the head is not usable.
@@ -92,10 +95,11 @@ class RefillList {
     first_ = (first_ + 1) % kMaxRefills;
     --size_;
   }
-  // What is not the usual case of activate(), run_length() and charge().
+  // What is not the usual case of activate(), run_length(), charge() and gather().
   [[nodiscard]] Duration run_length_of_several(Time now) const noexcept;
   [[gnu::noinline]] bool merge_due(Time at) noexcept;
   [[gnu::noinline]] void charge_pieces(Duration consumed, Duration period) noexcept;
+  [[gnu::noinline]] void gather_pieces() noexcept;
   void return_later(Refill piece, bool keep_head) noexcept;
   [[nodiscard]] Duration fold_whole_budgets(Duration consumed, Duration period) noexcept;
 
