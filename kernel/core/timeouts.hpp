@@ -29,7 +29,7 @@ void start_timeout(Cpu& cpu, Timeout& timeout, Time when, Timeout::Handler handl
 // No effect if it is not queued.
 void cancel_timeout(Cpu& cpu, Timeout& timeout) noexcept;
 // Expires those that are due at `now`, earliest first: at most kTimeoutsAtOnce; the timer is due at once for the rest.
-inline constexpr unsigned kTimeoutsAtOnce = 4;
+inline constexpr unsigned kTimeoutsAtOnce = 2;
 void expire_timeouts(Cpu& cpu, Time now) noexcept;
 
 }  // namespace capos::kernel
