@@ -72,6 +72,8 @@ TEST_F(Stretches, TheMostUrgentOfManyRunsFirst) {
   start(claim);
   world.run_to(begin + Duration::us(1));
   EXPECT_TRUE(world.is_current(thread(kTasks - 1)));
+  // Nobody else before it, for an instant either.
+  for (std::size_t i = 0; i + 1 < kTasks; ++i) EXPECT_TRUE(context(i).jobs().current().first_run.is_never()) << i;
 }
 
 // Whoever does not start in time is told of, all of them, a few at a time.
