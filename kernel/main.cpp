@@ -12,6 +12,7 @@
 #include "core/text.hpp"
 #include "core/turns.hpp"
 #include "devices/services.hpp"
+#include "islands/desk.hpp"
 #include "islands/group.hpp"
 #include "islands/island_authority.hpp"
 #include "objects/services.hpp"
@@ -107,7 +108,8 @@ void emit_milestones(const hal::BootInfo& boot, std::uint64_t cpus_starting) noe
 
 Process& make_init(schema::BootPack::Reader pack) noexcept {
   const std::string_view name = pack.manifest().init_config().init();
-  const std::span<const std::byte> image = find_program(name);
+  std::uint32_t from = 0;
+  const std::span<const std::byte> image = program_image(find_program(name, from, kNoProgram));
   if (image.empty()) refuse_boot("the boot pack has no program for initConfig.init", "list it under binaries");
   const auto grant = [](std::string_view as, Object& object) {
     return GrantedCapability{as, &object, object.interface_id()};
@@ -134,12 +136,20 @@ Process& make_init(schema::BootPack::Reader pack) noexcept {
 
 }  // namespace
 
-std::span<const std::byte> find_program(std::string_view name) noexcept {
+std::uint32_t find_program(std::string_view name, std::uint32_t& from, std::uint32_t most) noexcept {
   wire::MessageReader message(g_pack, pack_limits());
-  for (const auto program : message.root<schema::BootPack>().programs()) {
-    if (program.name() == name) return program.image();
+  const auto programs = message.root<schema::BootPack>().programs();
+  for (; most != 0 && from < programs.size(); --most, ++from) {
+    if (programs[from].name() == name) return from;
   }
-  return {};
+  if (from >= programs.size()) from = kNoProgram;
+  return kNoProgram;
+}
+
+std::span<const std::byte> program_image(std::uint32_t number) noexcept {
+  wire::MessageReader message(g_pack, pack_limits());
+  const auto programs = message.root<schema::BootPack>().programs();
+  return number < programs.size() ? programs[number].image() : std::span<const std::byte>();
 }
 
 }  // namespace capos::kernel
@@ -165,6 +175,7 @@ void kernel_main(const BootInfo& boot) noexcept {
   start_boot_cpu();
   const std::uint64_t cpus_starting = hal::read_tsc();
   start_other_cpus(pack.manifest().kernel_params().cpus(), kernel::in_turns() ? hal::rest_every_second_cpu() : boot.cpus);
+  make_desk();
   set_machine_overheads(overheads_of(pack.machine(), static_cast<std::uint16_t>(Cpu::count())));
   emit_milestones(boot, cpus_starting);
   open_machine_ledger();

@@ -75,4 +75,10 @@ Kind classify(std::span<const std::uint8_t> code) noexcept {
   return code[at] == 0x0f ? two_byte(code.subspan(at + 1), rex_r) : Kind::plain;
 }
 
+bool returns_to_user(std::span<const std::uint8_t> code) noexcept {
+  constexpr std::uint8_t kRexW = 0x48;
+  if (code.size() < 2 || code[0] != kRexW) return false;
+  return code[1] == 0xcf || (code.size() >= 3 && code[1] == 0x0f && code[2] == 0x07);
+}
+
 }  // namespace counters

@@ -25,5 +25,7 @@ enum class Kind : std::uint8_t {
 
 // Any bytes are accepted; what is cut short is plain. O(1).
 [[nodiscard]] Kind classify(std::span<const std::uint8_t> code) noexcept;
+// IRETQ or SYSRETQ, as the kernel returns with. Likewise.
+[[nodiscard]] bool returns_to_user(std::span<const std::uint8_t> code) noexcept;
 
 }  // namespace counters

@@ -3,8 +3,9 @@
 //
 //   qemu-system-x86_64 ... -plugin /path/libcapos_sections.so,out=FILE,least=N
 //
-// A section is what the kernel (the upper half of the addresses) executes between two instructions of user mode, STI or
-// HLT; the first of each CPU's user mode begins the count, so that boot is not in it. At the end it writes to FILE a line
+// A section is what the kernel (the upper half of the addresses) executes until it turns interrupts on, by STI, HLT or the return
+// to user mode: whatever waits then is taken before anything else is executed there, and begins a section of its own. The first of
+// each CPU's user mode begins the count, so that boot is not in it. At the end it writes to FILE a line
 // "all COUNT LONGEST", and a line for each kind of section of at least N instructions: how many there were, the length of
 // the longest, where it was entered, and which blocks of code it executed, as ADDRESS:COUNT. Of one kind are sections that
 // were entered at one place and spent most in one block. All counts are decimal, addresses hexadecimal. Every repetition of a
@@ -127,8 +128,8 @@ void on_translate(qemu_plugin_id_t, qemu_plugin_tb* translated) {
   Block& block = recorder.add_block(start);
   for (std::size_t i = 0; i < (kernel ? count : std::min<std::size_t>(count, 1)); ++i) {
     qemu_plugin_insn* const insn = qemu_plugin_tb_get_insn(translated, i);
-    const Kind kind = classify(bytes_of(insn));
-    Instruction& known = recorder.remember({&block, kernel, kind == Kind::interrupts_on});
+    const auto code = bytes_of(insn);
+    Instruction& known = recorder.remember({&block, kernel, classify(code) == Kind::interrupts_on || returns_to_user(code)});
     watch_execution(insn, on_execute, known);
   }
 }

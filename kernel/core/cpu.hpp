@@ -76,6 +76,7 @@ class Cpu {
   bool awaits_idle = false;  // something of these
   bool unsettled = false;    // contexts have gone, and what they delayed may be under way
   SchedulingContext* arming = nullptr;
+  Mail arming_mail;
   ModeChange* changes = nullptr;
 
   // Scratch for messages: what came in, and what goes out.

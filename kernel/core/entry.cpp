@@ -3,6 +3,8 @@
 #include "capos/hal/relax.hpp"
 #include "capos/hal/upcalls.hpp"
 
+#include <utility>
+
 #include "core/account.hpp"
 #include "core/assert.hpp"
 #include "core/cpu.hpp"
@@ -158,6 +160,7 @@ void begin_lease_of_wait(Cpu& cpu, Thread& thread, Liveness& lease) noexcept {
 }  // namespace
 
 void continue_call(Thread& thread) noexcept {
+  hal::interrupt_window();  // what led here has been a stretch of its own
   thread.state = ThreadState::runnable;
   end_lease_use(thread.wait_lease);
   call_checked(thread);
@@ -310,26 +313,34 @@ InterruptCause timer_cause(const Cpu& cpu, bool released, bool slept, bool budge
   leave(cpu, now);
 }
 
+// That are due together, before interrupts are let in.
+constexpr unsigned kReleasesAtOnce = 4;
+
 // Whatever else a timer is for.
 [[noreturn, gnu::noinline]] void on_other_timer(Cpu& cpu, bool released, Time now) noexcept {
-  bool slept = cpu.timeouts.earliest_time() <= now;
+  const bool slept = cpu.timeouts.earliest_time() <= now;
   if (!slept && !released && !cpu.remains && gives_way(cpu, now) && cpu.scheduler.next_release() > now) [[unlikely]] {
     note_interrupt(cpu, InterruptCause::timer_early);
     await_near_release(cpu);
   }
-  cpu.scheduler.release_due(now, [&](sched::Context& context, sched::ReleaseKind kind) {
+  const auto note = [&](sched::Context& context, sched::ReleaseKind kind) {
     released = true;
     if (kind != sched::ReleaseKind::refill) trace_release(cpu, context, now);
-  });
+  };
+  // All count as seen now. An interrupt that comes between two portions does not come back here: the timer is due at once then.
+  bool noted = false;
+  while (!cpu.scheduler.release_some(now, kReleasesAtOnce, note)) {
+    if (!std::exchange(noted, true)) note_interrupt(cpu, InterruptCause::timer_release);
+    hal::interrupt_window();
+  }
   const sched::Context* const running = cpu.scheduler.current_context();
   const bool budget = running != nullptr && !running->head_ready(now);
-  expire_deadlines(cpu, now);
+  // Sleepers in a portion of their own: the timer is due at once then.
+  const bool slept_in = !slept && !released && running == nullptr && cpu.sleepers.earliest_time() <= now;
+  if (!noted) note_interrupt(cpu, timer_cause(cpu, released, slept || slept_in, budget, now));
+  while (!expire_deadlines(cpu, now)) hal::interrupt_window();
   if (slept) expire_timeouts(cpu.timeouts, cpu, now);
-  if (!released && running == nullptr && cpu.sleepers.earliest_time() <= now) {
-    slept = true;
-    expire_timeouts(cpu.sleepers, cpu, now);
-  }
-  note_interrupt(cpu, timer_cause(cpu, released, slept, budget, now));
+  if (slept_in) expire_timeouts(cpu.sleepers, cpu, now);
   leave(cpu, now);
 }
 

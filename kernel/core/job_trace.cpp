@@ -127,9 +127,9 @@ void note_overrun(Cpu& cpu, SchedulingContext& context, Time now) noexcept {
   carry_out(cpu, context, remedy, schema::ThreadFault::budget_spent, now);
 }
 
-void expire_deadlines(Cpu& cpu, Time now) noexcept {
+bool expire_deadlines(Cpu& cpu, Time now) noexcept {
   SchedulingContext* missed = nullptr;
-  cpu.scheduler.deadlines_due(now, [&](sched::Context& late) {
+  const bool all = cpu.scheduler.deadlines_some(now, kMissesAtOnce, [&](sched::Context& late) {
     auto& context = static_cast<SchedulingContext&>(late);
     context.next_missed = missed;
     missed = &context;
@@ -142,6 +142,7 @@ void expire_deadlines(Cpu& cpu, Time now) noexcept {
     report_miss(cpu, *missed, missed->jobs().current(), now);
     carry_out(cpu, *missed, missed->policy.missed(), schema::ThreadFault::deadline_missed, now);
   }
+  return all;
 }
 
 }  // namespace capos::kernel

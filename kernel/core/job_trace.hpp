@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What becomes of a job: its start and its end stamped, its lateness explained. What follows from that: consequences.hpp.
 //
-// Bounds: each O(1) but expire(), O(jobs that are late), and what a consequence takes. On the context's own CPU.
+// Bounds: each O(1), and what a consequence takes. On the context's own CPU.
 #pragma once
 
 #include "core/cpu.hpp"
@@ -22,7 +22,9 @@ void note_overrun(Cpu& cpu, SchedulingContext& context, Time now) noexcept;
 // The same for what sched::CpuScheduler::spent_alone() has returned, whose job is to be held (MissPolicy::holds_overrun()): the
 // job is ended and recorded. Nothing runs then. Does not return where repetition is to be judged, too.
 void hold_job(Cpu& cpu, SchedulingContext& context, Time now) noexcept;
-// Reports every job whose deadline has passed unfinished, and draws the declared consequences.
-void expire_deadlines(Cpu& cpu, Time now) noexcept;
+// Reports jobs whose deadline has passed unfinished, earliest first, and draws the declared consequences: of at most kMissesAtOnce.
+// True if there is no other; interrupts may be let in before the next are looked at, and the timer is due at once for these.
+inline constexpr unsigned kMissesAtOnce = 2;
+[[nodiscard]] bool expire_deadlines(Cpu& cpu, Time now) noexcept;
 
 }  // namespace capos::kernel

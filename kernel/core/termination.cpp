@@ -10,6 +10,7 @@
 #include "ipc/fault_call.hpp"
 #include "ipc/notification.hpp"
 #include "ipc/park.hpp"
+#include "ipc/ring_state.hpp"
 #include "process/reaper.hpp"
 
 namespace capos::kernel {
@@ -82,9 +83,27 @@ void finish_end(Cpu& cpu, Process& process, Time now) noexcept {
   leave_to_reaper(cpu, process);
 }
 
-// Of a process that is ending.
+// Operations of a ring that end in one portion.
+constexpr unsigned kOperationsAtOnce = 16;
+
+// A thread with more of these leaves its waits, its account and the processor before they end.
+void begin_long_end(Cpu& cpu, Thread& thread, Time now) noexcept {
+  take_off_waits(cpu, thread);
+  withdraw_fault(thread);
+  withdraw_calls(cpu, thread, now);
+  block(cpu, thread.account, now);
+  thread.state = ThreadState::dead;
+  hal::forget_user(thread.user);
+  if (cpu.thread == &thread) cpu.thread = nullptr;
+}
+
+// Of a process that is ending; a portion of it, if its ring has had many operations under way.
 void end_one(Cpu& cpu, Thread& thread, Time now) noexcept {
   Process& process = thread.process;
+  if (RingState* const ring = thread.ring_state; ring != nullptr && ring->made() > kOperationsAtOnce) {
+    if (thread.state != ThreadState::dead) begin_long_end(cpu, thread, now);
+    if (!ring->abandon_some(cpu, now, kOperationsAtOnce)) return;
+  }
   detach(cpu, thread, now);
   process.end_thread(thread);
   if (process.threads().empty()) finish_end(cpu, process, now);

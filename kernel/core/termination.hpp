@@ -4,8 +4,9 @@
 // What ends stays in memory until its CPU leaves the kernel (leave()), so that whoever ended itself in the middle of a
 // call can still be looked at. A process ends in portions, a thread each (decision 21): at once no thread of it runs any more, nor
 // takes calls; the others end by and by, below every context that is ready, or where one of them would run, or in the call of
-// whoever kills it. Until the last has ended the process is alive. Bounds: ending a thread O(1) but for the servers that work for
-// it in turn; beginning a process's end O(threads), some ten instructions each.
+// whoever kills it. Until the last has ended the process is alive. A thread whose ring has had many operations under way ends in
+// several portions, and does nothing more from the first on. Bounds: a portion O(1) but for the servers that work for the thread
+// in turn; ending one thread of a process that goes on O(its ring's operations); beginning a process's end O(threads), some ten instructions each.
 #pragma once
 
 #include "capos/hal/upcalls.hpp"

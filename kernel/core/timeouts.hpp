@@ -33,7 +33,7 @@ void start_timeout(TimeoutQueue& queue, Timeout& timeout, Time when, Timeout::Ha
 // No effect if it is not queued.
 void cancel_timeout(Timeout& timeout) noexcept;
 // Expires those that are due at `now`, earliest first: at most kTimeoutsAtOnce; the timer is due at once for the rest.
-inline constexpr unsigned kTimeoutsAtOnce = 4;
+inline constexpr unsigned kTimeoutsAtOnce = 2;
 void expire_timeouts(TimeoutQueue& queue, Cpu& cpu, Time now) noexcept;
 
 }  // namespace capos::kernel

@@ -68,6 +68,17 @@ class CallContext {
     const std::uint64_t interface_id = object->interface_id();
     return give(std::move(object), interface_id);
   }
+  // The same of some that are in the caller's table, in transit (CapabilityTable::depart): they can be used now. The first one's index.
+  [[nodiscard]] ResultOf<std::uint32_t, schema::KernelError> give_departed(std::span<const abi::CapId> ids,
+                                                                           std::uint64_t interface_id) noexcept {
+    if (ids.size() > results_.size() - results_count_) return fail(schema::KernelError::out_of_capabilities);
+    const std::uint32_t first = results_count_;
+    for (const abi::CapId id : ids) {
+      process().capabilities().put_back(id);
+      results_[results_count_++] = {id.raw, interface_id};
+    }
+    return first;
+  }
   [[nodiscard]] std::span<const abi::ResultCap> results() const noexcept { return {results_.data(), results_count_}; }
   // Takes back what give() gave: the call failed after all.
   void take_back() noexcept {

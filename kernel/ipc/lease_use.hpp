@@ -43,7 +43,7 @@ class LeaseUse : public ListHook<LeaseTag> {
 // Of a CPU.
 class LeaseUses {
  public:
-  static constexpr unsigned kStep = 8;
+  static constexpr unsigned kStep = 4;
 
  private:
   friend void begin_lease_use(Cpu&, LeaseUse&, Liveness&, LeaseUse::Ender, void*) noexcept;

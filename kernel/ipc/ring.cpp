@@ -44,7 +44,13 @@ RingState::RingState(Thread& of, const Place& place, unsigned order) noexcept
   header_.operations = operations_;
   ::new (static_cast<std::byte*>(place.page) + abi::kRingIdentityOffset)
       abi::RingIdentity{abi::kRingIdentityMagic, of.process.number(), of.number};
-  for (std::uint32_t i = 0; i < operations_; ++i) free_.push_back(*::new (&operation(i)) Operation(of, *this));
+}
+
+Operation* RingState::make_operations() noexcept {
+  for (unsigned left = kMadeAtOnce; left != 0 && made_ < operations_; --left) {
+    free_.push_back(*::new (&operation(made_++)) Operation(thread, *this));
+  }
+  return free_.front();
 }
 
 unsigned RingState::order_for(std::uint32_t entries) noexcept {
@@ -66,7 +72,7 @@ ResultOf<RingState*, schema::KernelError> RingState::create(Thread& thread, void
 }
 
 bool RingState::idle() noexcept {
-  for (std::uint32_t i = 0; i < operations_; ++i) {
+  for (std::uint32_t i = 0; i < made_; ++i) {
     if (operation(i).in_use()) return false;
   }
   const std::uint32_t head = __atomic_load_n(&header_.sq_head, __ATOMIC_ACQUIRE);
@@ -76,8 +82,15 @@ bool RingState::idle() noexcept {
 
 void RingState::release(RingState& state, PageSource& pages) noexcept {
   if (state.holders.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
-  for (std::uint32_t i = 0; i < state.operations_; ++i) state.operation(i).~Operation();
+  if constexpr (kDebugChecks) state.check_unused();
   pages.give({hal::to_physical(&state), state.order_});
+}
+
+// What has ended, or was abandoned, holds nothing: so there is nothing to destroy, however many there are.
+void RingState::check_unused() noexcept {
+  for (std::uint32_t i = 0; i < made_; ++i) {
+    require(!operation(i).object && !operation(i).lease_use.active(), "an operation of a ring that goes holds something");
+  }
 }
 
 void RingState::enter(Cpu& cpu, Time now) noexcept {
@@ -98,6 +111,7 @@ void RingState::enter(Cpu& cpu, Time now) noexcept {
 }
 
 void RingState::continue_enter(Cpu& cpu, Time now) noexcept {
+  if (unfinished_) [[unlikely]] hal::interrupt_window();  // what led here has been a stretch of its own
   thread.state = ThreadState::runnable;
   unfinished_ = false;
   if (!timers_.empty()) fire_timers(now);
@@ -335,12 +349,12 @@ void RingState::timer_due(Cpu& cpu, Time now) noexcept {
   if (thread.state == ThreadState::await_completions) watch_time(cpu);
 }
 
-void RingState::abandon(Cpu& cpu, Time now) noexcept {
+bool RingState::abandon_some(Cpu& cpu, Time now, unsigned most) noexcept {
   release_caller(cpu, now);
   stop_waiting();
   drop_progress();
-  for (std::uint32_t i = 0; i < operations_; ++i) {
-    Operation& each = operation(i);
+  for (; made_ != 0 && most != 0; --most) {
+    Operation& each = operation(--made_);
     end_lease_use(each.lease_use);
     if (each.state == OperationState::open && each.kind_of() == abi::RingOperation::notify && each.object &&
         !static_cast<Notification&>(*each.object).leave_ring(each)) {
@@ -351,6 +365,7 @@ void RingState::abandon(Cpu& cpu, Time now) noexcept {
     if (each.server != nullptr) stop_serving(each);
     each.object = {};
   }
+  return made_ == 0;
 }
 
 }  // namespace capos::kernel

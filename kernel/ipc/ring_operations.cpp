@@ -19,7 +19,7 @@ using schema::TransportError;
 
 // Which user_data means which operation: the first in use that carries it. O(operations).
 Operation* RingState::find(std::uint64_t user_data, const Operation& but) noexcept {
-  for (std::uint32_t i = 0; i < operations_; ++i) {
+  for (std::uint32_t i = 0; i < made_; ++i) {
     Operation& each = operation(i);
     if (each.in_use() && &each != &but && each.sqe.user_data == user_data) return &each;
   }

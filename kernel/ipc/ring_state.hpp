@@ -139,8 +139,12 @@ class RingState {
   }
   // For one that polls: there is something in the queue, or room for completions. No effect if it is not parked.
   void look_again(Cpu& cpu, Time now) noexcept;
-  // The thread dies: everything ends, without completions.
-  void abandon(Cpu& cpu, Time now) noexcept;
+  // The thread dies: everything ends, without completions. abandon_some() ends at most so many operations, and no other call finds
+  // these any more: true when none is left. Its thread is dead then, to others, though it has not ended.
+  void abandon(Cpu& cpu, Time now) noexcept { (void)abandon_some(cpu, now, operations_); }
+  [[nodiscard]] bool abandon_some(Cpu& cpu, Time now, unsigned most) noexcept;
+  // Of its operations, how many have ever been wanted.
+  [[nodiscard]] unsigned made() const noexcept { return made_; }
 
   // --- for endpoints
   // Where the next call goes: which receive takes it, into which of its areas, under which number.
@@ -217,8 +221,13 @@ class RingState {
   void free_received(std::uint32_t slot) noexcept;
   void end_answered(Cpu& cpu, Call& call, const abi::CapCqe& completion, Time now) noexcept;
 
+  // None is free: makes some of those that have never been wanted, so that a ring costs nothing for its size. nullptr: all are in
+  // use. O(kMadeAtOnce).
+  static constexpr unsigned kMadeAtOnce = 8;
+  [[nodiscard]] Operation* make_operations() noexcept;
+  void check_unused() noexcept;
   // --- submission (ring_submission.cpp)
-  static constexpr std::uint32_t kPortion = 32, kShortPortion = 8;
+  static constexpr std::uint32_t kPortion = 32, kShortPortion = 3;
   void take_submissions(Cpu& cpu, Time& now) noexcept;
   void take_rest(Cpu& cpu, Time& now) noexcept;
   void take_portion(Cpu& cpu, Time now) noexcept;
@@ -268,7 +277,7 @@ class RingState {
   [[nodiscard]] static bool has_company(const Operation& operation) noexcept;
   // Ends an operation that has not ended, with `why`: at once, or when its turn comes, or with the mail that is under way.
   void call_off(Operation& operation, schema::TransportError why, Time now) noexcept;
-  static constexpr unsigned kTimersAtOnce = 8;
+  static constexpr unsigned kTimersAtOnce = 2;
   void fire_timers(Time now) noexcept;
   // --- linked timeouts (ring_waiting.cpp)
   [[nodiscard]] static bool is_link_timeout(const Operation& operation) noexcept {
@@ -329,6 +338,7 @@ class RingState {
   abi::CapCqe* const cq_;
   const std::uint32_t sq_mask_, cq_mask_;  // places in the queues, less one
   const std::uint32_t operations_;
+  std::uint32_t made_ = 0;              // of these, from the first on: the others have never been wanted
   const unsigned order_;                // of the block that this lies in
   List<Operation, OperationTag> free_, ready_, pending_, receives_, overflow_;
   sched::TimedQueue<Operation> timers_;

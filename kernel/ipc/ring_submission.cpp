@@ -96,7 +96,8 @@ void RingState::take_portion(Cpu& cpu, Time now) noexcept {
       chain_goes_on_ = chain_goes_on_ && run == 0;
       if (run != 0) continue;  // what follows may be another
     }
-    Operation* const operation = free_.front();
+    Operation* operation = free_.front();
+    if (operation == nullptr) [[unlikely]] operation = make_operations();
     if (operation == nullptr || room() == 0) return stall();
     operation->sqe = sq_[head & sq_mask_];  // copied once
     // Inside a chain it is refused, when its turn comes.

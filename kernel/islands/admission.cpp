@@ -38,6 +38,7 @@ void Admission::destroy() noexcept {
 
 void Admission::begin_again() noexcept {
   if (change_ != nullptr) std::exchange(change_, nullptr)->discard();
+  handout_ = {};
   island_ = {};
   kept_ = {};
   stage_ = Stage::begin;
@@ -54,8 +55,10 @@ ResultOf<Admission*, KernelError> Admission::of(CallContext& call) noexcept {
     }
     call.progress.object = *std::move(made);
     call.progress.begun = call.progress.has_parameters = true;
+    return nullptr;  // the message has been copied twice: enough for one portion
   }
   auto& admission = static_cast<Admission&>(*call.progress.object);
+  if (admission.stage_ == Stage::given) return &admission;  // all is done
   if (!holds_desk(admission.ticket_, call.now)) {
     call.progress.drop(call.process());
     return nullptr;
@@ -85,6 +88,8 @@ Outcome Admission::admit(CallContext& call, schema::AdmitResult::Builder results
       return own.take_room(call.ledger(), Stage::writing);
     case Stage::writing: return own.write(Stage::contexts);
     case Stage::contexts: return own.make_contexts(call);
+    case Stage::handout: return own.hand_out(call);
+    case Stage::given: return own.give(call, results);
     default: return own.stand(call, results);
   }
 }
@@ -121,28 +126,42 @@ Outcome Admission::make_contexts(CallContext& call) noexcept {
     const auto made = island_->make_context(own, predecessors, call.now);
     if (!made.has_value()) return Outcome::overloaded(made.error());
   }
-  return island_->size() < own.tasks.size() ? Outcome::unfinished() : go_on(Stage::whole);
+  return island_->size() < own.tasks.size() ? Outcome::unfinished() : go_on(Stage::handout);
 }
 
-// What is given up to here is taken back with the call.
+// Those for which the answer has a place, beside the island.
+Outcome Admission::hand_out(CallContext& call) noexcept {
+  if (!handout_) {
+    auto made = ContextHandout::create(call);
+    if (!made.has_value()) return Outcome::overloaded(made.error());
+    handout_ = *std::move(made);
+  }
+  const unsigned first = std::min<unsigned>(island_->size(), abi::kMaxTransfers - 1);
+  const auto all = handout_->add_some(call, first, [&](unsigned task) noexcept -> SchedulingContext& { return island_->context(task); });
+  if (!all.has_value()) return Outcome::overloaded(all.error());
+  return *all ? go_on(Stage::whole) : Outcome::unfinished();
+}
+
 Outcome Admission::stand(CallContext& call, schema::AdmitResult::Builder results) noexcept {
   DeskWork& work = desk_work();
   const sched::Certificate& own = work.group.own();
   if (standing_count() == kMaxStanding) return Outcome::overloaded(KernelError::out_of_memory);
   const auto leased = lease_cpus(own.cpus, work.group.slack());
   if (!leased.has_value()) return in_the_way(call, results, leased.error());
-  Island& island = *island_;
-  const auto stands = island.take_place(own, {work.predecessors.data(), own.tasks.size()}, std::move(kept_));
-  if (!stands.has_value()) {
-    release_unused_cpus(own.cpus);
-    return Outcome::overloaded(stands.error());
-  }
+  const auto stands = island_->take_place(own, {work.predecessors.data(), own.tasks.size()}, std::move(kept_));
+  if (stands.has_value()) return go_on(Stage::given);
+  release_unused_cpus(own.cpus);
+  return Outcome::overloaded(stands.error());
+}
+
+// What is given up to here is taken back with the call.
+Outcome Admission::give(CallContext& call, schema::AdmitResult::Builder results) noexcept {
   const auto admitted = results.init_admitted();
+  const unsigned first = std::min<unsigned>(island_->size(), abi::kMaxTransfers - 1);
   const auto given = call.give(Ref<Object>::adopt(island_.leak()));
   if (!given.has_value()) return Outcome::overloaded(given.error());
   admitted.set_island(*given);
-  const unsigned first = std::min<unsigned>(island.size(), abi::kMaxTransfers - 1);
-  return island.give_contexts(call, 0, admitted.init_contexts(first));
+  return handout_->hand_over(call, admitted.init_contexts(first));
 }
 
 }  // namespace capos::kernel

@@ -2,12 +2,14 @@
 // One admission of an island, or change of one, under way: made by the first portion of its call, and gone with the call.
 //
 // Life: at the desk with a copy of the parameters -> claims put together -> checked -> what is to stand has been made -> it stands, all of
-// it at once, in the call's last portion. Until then nothing has changed: who is called off, or dies, leaves the desk, and what
-// was made goes. If an island has come or gone meanwhile, all of it begins again; if the desk was taken away, with the
-// parameters as they are then. CPU 0 only. Bounds: a portion is a step of the group, the checker or the writing, or makes kContexts contexts.
+// it at once; an admission's caller is given it in one portion more, and if there is no caller any more it ends. Until then nothing has
+// changed: who is called off, or dies, leaves the desk, and what was made goes. If an island has come or gone meanwhile, all of it begins again; if the desk was taken away, with the
+// parameters as they are then. CPU 0 only. Bounds: a portion is a step of the group, the checker or the writing, or makes kContexts contexts; the last one visits
+// each task once.
 #pragma once
 
 #include "capos/schema/kernel.hpp"
+#include "islands/context_handout.hpp"
 #include "islands/desk.hpp"
 #include "islands/island.hpp"
 #include "islands/mode_change.hpp"
@@ -48,9 +50,11 @@ class Admission final : public Object {
     check,
     room,
     writing,
-    contexts,         // an admission: are made
+    contexts,         // an admission: are made,
+    handout,          // and put into the caller's table
     changes,          // a change: of each task
     whole,
+    given,            // an admission: stands, and is told to its caller
   };
 
   explicit Admission(Ticket ticket) noexcept : Object(kType), ticket_(ticket) {}
@@ -73,7 +77,9 @@ class Admission final : public Object {
   [[nodiscard]] Outcome take_room(Ledger& payer, Stage next) noexcept;
   [[nodiscard]] Outcome write(Stage next) noexcept;
   [[nodiscard]] Outcome make_contexts(CallContext& call) noexcept;
+  [[nodiscard]] Outcome hand_out(CallContext& call) noexcept;
   [[nodiscard]] Outcome stand(CallContext& call, schema::AdmitResult::Builder results) noexcept;
+  [[nodiscard]] Outcome give(CallContext& call, schema::AdmitResult::Builder results) noexcept;
 
   template <typename Refuse>
   [[nodiscard]] Outcome find_busy(const Island& island, Refuse&& refuse) noexcept;
@@ -89,6 +95,7 @@ class Admission final : public Object {
   std::uint64_t generation_ = 0;  // of what stands, when it began
   KeptCertificate kept_;
   Ref<Island> island_;            // that is being made
+  Ref<ContextHandout> handout_;   // of its contexts
   Ref<Island> changed_;           // whose change it is
   ModeChange* change_ = nullptr;  // that is being made
   Duration wait_{};               // until it is in force

@@ -45,6 +45,8 @@ struct DeskWork {
   sched::Policy policy_before{};
   bool triggers_before = false;
 };
+// Once, at boot. O(its size).
+void make_desk() noexcept;
 // About 140 KiB: static.
 [[nodiscard]] DeskWork& desk_work() noexcept;
 

@@ -4,6 +4,7 @@
 #include "core/consequences.hpp"
 #include "core/spin_lock.hpp"
 #include "ipc/call_context.hpp"
+#include "islands/context_handout.hpp"
 #include "islands/lease.hpp"
 #include "islands/settling.hpp"
 #include "resources/charged.hpp"
@@ -14,25 +15,12 @@ namespace {
 using schema::KernelError;
 
 constexpr std::uint64_t kActivated = 1, kRetired = 2;
-// Contexts that are dropped, or told, in one go.
-constexpr unsigned kAtOnce = 8;
+// Contexts that are dropped or stopped, and armed, in one go.
+constexpr unsigned kAtOnce = 8, kArmedAtOnce = 4;
 static_assert(sizeof(Island) <= 2048, "of 128 tasks: half a page");
 
 // Whoever goes from a context to its island holds it, and so does the island that cuts these links as it goes.
 constinit SpinLock g_links(LockRank::islands);
-
-void remove_here(void* subject) noexcept {
-  auto& context = *static_cast<SchedulingContext*>(subject);
-  Cpu& cpu = Cpu::current();
-  note_removal(cpu);
-  stop_context(cpu, context, schema::ThreadFault::context_stopped, hal::now());
-  context.release();
-}
-
-void mail_to(SchedulingContext& context, Mail& mail, Mail::Handler handler) noexcept {
-  context.acquire();
-  if (!post(context.cpu(), mail, handler, &context)) context.release();
-}
 
 }  // namespace
 
@@ -78,15 +66,14 @@ ResultOf<void, KernelError> Island::make_context(const sched::Certificate& certi
   context->policy.configure(rules_of(claim));
   context->island = this;
   context->recovery = claim.recovers != sched::kNoServer;
+  bandwidth_ += bandwidth_of({&claim, 1});
   contexts_[count_++] = std::move(context);
   return {};
 }
 
 ResultOf<void, KernelError> Island::take_place(const sched::Certificate& certificate, std::span<const std::uint16_t> predecessors,
                                                KeptCertificate kept) noexcept {
-  const std::uint64_t bandwidth = bandwidth_of(certificate.tasks);
-  if (!payer()->charge(Resource::cpu_ppm, bandwidth)) return fail(KernelError::quota_exceeded);
-  bandwidth_ = bandwidth;
+  if (!payer()->charge(Resource::cpu_ppm, bandwidth_)) return fail(KernelError::quota_exceeded);
   keep(std::move(kept));
   pair_fallbacks(certificate);
   link_triggers(predecessors);
@@ -125,11 +112,43 @@ void Island::link_triggers(std::span<const std::uint16_t> predecessors) noexcept
 
 bool Island::stop() noexcept {
   if (state_.exchange(State::retired) == State::retired) return false;
+  std::uint32_t begun = 0;
   for (unsigned task = 0; task < count_; ++task) {
-    contexts_[task]->stopped.store(true, std::memory_order_relaxed);
-    mail_to(*contexts_[task], contexts_[task]->remove_mail, remove_here);
+    SchedulingContext& context = *contexts_[task];
+    context.stopped.store(true, std::memory_order_relaxed);
+    const std::uint32_t cpu = std::uint32_t{1} << context.cpu().value();
+    if ((begun & cpu) != 0) continue;
+    begun |= cpu;
+    stopping_[context.cpu().value()] = static_cast<std::uint16_t>(task);
+    acquire();
+    (void)post(context.cpu(), context.stop_mail, stop_some, this);
   }
   return true;
+}
+
+template <typename Visit>
+bool Island::visit_some(std::uint16_t& next, unsigned most, Visit&& visit) noexcept {
+  Cpu& cpu = Cpu::current();
+  for (; next < count_; ++next) {
+    SchedulingContext& context = *contexts_[next];
+    if (context.cpu() != cpu.id) continue;
+    if (most-- == 0) return false;
+    visit(cpu, context);
+  }
+  return true;
+}
+
+// The next of this CPU's; the rest by an interrupt, with the mail of the first of these. Once for each CPU, holding a reference.
+void Island::stop_some(void* subject) noexcept {
+  auto& island = *static_cast<Island*>(subject);
+  Cpu& cpu = Cpu::current();
+  std::uint16_t& next = island.stopping_[cpu.id.value()];
+  note_removal(cpu);
+  const bool all = island.visit_some(next, kAtOnce, [](Cpu& on, SchedulingContext& context) noexcept {
+    stop_context(on, context, schema::ThreadFault::context_stopped, hal::now());
+  });
+  if (!all) return (void)post_later(cpu.id, island.contexts_[next]->stop_mail, stop_some, subject);
+  island.release();
 }
 
 bool Island::end() noexcept {
@@ -157,19 +176,18 @@ void Island::unmake() noexcept {
   (void)post_later(CpuId(0), leave_mail_, [](void* subject) noexcept { static_cast<Island*>(subject)->unmake(); }, this);
 }
 
+// One that stands ends first, and comes here again when nothing of its end is under way any more.
 void Island::destroy() noexcept {
   if (serial_ == 0) return unmake();  // it never stood, so nobody has its contexts
-  (void)stop();
+  if (state_.load() != State::retired) {
+    acquire();
+    (void)end();
+    return release();
+  }
   g_links.acquire();
   for (unsigned task = 0; task < count_; ++task) contexts_[task]->island = nullptr;
   g_links.release();
-  const auto goes = [](void* subject) noexcept {
-    auto& island = *static_cast<Island*>(subject);
-    island.leave();
-    island.unmake();
-  };
-  if (!stands_) return unmake();
-  (void)post(CpuId(0), leave_mail_, goes, this);
+  unmake();
 }
 
 void end_island(SchedulingContext& context, Time now) noexcept {
@@ -211,13 +229,12 @@ void Island::arm_some(void* subject) noexcept {
   auto& island = *static_cast<Island*>(subject);
   Cpu& cpu = Cpu::current();
   Arming& arming = island.arming_[cpu.id.value()];
-  for (unsigned armed = 0; arming.next < island.count_; ++arming.next) {
-    SchedulingContext& context = *island.contexts_[arming.next];
-    if (context.cpu() != cpu.id || context.recovery) continue;
-    if (armed++ == kAtOnce) return (void)post_later(cpu.id, arming.mail, arm_some, subject);
+  const bool all = island.visit_some(arming.next, kArmedAtOnce, [](Cpu& on, SchedulingContext& context) noexcept {
+    if (context.recovery) return;
     context.acquire();
-    arm_when_settled(cpu, context, hal::now());
-  }
+    arm_when_settled(on, context, hal::now());
+  });
+  if (!all) return (void)post_later(cpu.id, arming.mail, arm_some, subject);
   island.release();
 }
 
@@ -229,11 +246,23 @@ Outcome Island::retire(CallContext& call, const Interface::Retire::Params::Value
   return Outcome::done();
 }
 
+// What the parameters say counts in the first portion.
 Outcome Island::contexts(CallContext& call, Interface::Contexts::Params::Reader params,
                          Interface::Contexts::Results::Builder results) noexcept {
-  const unsigned first = params.first();
-  const unsigned left = first < count_ ? count_ - first : 0;
-  return give_contexts(call, first, results.init_contexts(std::min<unsigned>(left, abi::kMaxTransfers)));
+  CallProgress& progress = call.progress;
+  if (!progress.begun) {
+    auto made = ContextHandout::create(call);
+    if (!made.has_value()) return Outcome::overloaded(made.error());
+    progress.object = *std::move(made);
+    progress.done = params.first();
+    progress.begun = true;
+  }
+  auto& handout = static_cast<ContextHandout&>(*progress.object);
+  const auto first = static_cast<unsigned>(progress.done);
+  const unsigned count = std::min<unsigned>(first < count_ ? count_ - first : 0, abi::kMaxTransfers);
+  const auto all = handout.add_some(call, count, [&](unsigned n) noexcept -> SchedulingContext& { return *contexts_[first + n]; });
+  if (!all.has_value()) return Outcome::overloaded(all.error());
+  return *all ? handout.hand_over(call, results.init_contexts(count)) : Outcome::unfinished();
 }
 
 Outcome Island::status(CallContext&, const Interface::Status::Params::Value&,

@@ -57,16 +57,6 @@ class Island final : public TypedObject<Island, schema::RealtimeIsland>, public 
   Outcome status(CallContext&, const Interface::Status::Params::Value&, Interface::Status::Results::Value&) noexcept;
   Outcome mode_change(CallContext&, Interface::ModeChange::Params::Reader, Interface::ModeChange::Results::Builder) noexcept;
   Outcome contexts(CallContext&, Interface::Contexts::Params::Reader, Interface::Contexts::Results::Builder) noexcept;
-  // The contexts of the tasks from `first` on into the list, as many as it has places: O(that). Any CPU.
-  template <typename List>
-  [[nodiscard]] Outcome give_contexts(CallContext& call, unsigned first, List list) noexcept {
-    for (unsigned i = 0; i < list.size(); ++i) {
-      const auto given = call.give(Ref<Object>::share(context(first + i)));
-      if (!given.has_value()) return Outcome::overloaded(given.error());
-      list.set(i, *given);
-    }
-    return Outcome::done();
-  }
 
  private:
   enum class State : std::uint8_t { admitted, active, retired };
@@ -82,13 +72,17 @@ class Island final : public TypedObject<Island, schema::RealtimeIsland>, public 
   void pair_fallbacks(const sched::Certificate& certificate) noexcept;
   void link_triggers(std::span<const std::uint16_t> predecessors) noexcept;
   void keep(KeptCertificate kept) noexcept;
-  // Stops the contexts. False if that has been done.
+  // Stops the contexts, on each CPU a few at a time. False if that has been done, or is under way.
   bool stop() noexcept;
   // The same, and tells CPU 0 that it does not stand any more.
   bool end() noexcept;
   void leave() noexcept;
   void unmake() noexcept;
+  // Of this CPU's contexts, from `next` on, at most so many: true if there is no other; else `next` is one.
+  template <typename Visit>
+  [[nodiscard]] bool visit_some(std::uint16_t& next, unsigned most, Visit&& visit) noexcept;
   static void arm_some(void* subject) noexcept;
+  static void stop_some(void* subject) noexcept;
 
   std::uint32_t index_;
   std::uint32_t cpus_;
@@ -106,6 +100,7 @@ class Island final : public TypedObject<Island, schema::RealtimeIsland>, public 
     std::uint16_t next = 0;      // of the contexts
   };
   std::array<Arming, kMaxCpus> arming_;  // on each CPU, by itself
+  std::array<std::uint16_t, kMaxCpus> stopping_{};  // likewise: the next of the contexts
   std::array<Ref<SchedulingContext>, kMaxCertificateTasks> contexts_;
 };
 

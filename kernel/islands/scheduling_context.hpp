@@ -54,7 +54,7 @@ class SchedulingContext final : public TypedObject<SchedulingContext, schema::Sc
   Time first_release{};                        // set by its island before the mail that arms it
   SchedulingContext* next_arming = nullptr;    // while its CPU has not settled (settling.hpp); holds a reference
   bool starts = false;                         // the same for its thread, which has not run yet
-  Mail remove_mail;                            // from its island
+  Mail stop_mail;                              // from its island, for this context and others of its CPU
 
  private:
   void destroy() noexcept override;

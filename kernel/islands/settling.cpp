@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "islands/settling.hpp"
 
-
 #include "core/account.hpp"
 #include "islands/mode_change.hpp"
 
 namespace capos::kernel {
 namespace {
+
+// Of those that wait for an idle instant, in one go.
+constexpr unsigned kArmedAtOnce = 4;
 
 void arm(Cpu& cpu, SchedulingContext& context, bool skip_passed, Time now) noexcept {
   if (context.stopped.load(std::memory_order_relaxed)) return;
@@ -28,6 +30,25 @@ void start_late(Cpu& cpu, SchedulingContext& context, Time now) noexcept {
   Thread* const thread = context.thread;
   context.starts = false;
   if (!thread->has_ended() && thread->account.context == &context) start(cpu, *thread, now);
+}
+
+void arm_some(Cpu& cpu, Time now) noexcept;
+
+void go_on_arming(void* subject) noexcept { arm_some(*static_cast<Cpu*>(subject), hal::now()); }
+
+// The next of those that wait; the rest by an interrupt. If others have gone meanwhile, the rest at the next idle instant.
+void arm_some(Cpu& cpu, Time now) noexcept {
+  for (unsigned left = kArmedAtOnce; cpu.arming != nullptr && !cpu.unsettled; --left) {
+    if (left == 0) return (void)post_later(cpu.id, cpu.arming_mail, go_on_arming, &cpu);
+    SchedulingContext& context = *cpu.arming;
+    cpu.arming = context.next_arming;
+    if (context.starts) {
+      start_late(cpu, context, now);
+    } else {
+      arm(cpu, context, context.first_release <= now, now);
+    }
+    context.release();
+  }
 }
 
 }  // namespace
@@ -56,15 +77,7 @@ void arm_when_settled(Cpu& cpu, SchedulingContext& context, Time now) noexcept {
 void settle(Cpu& cpu, Time now) noexcept {
   cpu.awaits_idle = cpu.unsettled = false;
   ModeChange::make_all(cpu, now);
-  while (SchedulingContext* const context = cpu.arming) {
-    cpu.arming = context->next_arming;
-    if (context->starts) {
-      start_late(cpu, *context, now);
-    } else {
-      arm(cpu, *context, context->first_release <= now, now);
-    }
-    context->release();
-  }
+  arm_some(cpu, now);
 }
 
 }  // namespace capos::kernel

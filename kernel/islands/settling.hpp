@@ -3,7 +3,8 @@
 // and changes of islands (decision 0020). Busy windows that begin after such an instant know nothing of what was before.
 //
 // Own CPU. leave() asks for it where it would go to best effort or idle; elsewhere nothing is looked at.
-// Bounds: note_removal() O(1), the starts O(log r), settle() O(contexts that wait or change * log r).
+// Bounds: note_removal() O(1), the starts O(log r), settle() O(contexts that change * log r), and a few of those that wait: the others
+// by interrupts that the CPU sends itself, since the instant has come for all of them.
 #pragma once
 
 #include "core/cpu.hpp"

@@ -79,7 +79,7 @@ class FrameAllocator {
 void zero(FrameBlock block) noexcept;
 
 // Makes up to kCleanPortion free frames zero, outside the lock. False: none was dirty. Cost: about 550 instructions a frame.
-inline constexpr unsigned kCleanPortion = 4;
+inline constexpr unsigned kCleanPortion = 2;
 bool clean_portion() noexcept;
 // A portion for the stock of clean frames that idle time keeps. False: it is full, or nothing is dirty.
 inline constexpr std::uint64_t kCleanStock = 1024;

@@ -70,6 +70,8 @@ class MemoryObject final : public TypedObject<MemoryObject, schema::MemoryOwner>
   // Copies bytes in or out. Range: offset + size within the object.
   void copy_in(std::uint64_t offset, std::span<const std::byte> bytes) noexcept;
   void copy_out(std::uint64_t offset, std::span<std::byte> bytes) const noexcept;
+  // The same bytes where they are, if they lie in one block; else nothing. Range: likewise, size not 0.
+  [[nodiscard]] std::span<const std::byte> find_flat(std::uint64_t offset, std::uint64_t size) const noexcept;
 
   // Interface.
   Outcome read(CallContext&, schema::MemoryObject::Read::Params::Reader, schema::MemoryObject::Read::Results::Builder) noexcept;
@@ -112,6 +114,7 @@ class MemoryObject final : public TypedObject<MemoryObject, schema::MemoryOwner>
   void destroy() noexcept override;
   [[nodiscard]] ResultOf<void, schema::KernelError> make_room() noexcept;
   void add_block(FrameBlock block) noexcept;
+  [[nodiscard]] unsigned extent_of(std::uint64_t page) const noexcept;
   [[nodiscard]] const Extent& extent(unsigned index) const noexcept {
     return index < kFirstExtents ? first_extents_[index] : more_extents_->extents[index - kFirstExtents];
   }

@@ -49,6 +49,7 @@ Region* AddressMap::region_after(std::uint64_t address) noexcept {
 }
 
 Region* AddressMap::region_at(std::uint64_t start) noexcept {
+  if (recent_ != nullptr && recent_->start == start) return recent_;
   Region* const region = region_after(start);
   return region != nullptr && region->start == start ? region : nullptr;
 }
@@ -61,6 +62,7 @@ ResultOf<Region*, KernelError> AddressMap::make_region() noexcept {
 }
 
 void AddressMap::forget(Region& region) noexcept {
+  if (recent_ == &region) recent_ = nullptr;
   List<Region, RegionTag>::erase(region);
   --count_;
   charged_delete(source_->ledger(), &region);
@@ -82,6 +84,7 @@ ResultOf<void, KernelError> AddressMap::begin_map(std::uint64_t start, Ref<Memor
   region->protection = protection;
   region->read_only = read_only;
   region->object = std::move(object);
+  recent_ = region;
   if (next != nullptr) {
     regions_.insert_before(*next, *region);
   } else {
@@ -161,18 +164,18 @@ void take_off_front(Region& region, std::uint64_t pages) noexcept {
 
 }  // namespace
 
-ResultOf<void, KernelError> AddressMap::split_at(std::uint64_t address) noexcept {
-  Region* const region = region_after(address);
-  if (region == nullptr || region->start >= address) return {};
+// It begins at `address`, which is within it, from now on; what was before that is a region of its own.
+ResultOf<void, KernelError> AddressMap::split(Region& region, std::uint64_t address) noexcept {
   Region* const head = TRY(make_region());
-  head->start = region->start;
-  head->pages = head->mapped = (address - region->start) / hal::kPageSize;
-  head->first_page = region->first_page;
-  head->protection = region->protection;
-  head->read_only = region->read_only;
-  head->object = region->object;
-  regions_.insert_before(*region, *head);
-  take_off_front(*region, head->pages);
+  head->start = region.start;
+  head->pages = head->mapped = (address - region.start) / hal::kPageSize;
+  head->first_page = region.first_page;
+  head->protection = region.protection;
+  head->read_only = region.read_only;
+  head->object = region.object;
+  regions_.insert_before(region, *head);
+  if (recent_ == &region) recent_ = head;
+  take_off_front(region, head->pages);
   return {};
 }
 
@@ -181,13 +184,16 @@ ResultOf<void, KernelError> AddressMap::isolate(std::uint64_t start, std::uint64
   if (!in_user_space(start, pages)) return fail(KernelError::bad_address);
   const std::uint64_t end = start + pages * hal::kPageSize;
   std::uint64_t covered = start;
-  for (Region* region = region_after(start); covered < end; region = regions_.next(*region)) {
+  Region *const first = region_after(start), *last = nullptr;
+  for (Region* region = first; covered < end; region = regions_.next(*region)) {
     if (region == nullptr || region->start > covered) return fail(KernelError::bad_address);
     if (region->in_the_making()) return fail(KernelError::bad_state);
     covered = region->end();
+    last = region;
   }
-  TRY_VOID(split_at(start));
-  return split_at(end);
+  if (first->start < start) TRY_VOID(split(*first, start));
+  recent_ = first;
+  return last->end() > end ? split(*last, end) : ResultOf<void, KernelError>{};
 }
 
 ResultOf<void, KernelError> AddressMap::begin_unmap(std::uint64_t start, std::uint64_t pages) noexcept {

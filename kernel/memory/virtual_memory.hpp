@@ -33,7 +33,7 @@ struct Region : ListHook<RegionTag> {
 class AddressMap {
  public:
   static constexpr unsigned kMaxRegions = 512;
-  static constexpr unsigned kMapPortion = 16, kUnmapPortion = 32, kProtectPortion = 32;  // pages
+  static constexpr unsigned kMapPortion = 8, kUnmapPortion = 16, kProtectPortion = 16;  // pages
 
   // Page tables and the records of regions are charged to the source's ledger.
   [[nodiscard]] bool create(PageSource& source) noexcept {
@@ -82,7 +82,7 @@ class AddressMap {
 
  private:
   [[nodiscard]] Region* region_after(std::uint64_t address) noexcept;
-  [[nodiscard]] ResultOf<void, schema::KernelError> split_at(std::uint64_t address) noexcept;
+  [[nodiscard]] ResultOf<void, schema::KernelError> split(Region& region, std::uint64_t address) noexcept;
   [[nodiscard]] ResultOf<void, schema::KernelError> isolate(std::uint64_t start, std::uint64_t pages) noexcept;
   void unmap_pages(std::uint64_t start, std::uint64_t pages) noexcept;
 
@@ -93,6 +93,7 @@ class AddressMap {
   hal::AddressSpace space_;
   PageSource* source_ = nullptr;
   List<Region, RegionTag> regions_;
+  Region* recent_ = nullptr;  // that was begun, or looked for to be taken off, last: the next portion need not look for it
   unsigned count_ = 0;
 };
 

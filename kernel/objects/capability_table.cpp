@@ -19,23 +19,21 @@ bool CapabilityTable::is_usable(const CapabilityEntry& entry) noexcept {
   return (entry.obstacle() & CapabilityEntry::kFlags) == 0 && entry.lease()->holds();
 }
 
+// By one slot, which is free then; nobody has looked at what of its chunk lies behind it.
 ResultOf<void, schema::KernelError> CapabilityTable::grow() noexcept {
   if (slots_ == kMaxSlots) return fail(schema::KernelError::out_of_capabilities);
   if (directory_ == nullptr) {
     directory_ = static_cast<CapabilityEntry**>(source_.take_page());
     if (directory_ == nullptr) return fail(source_.shortage());
   }
-  auto* const chunk = static_cast<CapabilityEntry*>(source_.take_page());
-  if (chunk == nullptr) return fail(source_.shortage());
-  directory_[slots_ / kSlotsPerChunk] = chunk;
-  const std::uint32_t first = slots_;
-  slots_ += kSlotsPerChunk;
-  for (std::uint32_t slot = slots_ - 1; slot + 1 > first; --slot) {
-    CapabilityEntry* const entry = ::new (&at(slot)) CapabilityEntry{};
-    if (slot == 0) break;  // slot 0 stays unused
-    entry->epoch_ = first_free_;
-    first_free_ = slot;
+  if (slots_ % kSlotsPerChunk == 0) {
+    auto* const chunk = static_cast<CapabilityEntry*>(source_.take_page());
+    if (chunk == nullptr) return fail(source_.shortage());
+    directory_[slots_ / kSlotsPerChunk] = chunk;
   }
+  if (slots_ == 0) ::new (&at(slots_++)) CapabilityEntry{};  // stays unused
+  ::new (&at(slots_)) CapabilityEntry{};
+  first_free_ = slots_++;
   return {};
 }
 
@@ -121,7 +119,7 @@ bool CapabilityTable::clear_step(unsigned limit) noexcept {
   }
   if (clear_at_ < slots_) return false;
   for (; limit > 0 && slots_ > 0; --limit) {
-    slots_ -= kSlotsPerChunk;
+    slots_ = (slots_ - 1) / kSlotsPerChunk * kSlotsPerChunk;
     source_.give_page(directory_[slots_ / kSlotsPerChunk]);
     clear_at_ = slots_;
   }

@@ -141,7 +141,7 @@ class CapabilityTable {
 
   PageSource& source_;
   CapabilityEntry** directory_ = nullptr;  // one page of chunk pointers
-  std::uint32_t slots_ = 0;                // existing ones
+  std::uint32_t slots_ = 0;                // that have been used, and slot 0: a chunk's others are made when they are wanted
   std::uint32_t first_free_ = 0;           // 0: none
   std::uint32_t in_use_ = 0;
   std::uint32_t clear_at_ = 1;

@@ -47,6 +47,7 @@ enum class ObjectType : std::uint8_t {
   grant_lease,
   process_build,
   admission,
+  context_handout,
   share_control,
   placement_control,
 };

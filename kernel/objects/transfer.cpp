@@ -47,6 +47,7 @@ bool may_travel(const CapabilityEntry& entry, std::uint64_t from_session, std::u
 }
 
 ResultOf<void, TransferError> send(Process& from, Descriptors descriptors) noexcept {
+  bool moves = false;
   for (std::size_t i = 0; i < descriptors.size(); ++i) {
     const KernelError obstacle = obstacle_to(from, descriptors[i]);
     if (obstacle != KernelError::none) {
@@ -54,8 +55,11 @@ ResultOf<void, TransferError> send(Process& from, Descriptors descriptors) noexc
       recall(from, descriptors.first(i));
       return sender_fails(obstacle);
     }
-    if (is_move(descriptors[i])) (void)from.capabilities().depart(abi::CapId{descriptors[i].cap});
+    if (!is_move(descriptors[i])) continue;
+    moves = true;
+    (void)from.capabilities().depart(abi::CapId{descriptors[i].cap});
   }
+  if (!moves) return {};
   // A copy of what is moved further on was fine when it was looked at.
   for (const abi::TransferDescriptor& descriptor : descriptors) {
     if (entry_of(from, descriptor) != nullptr) continue;

@@ -33,30 +33,25 @@ ResultOf<Ref<Process>, KernelError> Process::create(std::string_view name, std::
   return fail(process->pages().shortage());
 }
 
-ResultOf<void, KernelError> Process::map_stack(std::uint64_t pages) noexcept {
+ResultOf<void, KernelError> Process::begin_stack(std::uint64_t pages) noexcept {
   const hal::Protection data{.write = true, .execute = false};
   Ref<MemoryObject> stack = TRY(MemoryObject::create(*this, pages));
-  return memory_.map(abi::kStackTop - pages * hal::kPageSize, stack, 0, pages, data);
+  return memory_.begin_map(abi::kStackTop - pages * hal::kPageSize, std::move(stack), 0, pages, data, false);
 }
 
-ResultOf<void, KernelError> Process::make_main_thread() noexcept {
-  main_ = Ref<Thread>::share(*TRY(add_thread()));
-  return {};
-}
-
-ResultOf<Thread*, KernelError> Process::add_thread() noexcept {
+ResultOf<Ref<Thread>, KernelError> Process::begin_thread() noexcept {
   const auto number = static_cast<std::uint32_t>(std::countr_one(numbers_));
   if (number >= kMaxThreads) return fail(KernelError::quota_exceeded);
   Ref<Thread> thread = TRY(new_object<Thread>(*ledger_, *this, cpu_, number));
-  const auto equipped = thread->equip();
-  if (!equipped.has_value()) {
-    thread->give_back();
-    return fail(equipped.error());
-  }
-  thread->supervisor = supervisor_;
   numbers_ |= std::uint64_t{1} << number;
-  threads_.push_back(*thread);
-  return thread.leak();
+  return thread;
+}
+
+void Process::add_thread(Thread& thread) noexcept {
+  if (!main_) main_ = Ref<Thread>::share(thread);
+  thread.supervisor = supervisor_;
+  thread.acquire();
+  threads_.push_back(thread);
 }
 
 void Process::withdraw(Thread& thread) noexcept {
@@ -66,10 +61,14 @@ void Process::withdraw(Thread& thread) noexcept {
 }
 
 void Process::bury(Thread& thread) noexcept {
+  strip(thread);
+  thread.release();
+}
+
+void Process::strip(Thread& thread) noexcept {
+  if (thread.number != 0) numbers_ &= ~(std::uint64_t{1} << thread.number);  // 0 is the first thread's for good
   thread.unmap_ring();
   thread.give_back();
-  if (thread.number != 0) numbers_ &= ~(std::uint64_t{1} << thread.number);  // 0 is the first thread's for good
-  thread.release();
 }
 
 ResultOf<void, KernelError> Process::install_capset(Ref<MemoryObject> page) noexcept {
@@ -107,7 +106,7 @@ void Process::end() noexcept {
 }
 
 bool Process::reap_step() noexcept {
-  constexpr unsigned kStep = 8;
+  constexpr unsigned kStep = 4;
   if (!report.step()) return false;
   if (!capabilities_.clear_step(kStep)) return false;
   supervisor_ = {};

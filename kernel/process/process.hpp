@@ -4,7 +4,7 @@
 // Life: created -> started -> ending (none of its threads runs any more; they end one after another, decision 21) -> ended (all
 // are dead, its exit recorded) -> reaped in steps by a housekeeping CPU -> freed with the last Ref. Whoever builds it, its own
 // CPU, and the reaper use it one after another, never together.
-// Bounds: kMaxThreads threads; making or burying one: 17 pages.
+// Bounds: kMaxThreads threads; burying one: 17 pages.
 #pragma once
 
 #include <atomic>
@@ -41,7 +41,7 @@ class Process : public Watched<Process>, public ListHook<BestEffortTag> {
   // The number its trace events carry.
   [[nodiscard]] std::uint32_t number() const noexcept { return number_; }
   [[nodiscard]] CpuId cpu() const noexcept { return cpu_; }
-  // The first; from make_main_thread() on, while the process object lives.
+  // The first that was added, while the process object lives.
   [[nodiscard]] Thread& main_thread() noexcept { return *main_; }
   // Those that have not ended. Own CPU.
   [[nodiscard]] List<Thread, ProcessTag>& threads() noexcept { return threads_; }
@@ -64,19 +64,23 @@ class Process : public Watched<Process>, public ListHook<BestEffortTag> {
   [[nodiscard]] CapabilityTable& capabilities() noexcept { return capabilities_; }
 
   // Before it starts, in this order. Errors: quota_exceeded, out_of_memory.
-  [[nodiscard]] ResultOf<void, schema::KernelError> map_stack(std::uint64_t pages) noexcept;
-  [[nodiscard]] ResultOf<void, schema::KernelError> make_main_thread() noexcept;
+  // Its stack; memory().map_portion() is to map it, from abi::kStackTop downwards.
+  [[nodiscard]] ResultOf<void, schema::KernelError> begin_stack(std::uint64_t pages) noexcept;
   // What making a thread takes of zeroed memory (clean_ahead): frames, and the order of the largest block.
   static constexpr std::uint64_t kThreadFrames = 64;
   static constexpr unsigned kThreadOrder = 5;
-  // A thread with its ring, arena and vector state, that does not run yet. Own CPU, or whoever builds the process.
-  // Errors: quota_exceeded (kMaxThreads, or the ledger), out_of_memory, bad_address (something is mapped in its ring's place).
-  [[nodiscard]] ResultOf<Thread*, schema::KernelError> add_thread() noexcept;
+  // A thread that is to be equipped in portions (Thread::equip_some), and added then; what is dropped before goes. Own CPU, or whoever
+  // builds the process. Errors: quota_exceeded (kMaxThreads, or the ledger), out_of_memory.
+  [[nodiscard]] ResultOf<Ref<Thread>, schema::KernelError> begin_thread() noexcept;
+  // One that is whole is one of the process's, and does not run yet. The process keeps it.
+  void add_thread(Thread& thread) noexcept;
   // Takes back a thread that was added and never ran.
   void withdraw(Thread& thread) noexcept;
   // Gives back what a dead thread of the living process holds, and the process's reference on it. Own CPU.
   void bury(Thread& thread) noexcept;
-  // Who is told of its threads' faults, unless they have another: before make_main_thread(). Null: nobody.
+  // What it holds, and its number. The process may go with it.
+  void strip(Thread& thread) noexcept;
+  // Who is told of its threads' faults, unless they have another: before the first is added. Null: nobody.
   void set_supervisor(Ref<Object> supervisor) noexcept { supervisor_ = std::move(supervisor); }
   // Hands the CapSet over and sets the entry state.
   [[nodiscard]] ResultOf<void, schema::KernelError> install_capset(Ref<MemoryObject> page) noexcept;

@@ -43,12 +43,21 @@ ResultOf<bool, KernelError> ProcessBuild::step() noexcept {
       return false;
     case Stage::stack:
       if (!clean_ahead(kStackPages, kStackOrder)) return false;
-      TRY_VOID(process_->map_stack(kStackPages));
-      stage_ = Stage::thread;
+      TRY_VOID(process_->begin_stack(kStackPages));
+      stage_ = Stage::stack_pages;
+      return false;
+    case Stage::stack_pages:
+      if (TRY(process_->memory().map_portion(abi::kStackTop - kStackPages * hal::kPageSize))) stage_ = Stage::thread;
       return false;
     case Stage::thread:
       if (!clean_ahead(Process::kThreadFrames, Process::kThreadOrder)) return false;
-      TRY_VOID(process_->make_main_thread());
+      if (!thread_) {
+        thread_ = TRY(process_->begin_thread());
+        return false;
+      }
+      if (!TRY(thread_->equip_some())) return false;
+      process_->add_thread(*thread_);
+      thread_ = {};
       process_->set_entry(load_.entry());
       stage_ = Stage::capset;
       return false;
@@ -113,6 +122,7 @@ Ref<Process> ProcessBuild::take() noexcept {
 }
 
 void ProcessBuild::destroy() noexcept {
+  thread_ = {};  // it keeps the process
   if (process_) discard_process(Cpu::current(), *process_);
   if (context_) context_->claimed = false;
   delete_object(this);

@@ -51,7 +51,7 @@ class ProcessBuild final : public Object {
   template <typename T>
   friend void heap_delete(T*) noexcept;
 
-  enum class Stage : std::uint8_t { program, stack, thread, capset, grants, own, last };
+  enum class Stage : std::uint8_t { program, stack, stack_pages, thread, capset, grants, own, last };
 
   ProcessBuild(Process& process, const SpawnRequest& request, Ref<Session> session) noexcept;
   ~ProcessBuild() = default;
@@ -63,6 +63,7 @@ class ProcessBuild final : public Object {
   ElfLoad load_;
   Stage stage_ = Stage::program;
   std::uint32_t granted_ = 0;
+  Ref<Thread> thread_;        // the first, until it is whole
   Ref<MemoryObject> capset_;  // until it is mapped
 };
 

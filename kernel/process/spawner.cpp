@@ -56,7 +56,22 @@ Outcome read_grant(CallContext& call, const Item& item, Session* given, std::uin
 
 // Other 8 of the CapSet's places are every process's own.
 constexpr std::uint32_t kMostGrants = abi::kCapSetCapacity - 8;
-constexpr std::uint32_t kGrantsAtOnce = 8;
+constexpr std::uint32_t kGrantsAtOnce = 4;
+constexpr std::uint32_t kProgramsAtOnce = 16;
+
+// What has been done before a build begins, as CallProgress::done keeps it.
+struct Beginning {
+  enum class Stage : std::uint8_t { grants, program, rest };
+  explicit Beginning(std::uint64_t done) noexcept : stage(static_cast<Stage>(done >> 32)), next(static_cast<std::uint32_t>(done)) {}
+  [[nodiscard]] std::uint64_t done() const noexcept { return std::uint64_t{static_cast<std::uint8_t>(stage)} << 32 | next; }
+  void go_on(Stage with, std::uint32_t from) noexcept {
+    stage = with;
+    next = from;
+  }
+
+  Stage stage;
+  std::uint32_t next;  // grant to check, program to look at; then the program
+};
 
 class ProcessSpawnerService final : public SingletonObject<ProcessSpawnerService, schema::ProcessSpawner> {
  public:
@@ -94,6 +109,23 @@ class ProcessSpawnerService final : public SingletonObject<ProcessSpawnerService
     return Outcome::unfinished();
   }
 
+  // A portion of what is looked at before anything is made.
+  static Outcome look(CallContext& call, Spawn::Params::Reader params, Session* given, const Liveness* session, Beginning& so_far) noexcept {
+    if (so_far.stage == Beginning::Stage::grants) {
+      const auto list = params.grants();
+      for (std::uint32_t left = kGrantsAtOnce; left != 0 && so_far.next < list.size(); --left, ++so_far.next) {
+        GrantedCapability grant;
+        const Outcome read = read_grant(call, list[so_far.next], given, session != nullptr ? session->session() : 0, grant);
+        if (read.kind() != Outcome::Kind::done) return read;
+      }
+      if (so_far.next >= list.size()) so_far.go_on(Beginning::Stage::program, 0);
+      return Outcome::unfinished();
+    }
+    const std::uint32_t found = find_program(params.program(), so_far.next, kProgramsAtOnce);
+    if (found != kNoProgram || so_far.next == kNoProgram) so_far.go_on(Beginning::Stage::rest, found);
+    return Outcome::unfinished();
+  }
+
   static Outcome begin(CallContext& call, Spawn::Params::Reader params) noexcept {
     Session* const given = params.has_session() ? call.argument<Session>(params.session()) : nullptr;
     if (params.has_session() && given == nullptr) return Outcome::invalid(KernelError::bad_capability);
@@ -101,17 +133,15 @@ class ProcessSpawnerService final : public SingletonObject<ProcessSpawnerService
     Liveness* const session = given != nullptr ? &given->life() : call.process().session();
     const auto list = params.grants();
     if (list.size() > abi::kCapSetCapacity) return Outcome::overloaded(KernelError::out_of_capabilities);
-    std::uint64_t& checked = call.progress.done;
-    for (std::uint32_t left = kGrantsAtOnce; checked < list.size(); ++checked, --left) {
+    Beginning so_far(call.progress.done);
+    if (so_far.stage != Beginning::Stage::rest) {
+      const Outcome looked = look(call, params, given, session, so_far);
       call.progress.begun = true;
-      if (left == 0) return Outcome::unfinished();
-      GrantedCapability grant;
-      const Outcome read =
-          read_grant(call, list[static_cast<std::uint32_t>(checked)], given, session != nullptr ? session->session() : 0, grant);
-      if (read.kind() != Outcome::Kind::done) return read;
+      call.progress.done = so_far.done();
+      return looked;
     }
     SpawnRequest request{.name = params.name(),
-                         .image = find_program(params.program()),
+                         .image = program_image(so_far.next),
                          .number = params.source(),
                          .cpu = CpuId(params.cpu()),
                          .ledger = {},

@@ -37,8 +37,11 @@ struct SpawnRequest {
 void start_process(Process& process) noexcept;
 
 [[nodiscard]] Object& process_spawner_service() noexcept;
-// The boot pack's programs, for the spawner; set at boot.
-[[nodiscard]] std::span<const std::byte> find_program(std::string_view name) noexcept;
+// The boot pack's programs, for the spawner: those of numbers `from` on are looked at, at most `most`. Which one has that name:
+// kNoProgram if none of these; `from` is then the next one, kNoProgram if there is none. O(most).
+inline constexpr std::uint32_t kNoProgram = 0xffff'ffff;
+[[nodiscard]] std::uint32_t find_program(std::string_view name, std::uint32_t& from, std::uint32_t most) noexcept;
+[[nodiscard]] std::span<const std::byte> program_image(std::uint32_t number) noexcept;
 
 class ProcessHandle final : public TypedObject<ProcessHandle, schema::ProcessHandle> {
  public:

@@ -6,7 +6,7 @@
 // CPU changes a started thread; others post mail. A dead thread has left every queue, call and wait; its process may be
 // gone, so nothing but its exit record is looked at any more.
 //
-// Life: made by its process, which holds one reference until the thread is buried; a context that was bound to it holds
+// Life: made by a call of its process, in portions; the process holds one reference until the thread is buried; a context that was bound to it holds
 // another until its own end; capabilities, wait slots and mail under way hold the others.
 #pragma once
 
@@ -123,6 +123,10 @@ class Thread final : public TypedObject<Thread, schema::Thread>,
   // Where the program sees it.
   [[nodiscard]] std::uint64_t ring_place() const noexcept { return abi::kRingBase + number * abi::kRingStride; }
 
+  // A portion of giving it ring, arena and vector state: true when it is whole. Errors: quota_exceeded, out_of_memory, bad_address
+  // (something is mapped in its ring's place); then it is to be dropped. Before it is added to its process.
+  [[nodiscard]] ResultOf<bool, schema::KernelError> equip_some() noexcept;
+
   Process& process;
   const CpuId cpu;
   const std::uint32_t number;          // in its process; 0: the first
@@ -191,9 +195,7 @@ class Thread final : public TypedObject<Thread, schema::Thread>,
   ~Thread();
   void destroy() noexcept override;
 
-  // Ring, arena and vector state. Errors: out_of_memory, bad_address.
-  [[nodiscard]] ResultOf<void, schema::KernelError> equip() noexcept;
-  // What equip() took, and the hold on the process. The ring's mapping stays.
+  // What equip_some() took, and the hold on the process. The ring's mapping stays.
   void give_back() noexcept;
   void unmap_ring() noexcept;
   void unmap_queues() noexcept;
@@ -201,6 +203,7 @@ class Thread final : public TypedObject<Thread, schema::Thread>,
   std::atomic<bool> ended_{false};
   Ref<Process> hold_;                  // until it is buried
   bool has_arena_ = false;             // charged
+  bool ring_is_mapped_ = false;        // all of it
   Ref<MemoryObject> ring_;
   void* ring_address_ = nullptr;
   Ref<MemoryObject> queues_;           // behind the arena; null: they are in the ring's page

@@ -72,25 +72,37 @@ class ThreadFactoryService final : public SingletonObject<ThreadFactoryService, 
       if (context == nullptr) return Outcome::invalid(KernelError::bad_capability);
       if (context->stopped.load(std::memory_order_relaxed)) return Outcome::failed(KernelError::bad_state);
       if (context->cpu() != call.cpu.id) return Outcome::invalid(KernelError::bad_cpu);
-      if (context->claimed.exchange(true)) return Outcome::overloaded(KernelError::busy);
+      if (context->claimed.load()) return Outcome::overloaded(KernelError::busy);
     } else if (!best_effort_allowed(call.cpu.id, params.passive())) {
       return Outcome::invalid(KernelError::bad_cpu);
     }
+    const auto equipped = equip(call);
+    if (!equipped.has_value()) {
+      return equipped.error() == KernelError::bad_address ? Outcome::invalid(equipped.error()) : Outcome::overloaded(equipped.error());
+    }
+    if (!*equipped) return Outcome::unfinished();
+    if (context != nullptr && context->claimed.exchange(true)) return Outcome::overloaded(KernelError::busy);
     const Outcome outcome = make(call, params, context, *std::move(supervisor), results);
     if (context != nullptr && outcome.kind() != Outcome::Kind::done) context->claimed = false;
     return outcome;
   }
 
  private:
+  // The thread that hangs on the call, until it is whole.
+  static ResultOf<bool, KernelError> equip(CallContext& call) noexcept {
+    CallProgress& progress = call.progress;
+    if (progress.begun) return static_cast<Thread&>(*progress.object).equip_some();
+    progress.object = TRY(call.process().begin_thread());
+    progress.begun = true;
+    return false;
+  }
+
   static Outcome make(CallContext& call, schema::ThreadFactory::Create::Params::Reader params,
                       SchedulingContext* context, Ref<Object> supervisor,
                       schema::ThreadFactory::Create::Results::Builder results) noexcept {
     Process& process = call.process();
-    const auto made = process.add_thread();
-    if (!made.has_value()) {
-      return made.error() == KernelError::bad_address ? Outcome::invalid(made.error()) : Outcome::overloaded(made.error());
-    }
-    Thread& thread = **made;
+    auto& thread = static_cast<Thread&>(*call.progress.object);
+    process.add_thread(thread);
     const auto index = call.give(Ref<Object>::share(thread));
     if (!index.has_value()) {
       process.withdraw(thread);
@@ -100,6 +112,8 @@ class ThreadFactoryService final : public SingletonObject<ThreadFactoryService, 
       process.withdraw(thread);
       return Outcome::invalid(KernelError::bad_cpu);  // the CPU was leased meanwhile
     }
+    const Share share = process.shares().in_force();  // another one, if it has changed since the thread was begun
+    call.cpu.scheduler.set_share(thread.entity, share.weight, share.request(), call.now);
     thread.user.start(hal::UserAddress(params.entry()), hal::UserAddress(params.stack_top()), thread.ring_place(),
                       thread.number, params.argument());
     hal::set_thread_pointer(thread.user, hal::UserAddress(params.fs_base()));
@@ -169,32 +183,44 @@ Thread::Thread(Process& owner, CpuId home, std::uint32_t own_number) noexcept
 }
 Thread::~Thread() = default;
 
-void Thread::destroy() noexcept { delete_object(this); }
+// One that has not been added to its process has not been stripped either.
+void Thread::destroy() noexcept {
+  if (hold_) process.strip(*this);
+  delete_object(this);
+}
 
-ResultOf<void, KernelError> Thread::equip() noexcept {
-  void* const area = process.pages().take_page();
-  if (area == nullptr) return fail(process.pages().shortage());
-  user.attach_vector_area(area);
-  has_arena_ = payer()->charge(Resource::ring_arenas, 1);
-  if (!has_arena_) return fail(KernelError::quota_exceeded);
-  ring_ = TRY(MemoryObject::create_contiguous(process, kRingPages));
-  ring_address_ = ring_->kernel_address();
-  const auto mapped =
-      process.memory().map(ring_place(), ring_, 0, kRingPages, hal::Protection{.write = true, .execute = false});
-  if (!mapped.has_value()) {
-    return fail(mapped.error() == KernelError::overlap ? KernelError::bad_address : mapped.error());
+namespace {
+
+KernelError error_of_place(KernelError error) noexcept { return error == KernelError::overlap ? KernelError::bad_address : error; }
+
+}  // namespace
+
+ResultOf<bool, KernelError> Thread::equip_some() noexcept {
+  AddressMap& map = process.memory();
+  if (!ring_) {
+    void* const area = process.pages().take_page();
+    if (area == nullptr) return fail(process.pages().shortage());
+    user.attach_vector_area(area);
+    has_arena_ = payer()->charge(Resource::ring_arenas, 1);
+    if (!has_arena_) return fail(KernelError::quota_exceeded);
+    ring_ = TRY(MemoryObject::create_contiguous(process, kRingPages));
+    ring_address_ = ring_->kernel_address();
+    const auto begun = map.begin_map(ring_place(), ring_, 0, kRingPages, hal::Protection{.write = true, .execute = false}, false);
+    if (!begun.has_value()) return fail(error_of_place(begun.error()));
+    return false;
   }
-  const auto made = RingState::create(*this, ring_address_, process.pages());
-  if (!made.has_value()) {
-    unmap_ring();
-    return fail(made.error());
+  if (!ring_is_mapped_) {
+    const auto mapped = map.map_portion(ring_place());
+    if (!mapped.has_value()) return fail(error_of_place(mapped.error()));
+    ring_is_mapped_ = *mapped;
+    return false;
   }
-  ring_state = *made;
-  return {};
+  ring_state = TRY(RingState::create(*this, ring_address_, process.pages()));
+  return true;
 }
 
 void Thread::unmap_ring() noexcept {
-  process.memory().unmap_object(ring_place(), kRingPages, *ring_);
+  if (ring_) process.memory().unmap_object(ring_place(), kRingPages, *ring_);
   unmap_queues();
 }
 

@@ -35,6 +35,15 @@ TEST(Decode, SerialisingInstructions) {
   EXPECT_EQ(kind_of({0x0f, 0x31}), Kind::plain);                          // rdtsc
 }
 
+TEST(Decode, WaysBackToUserMode) {
+  EXPECT_TRUE(returns_to_user(std::vector<std::uint8_t>{0x48, 0xcf}));         // iretq
+  EXPECT_TRUE(returns_to_user(std::vector<std::uint8_t>{0x48, 0x0f, 0x07}));   // sysretq
+  EXPECT_FALSE(returns_to_user(std::vector<std::uint8_t>{0x48, 0x0f, 0x05}));
+  EXPECT_FALSE(returns_to_user(std::vector<std::uint8_t>{0xc3}));              // ret
+  EXPECT_FALSE(returns_to_user(std::vector<std::uint8_t>{0x48, 0x0f}));
+  EXPECT_FALSE(returns_to_user({}));
+}
+
 TEST(Decode, MarksOfABoot) {
   EXPECT_EQ(kind_of({0x0f, 0x1f, 0x80, 0x04, 0x4d, 0x50, 0x43}), Kind::mark_islands_started);  // nopl 0x43504d04(%rax)
   EXPECT_EQ(kind_of({0x0f, 0x1f, 0x80, 0x05, 0x4d, 0x50, 0x43}), Kind::mark_first_job);

@@ -128,12 +128,20 @@ class CpuScheduler {
   // for each, in order of time. O(d log r) for d due contexts. The visitor must not call the scheduler.
   template <typename Visitor>
   void release_due(Time now, Visitor&& visit) noexcept {
+    while (!release_some(now, ~0u, visit)) {
+    }
+  }
+  // The same for at most `most` of them, earliest first. True if no other is due.
+  template <typename Visitor>
+  [[nodiscard]] bool release_some(Time now, unsigned most, Visitor&& visit) noexcept {
     charge(now);
-    while (release_.earliest_time() <= now) {
+    for (; release_.earliest_time() <= now; --most) {
+      if (most == 0) return false;
       Context& context = *release_.earliest();
       const ReleaseKind kind = release_earliest(now);
       visit(context, kind);
     }
+    return true;
   }
   void release_due(Time now) noexcept {
     release_due(now, [](Context&, ReleaseKind) {});
@@ -149,10 +157,18 @@ class CpuScheduler {
   // kJobNoInput if it was dropped. O(d log r). The visitor must not call the scheduler; what the miss entails is done afterwards.
   template <typename Visitor>
   void deadlines_due(Time now, Visitor&& visit) noexcept {
-    while (deadlines_.earliest_time() < now) {
+    while (!deadlines_some(now, ~0u, visit)) {
+    }
+  }
+  // The same for at most `most` deadlines, earliest first. True if no other has passed.
+  template <typename Visitor>
+  [[nodiscard]] bool deadlines_some(Time now, unsigned most, Visitor&& visit) noexcept {
+    for (; deadlines_.earliest_time() < now; --most) {
+      if (most == 0) return false;
       Context& context = deadlines_.earliest()->context();
       if (miss_earliest(now)) visit(context);
     }
+    return true;
   }
 
   // If what runs has spent its budget: puts it off to its next refill and returns it, so that the caller can do what its island

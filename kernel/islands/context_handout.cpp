@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "islands/context_handout.hpp"
+
+#include "resources/charged.hpp"
+
+namespace capos::kernel {
+
+using schema::KernelError;
+
+ResultOf<Ref<ContextHandout>, KernelError> ContextHandout::create(CallContext& call) noexcept {
+  return new_object<ContextHandout>(call.ledger(), call.process());
+}
+
+ResultOf<void, KernelError> ContextHandout::add(CallContext& call, SchedulingContext& context) noexcept {
+  if (count_ == given_.size()) return fail(KernelError::out_of_capabilities);
+  CapabilityTable& table = process_->capabilities();
+  const abi::CapId id = TRY(table.insert(Ref<Object>::share(context), schema::SchedulingContext::kInterfaceId, call.edge()));
+  (void)table.depart(id);
+  given_[count_++] = id;
+  return {};
+}
+
+void ContextHandout::destroy() noexcept {
+  for (unsigned n = 0; n < count_; ++n) process_->capabilities().take_out(given_[n]);
+  delete_object(this);
+}
+
+}  // namespace capos::kernel

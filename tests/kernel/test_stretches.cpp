@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: Apache-2.0
+// What is done for many at once lets interrupts in: releases of one instant, islands of many tasks that are armed and stopped, the end
+// of a thread with many operations, a thread that is made. And nothing is lost, or left, where something comes in between.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "core/termination.hpp"
+#include "ipc/ring_state.hpp"
+#include "islands/standing.hpp"
+#include "jobs.hpp"
+
+namespace capos::ktest {
+namespace {
+
+using kernel::ThreadState;
+using Retire = schema::RealtimeIsland::Retire;
+
+constexpr std::size_t kTasks = 20;
+
+Claim many(std::string name, std::uint8_t priority) {
+  std::vector<Task> tasks;
+  for (std::size_t i = 0; i < kTasks; ++i) {
+    tasks.push_back({.name = "task" + std::to_string(i), .period_us = 100'000, .budget_ns = 20'000, .priority = priority});
+  }
+  return {.tasks = tasks, .name = std::move(name)};
+}
+
+class Stretches : public Jobs {
+ public:
+  std::ptrdiff_t released() {
+    return std::ranges::count_if(tasks, [this](const Child& task) { return world.thread(task).bound->jobs().totals().released != 0; });
+  }
+
+ protected:
+  // Runs once, in the kernel, at the n-th place where it lets interrupts in: a mail of this CPU's own, with what it finds.
+  void at_window(unsigned n, kernel::Mail::Handler handler, void* subject) {
+    world.machine().at_each_interrupt_window([this, n, handler, subject](CpuId cpu) {
+      if (++windows_ == n) (void)kernel::post_later(cpu, mail_, handler, subject);
+    });
+  }
+  static std::ptrdiff_t armed(World& world, const std::vector<Child>& tasks) {
+    return std::ranges::count_if(tasks, [&](const Child& task) { return world.thread(task).bound->jobs().armed(); });
+  }
+
+  unsigned windows_ = 0;
+
+ private:
+  kernel::Mail mail_;
+};
+
+TEST_F(Stretches, ReleasesOfOneInstantLetInterruptsInAndNoneIsLost) {
+  start(many("many", 100));
+  std::ptrdiff_t found = -1;
+  std::pair<Stretches*, std::ptrdiff_t*> subject{this, &found};
+  at_window(2, [](void* of) noexcept {
+    auto& [test, place] = *static_cast<std::pair<Stretches*, std::ptrdiff_t*>*>(of);
+    *place = test->released();
+  }, &subject);
+  world.run_to(begin + Duration::us(1));
+  ASSERT_NE(found, -1) << "no interrupt was let in";
+  EXPECT_GT(found, 0);
+  EXPECT_LT(found, std::ptrdiff_t{kTasks});
+  EXPECT_EQ(released(), std::ptrdiff_t{kTasks});
+  for (std::size_t i = 0; i < kTasks; ++i) EXPECT_EQ(context(i).jobs().current().release, begin) << i;
+}
+
+// The most urgent is the last that is released.
+TEST_F(Stretches, TheMostUrgentOfManyRunsFirst) {
+  Claim claim = many("many", 100);
+  claim.tasks.back().priority = 101;
+  start(claim);
+  world.run_to(begin + Duration::us(1));
+  EXPECT_TRUE(world.is_current(thread(kTasks - 1)));
+  // Nobody else before it, for an instant either.
+  for (std::size_t i = 0; i + 1 < kTasks; ++i) EXPECT_TRUE(context(i).jobs().current().first_run.is_never()) << i;
+}
+
+// Whoever does not start in time is told of, all of them, a few at a time.
+TEST_F(Stretches, DeadlinesOfOneInstantLetInterruptsInAndNoneIsLost) {
+  Claim claim = many("many", 100);
+  for (Task& task : claim.tasks) task.on_overrun = kRunLate;
+  start(claim);
+  world.run_to(begin + Duration::ms(99));
+  unsigned windows = 0;
+  world.machine().at_each_interrupt_window([&](CpuId) { ++windows; });
+  world.run_to(begin + Duration::ms(100) + Duration::us(1));
+  EXPECT_GE(windows, kTasks / 2 - 1);
+  for (std::size_t i = 0; i < kTasks; ++i) EXPECT_EQ(context(i).misses, 1u) << i;
+}
+
+TEST_F(Stretches, AnIslandOfManyTasksIsArmedAndStoppedAFewAtATime) {
+  start(many("many", 100));
+  EXPECT_LT(armed(world, tasks), std::ptrdiff_t{kTasks});
+  EXPECT_TRUE(world.machine().mail_pending(CpuId(0)));
+  world.run_for(Duration::us(1));
+  EXPECT_EQ(armed(world, tasks), std::ptrdiff_t{kTasks});
+  ASSERT_TRUE(world.call<Retire>(world.init(), island.island).error.ok());
+  EXPECT_GT(armed(world, tasks), 0);
+  EXPECT_TRUE(world.machine().mail_pending(CpuId(0)));
+  world.run_for(Duration::us(1));
+  EXPECT_EQ(armed(world, tasks), 0);
+}
+
+// By the last capability: what is under way of the end keeps the island.
+TEST_F(Stretches, AnIslandThatNobodyHoldsGoesWhenItsTasksHaveBeenStopped) {
+  start(many("many", 100));
+  world.run_for(Duration::us(1));
+  ASSERT_EQ(kernel::standing_count(), 1u);
+  ASSERT_EQ(world.release(world.init(), island.island), kNoError);
+  world.run_for(Duration::us(1));
+  EXPECT_EQ(armed(world, tasks), 0);
+  EXPECT_EQ(kernel::standing_count(), 0u);
+  for (const abi::CapId context : island.contexts) EXPECT_EQ(world.release(world.init(), context), kNoError);
+}
+
+// One island goes, and another of many tasks begins, while a task keeps the CPU busy: at the idle instant that follows.
+TEST_F(Stretches, ManyTasksAreArmedAFewAtATimeAfterTheIdleInstant) {
+  constexpr std::uint64_t kPeriod = 100'000'000;
+  const auto one = [](std::string name, std::uint8_t priority) -> Claim {
+    return {.tasks = {{.name = name, .period_us = 100'000, .budget_ns = 100'000, .priority = priority}}, .name = name};
+  };
+  const auto start_waiting = [this](abi::CapId context, const std::vector<std::pair<std::string, abi::CapId>>& grants) {
+    const Child made = world.spawn({.context = context, .grants = grants});
+    EXPECT_TRUE(world.call<Await>(world.thread(made), world.granted(world.process(made.number), "self.context")).blocked);
+    return made;
+  };
+  const Admitted going = admit_honest(world, one("going", 10));
+  (void)start_waiting(going.contexts[0], {});
+  const auto activate = [this](kernel::Thread& by, abi::CapId which, Time at) {
+    return world.call<schema::RealtimeIsland::Activate>(by, which, {.start_ns = at.ns()}).error;
+  };
+  ASSERT_EQ(activate(world.init(), going.island, world.machine().now() + Duration::s(1)), kNoError);
+  Claim claim = many("many", 50);
+  claim.others = {{.name = "going", .responses_ns = {kPeriod}}};
+  const Admitted crowd = admit_honest(world, claim);
+  for (const abi::CapId context : crowd.contexts) tasks.push_back(start_waiting(context, {}));
+  claim = one("busy", 200);
+  claim.others = {{.name = "going", .responses_ns = {kPeriod}}, {.name = "many", .responses_ns = std::vector<std::uint64_t>(kTasks, kPeriod)}};
+  const Admitted busy = admit_honest(world, claim);
+  kernel::Thread& caller = world.thread(start_waiting(busy.contexts[0], {{"going", going.island}, {"many", crowd.island}}));
+  const Time release = world.machine().now() + Duration::ms(1);
+  ASSERT_EQ(activate(world.init(), busy.island, release), kNoError);
+  world.run_to(release);
+  ASSERT_TRUE(world.is_current(caller));
+  ASSERT_TRUE(world.call<Retire>(caller, world.granted(caller.process, "going")).error.ok());
+  ASSERT_EQ(activate(caller, world.granted(caller.process, "many"), world.machine().now() + Duration::us(10)), kNoError);
+  world.run_for(Duration::ns(100));
+  EXPECT_EQ(armed(world, tasks), 0);
+  ASSERT_TRUE(world.call<Await>(caller, world.granted(caller.process, "self.context")).blocked);
+  EXPECT_GT(armed(world, tasks), 0);
+  EXPECT_LT(armed(world, tasks), std::ptrdiff_t{kTasks});
+  EXPECT_TRUE(world.machine().mail_pending(CpuId(0)));
+  world.run_for(Duration::us(11));
+  EXPECT_EQ(armed(world, tasks), std::ptrdiff_t{kTasks});
+  EXPECT_EQ(released(), std::ptrdiff_t{kTasks});
+}
+
+// A job comes while a thread with many operations under way ends: that thread does nothing more, and its process lives on until all
+// of them have ended.
+TEST_F(Stretches, TheEndOfAThreadWithManyOperationsLetsAReleaseIn) {
+  constexpr unsigned kParked = 32;
+  start({.tasks = {{}}});
+  const Child child = world.spawn({.memory_pages = 4096});
+  kernel::Thread& parked = world.thread(child);
+  const auto page = world.call<schema::VirtualMemory::Map>(parked, world.granted(parked.process, "self.memory"), {.size = 4096, .prot = 3});
+  ASSERT_TRUE(page.error.ok());
+  for (unsigned i = 0; i < kParked; ++i) {
+    abi::CapSqe entry{};
+    entry.operation = static_cast<std::uint8_t>(abi::RingOperation::park);
+    entry.cap = world.granted(parked.process, "self.park").raw;
+    entry.interface_id = page.value.addr;
+    entry.user_data = i + 1;
+    world.submit(parked, entry);
+    if (i % 8 == 7) (void)world.enter_ring(parked);
+  }
+  ASSERT_EQ(parked.process.parked().size, kParked);
+  const kernel::Ref<kernel::Thread> held = kernel::Ref<kernel::Thread>::share(parked);
+  unsigned left = 0;
+  std::pair<kernel::Thread*, unsigned*> subject{&parked, &left};
+  at_window(1, [](void* of) noexcept {
+    auto& [thread, place] = *static_cast<std::pair<kernel::Thread*, unsigned*>*>(of);
+    *place = thread->process.parked().size;
+    EXPECT_EQ(thread->state, ThreadState::dead);
+    EXPECT_FALSE(thread->has_ended());
+    EXPECT_TRUE(thread->process.alive());
+  }, &subject);
+  world.exit(parked, 3);
+  EXPECT_GT(left, 0u);
+  EXPECT_LT(left, kParked);
+  EXPECT_TRUE(parked.has_ended());
+  const auto end = world.call<schema::ProcessHandle::Wait>(world.init(), child.handle);
+  EXPECT_EQ(end.value.reason, schema::ExitReason::exited);
+  EXPECT_EQ(end.value.code, 3);
+}
+
+// As many operations as its program has wanted at one time, however many its ring has places for.
+TEST_F(Stretches, ARingMakesItsOperationsWhenTheyAreWanted) {
+  const Child child = world.spawn({.memory_pages = 4096});
+  kernel::Thread& thread = world.thread(child);
+  constexpr unsigned kEntries = 24;
+  EXPECT_LE(thread.ring_state->made(), 8u);
+  for (unsigned i = 0; i < kEntries; ++i) {
+    abi::CapSqe entry{};
+    entry.operation = static_cast<std::uint8_t>(abi::RingOperation::timeout);
+    entry.cap = world.machine().now().ns() + 1'000'000'000;
+    entry.user_data = i + 1;
+    world.submit(thread, entry);
+    if (i % 8 == 7) (void)world.enter_ring(thread);
+  }
+  EXPECT_GE(thread.ring_state->made(), kEntries);
+  EXPECT_LE(thread.ring_state->made(), kEntries + 8);
+  world.run_for(Duration::s(2));
+  unsigned completed = 0;
+  (void)world.enter_ring(thread);
+  while (world.take_completion(thread).has_value()) ++completed;
+  EXPECT_EQ(completed, kEntries);
+  ASSERT_TRUE(world.call<schema::ThreadControl::SetRing>(thread, world.granted(thread.process, "self.thread"), {.entries = 256}).error.ok());
+  EXPECT_LE(thread.ring_state->made(), 8u);
+}
+
+// A thread that is not whole yet goes with the call that was making it, and with it all that it had.
+TEST(MakingAThread, WhatIsHalfMadeGoesWithItsProcess) {
+  for (unsigned window = 1; window < 7; ++window) {
+    World world;
+    const std::uint64_t before = World::frames_free();
+    const Child child = world.spawn({.memory_pages = 4096});
+    kernel::Thread& maker = world.thread(child);
+    kernel::Mail mail;
+    unsigned windows = 0;
+    bool killed = false;
+    std::pair<kernel::Process*, bool*> subject{&maker.process, &killed};
+    world.machine().at_each_interrupt_window([&](CpuId cpu) {
+      if (++windows != window) return;
+      (void)kernel::post_later(cpu, mail, [](void* of) noexcept {
+        auto& [process, done] = *static_cast<std::pair<kernel::Process*, bool*>*>(of);
+        *done = true;
+        kernel::end_process(kernel::Cpu::current(), *process, {schema::ExitReason::killed, 0, 0}, hal::now());
+      }, &subject);
+    });
+    const abi::CapId factory = world.granted(maker.process, "self.threads");
+    try {
+      (void)world.message<schema::ThreadFactory::Create>(maker, factory, [](auto params, auto&) {
+        params.set_entry(abi::kProgramBase);
+        params.set_stack_top(abi::kStackTop);
+      });
+    } catch (const std::logic_error&) {  // it has no completion: its thread is dead
+    }
+    if (!killed) {
+      EXPECT_GT(window, 3u) << "a thread was made at one go";
+      break;
+    }
+    world.machine().at_each_interrupt_window({});
+    EXPECT_EQ(world.release(world.init(), child.handle), kNoError);
+    world.settle();
+    EXPECT_EQ(World::frames_free(), before) << "ended at window " << window;
+  }
+}
+
+}  // namespace
+}  // namespace capos::ktest
