@@ -88,7 +88,7 @@ constexpr unsigned kOperationsAtOnce = 16;
 
 // A thread with more of these leaves its waits, its account and the processor before they end.
 void begin_long_end(Cpu& cpu, Thread& thread, Time now) noexcept {
-  take_off_waits(cpu, thread);
+  take_off_waits(thread);
   withdraw_fault(thread);
   withdraw_calls(cpu, thread, now);
   block(cpu, thread.account, now);
