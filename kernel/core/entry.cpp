@@ -18,6 +18,7 @@
 #include "ipc/notification.hpp"
 #include "ipc/park.hpp"
 #include "ipc/ring_state.hpp"
+#include "process/moving.hpp"
 #include "trace/switches.hpp"
 
 namespace capos::kernel {
@@ -241,7 +242,7 @@ FaultRecord record_of(const hal::FaultInfo& fault) noexcept {
 
 // Straight to who waited for an interrupt, if it runs here, on a context.
 void wake_driver(Cpu& cpu, Thread& waiting, Time now) noexcept {
-  if (waiting.cpu != cpu.id) [[unlikely]] return wake_for_signal(waiting);
+  if (!waiting.home.is(cpu.id)) [[unlikely]] return wake_for_signal(waiting);
   if (waiting.account.context != nullptr && !cpu.remains) leave_for_signal(cpu, waiting, now);
   (void)end_signal_wait(waiting, now);
 }
@@ -283,7 +284,9 @@ InterruptCause timer_cause(const Cpu& cpu, bool released, bool slept, bool budge
   const bool budget = running != nullptr && !running->head_ready(now);
   expire_deadlines(cpu, now);
   if (slept) expire_timeouts(cpu, now);
-  note_interrupt(cpu, timer_cause(cpu, released, slept, budget, now));
+  const InterruptCause cause = timer_cause(cpu, released, slept, budget, now);
+  note_interrupt(cpu, cause);
+  if (cause == InterruptCause::timer_slice) balance(cpu, now);
   leave(cpu, now);
 }
 

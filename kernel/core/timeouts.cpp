@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/timeouts.hpp"
 
+#include <utility>
+
 #include "core/cpu.hpp"
 
 namespace capos::kernel {
@@ -13,6 +15,17 @@ void start_timeout(Cpu& cpu, Timeout& timeout, Time when, Timeout::Handler handl
 
 void cancel_timeout(Cpu& cpu, Timeout& timeout) noexcept {
   if (timeout.queued()) cpu.timeouts.remove(timeout);
+}
+
+void suspend_timeout(Cpu& cpu, Timeout& timeout) noexcept {
+  if (!timeout.queued()) return;
+  timeout.suspended_ = timeout.when();
+  cpu.timeouts.remove(timeout);
+}
+
+void resume_timeout(Cpu& cpu, Timeout& timeout) noexcept {
+  const Time when = std::exchange(timeout.suspended_, Time::never());
+  if (!when.is_never()) cpu.timeouts.insert(timeout, when);
 }
 
 void expire_timeouts(Cpu& cpu, Time now) noexcept {

@@ -20,6 +20,9 @@ class Timeout : public sched::TimedNode {
  private:
   friend void start_timeout(Cpu&, Timeout&, Time, Handler, void*) noexcept;
   friend void expire_timeouts(Cpu&, Time) noexcept;
+  friend void suspend_timeout(Cpu&, Timeout&) noexcept;
+  friend void resume_timeout(Cpu&, Timeout&) noexcept;
+  Time suspended_ = Time::never();  // when it would have come
   Handler handler_ = nullptr;
   void* subject_ = nullptr;
 };
@@ -28,6 +31,9 @@ class Timeout : public sched::TimedNode {
 void start_timeout(Cpu& cpu, Timeout& timeout, Time when, Timeout::Handler handler, void* subject) noexcept;
 // No effect if it is not queued.
 void cancel_timeout(Cpu& cpu, Timeout& timeout) noexcept;
+// Its thread goes to another CPU: out of this one's queue, and there into that one's, for the same time and handler. No effect on one that was not queued.
+void suspend_timeout(Cpu& cpu, Timeout& timeout) noexcept;
+void resume_timeout(Cpu& cpu, Timeout& timeout) noexcept;
 // Expires those that are due at `now`, earliest first: at most kTimeoutsAtOnce; the timer is due at once for the rest.
 inline constexpr unsigned kTimeoutsAtOnce = 4;
 void expire_timeouts(Cpu& cpu, Time now) noexcept;

@@ -2,8 +2,12 @@
 #include "islands/admission_steps.hpp"
 
 #include <algorithm>
+#include <utility>
+
+#include "capos/hal/relax.hpp"
 
 #include "islands/lease.hpp"
+#include "process/moving.hpp"
 #include "resources/charged.hpp"
 
 namespace capos::kernel {
@@ -40,6 +44,7 @@ void Admission::begin_again() noexcept {
   if (change_ != nullptr) std::exchange(change_, nullptr)->discard();
   island_ = {};
   kept_ = {};
+  end_vacating(std::exchange(vacating_, 0));
   stage_ = Stage::begin;
 }
 
@@ -85,6 +90,7 @@ Outcome Admission::admit(CallContext& call, schema::AdmitResult::Builder results
       return own.take_room(call.ledger(), Stage::writing);
     case Stage::writing: return own.write(Stage::contexts);
     case Stage::contexts: return own.make_contexts(call);
+    case Stage::vacating: return own.vacate();
     default: return own.stand(call, results);
   }
 }
@@ -121,7 +127,20 @@ Outcome Admission::make_contexts(CallContext& call) noexcept {
     const auto made = island_->make_context(own, predecessors, call.now);
     if (!made.has_value()) return Outcome::overloaded(made.error());
   }
-  return island_->size() < own.tasks.size() ? Outcome::unfinished() : go_on(Stage::whole);
+  return island_->size() < own.tasks.size() ? Outcome::unfinished() : go_on(Stage::vacating);
+}
+
+// They are asked once, and are waited for; who is there then, or has come since, is in the way. What has moved stays where it is, whatever
+// comes of the admission.
+Outcome Admission::vacate() noexcept {
+  const std::uint32_t anew = desk_work().group.slack() ? 0 : desk_work().group.own().cpus & ~leased_cpus();
+  if (anew != 0 && vacating_ == 0) {
+    vacating_ = anew;
+    ask_to_vacate(anew);
+  }
+  if (have_vacated(anew)) return go_on(Stage::whole);
+  hal::cpu_relax();
+  return Outcome::unfinished();
 }
 
 // What is given up to here is taken back with the call.

@@ -50,6 +50,7 @@ class Admission final : public Object {
     writing,
     contexts,         // an admission: are made
     changes,          // a change: of each task
+    vacating,         // an admission: what may live elsewhere leaves the CPUs that are to be leased
     whole,
   };
 
@@ -73,6 +74,7 @@ class Admission final : public Object {
   [[nodiscard]] Outcome take_room(Ledger& payer, Stage next) noexcept;
   [[nodiscard]] Outcome write(Stage next) noexcept;
   [[nodiscard]] Outcome make_contexts(CallContext& call) noexcept;
+  [[nodiscard]] Outcome vacate() noexcept;
   [[nodiscard]] Outcome stand(CallContext& call, schema::AdmitResult::Builder results) noexcept;
 
   template <typename Refuse>
@@ -92,6 +94,7 @@ class Admission final : public Object {
   Ref<Island> changed_;           // whose change it is
   ModeChange* change_ = nullptr;  // that is being made
   Duration wait_{};               // until it is in force
+  std::uint32_t vacating_ = 0;    // bit c: CPU c has been asked to
 };
 
 }  // namespace capos::kernel
