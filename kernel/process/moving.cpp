@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "process/moving.hpp"
 
+#include "core/assert.hpp"
 #include "ipc/ring_state.hpp"
 #include "islands/lease.hpp"
 #include "process/process.hpp"
@@ -20,10 +21,13 @@ bool may_move(Thread& thread) noexcept {
     case ThreadState::parked: break;
     default: return false;
   }
+  if (thread.wait_lease.active() || !thread.ring_state->nothing_under_way()) return false;
+  // It can neither call nor serve, nor have a context or a supervisor, without what binds its process (CapabilityTable::binds_to_cpu).
   const bool own_time = thread.bound == nullptr && thread.account.context == nullptr && thread.account.entity == &thread.entity;
   const bool in_no_call = thread.outgoing == &thread.direct_call && thread.direct_call.idle() && thread.fault_call.idle() &&
-                          thread.incoming == nullptr && thread.serving == nullptr && !thread.progress.begun;
-  return own_time && in_no_call && !thread.supervisor && !thread.wait_lease.active() && thread.ring_state->nothing_under_way();
+                          thread.incoming == nullptr && thread.serving == nullptr && !thread.supervisor;
+  require(own_time && in_no_call && !thread.progress.begun, "what may move runs on its own time, in no call");
+  return true;
 }
 
 // `waiting`: one of its threads is to wait for its turn, and none may be at work.
@@ -32,8 +36,6 @@ bool may_move(Cpu& cpu, Process& process, bool waiting) noexcept {
   if (!process.home.is(cpu.id) || !process.started) return false;
   if (!process.placed_freely() || process.is_ending() || process.has_supervisor()) return false;
   if (process.capabilities().binds_to_cpu()) return false;
-  // What is left of a thread that has just ended is to be taken out of the process here.
-  if (cpu.ended_threads != nullptr) return false;
   bool waits = false;
   unsigned count = 0;
   for (Thread* thread = process.threads().front(); thread != nullptr; thread = process.threads().next(*thread)) {
@@ -66,6 +68,7 @@ bool send(Cpu& cpu, Process& process, Cpu& to, Time now) noexcept {
     return false;
   }
   cpu.best_effort_processes.fetch_sub(1, std::memory_order_relaxed);
+  require(cpu.ended_threads == nullptr, "what is left of a thread is taken out of its process where that lives");
   // What is live while nobody runs is whoever ran last.
   if (cpu.thread == nullptr || &cpu.thread->process == &process) {
     hal::leave_user();
@@ -112,6 +115,7 @@ bool send_away(Cpu& cpu, Process& process, Time now) noexcept {
 void vacate(void* subject) noexcept {
   Cpu& cpu = *static_cast<Cpu*>(subject);
   if (cpu.vacate_anew.exchange(false, std::memory_order_acq_rel)) cpu.to_vacate = enlisted_on(cpu.id);
+  if (cpu.ended_threads != nullptr) return (void)post_later(cpu.id, cpu.vacate_mail, vacate, &cpu);  // until they are buried
   const Time now = hal::now();
   unsigned looks = 0;
   bool gone = false, comes = false;
@@ -134,7 +138,7 @@ void vacate(void* subject) noexcept {
 }  // namespace
 
 void balance(Cpu& cpu, Time now) noexcept {
-  if (Cpu::count() == 1 || cpu.use.load(std::memory_order_relaxed) != CpuUse::housekeeping) return;
+  if (Cpu::count() == 1 || cpu.use.load(std::memory_order_relaxed) != CpuUse::housekeeping || cpu.ended_threads != nullptr) return;
   Cpu* const to = resting_cpu(cpu);
   if (to == nullptr) return;
   bool sent = false;

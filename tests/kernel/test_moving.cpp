@@ -5,6 +5,7 @@
 #include <array>
 
 #include "islands.hpp"
+#include "core/termination.hpp"
 #include "ipc/ring_state.hpp"
 #include "islands/lease.hpp"
 #include "process/moving.hpp"
@@ -20,14 +21,7 @@ constexpr std::uint16_t kAnyCpu = 0xffff;
 // Programs compute whenever they run, init too: so CPU 0 is never at rest while init does not sleep.
 class Moving : public ::testing::Test {
  protected:
-  explicit Moving(std::uint16_t cpus = 2) : world({.pack = {.cpus = cpus, .slice_us = 1000}}) {
-    // CPU 0 waits in an admission for what others do.
-    world.machine().at_each_relax([this] {
-      for (std::uint16_t id = 1; id < world.machine().cpus(); ++id) {
-        if (world.machine().mail_pending(CpuId(id))) (void)world.machine().deliver_mail(CpuId(id));
-      }
-    });
-  }
+  explicit Moving(std::uint16_t cpus = 2) : world({.pack = {.cpus = cpus, .slice_us = 1000}}) {}
   // Placed freely, on CPU 0 unless more live there.
   Child free_one(std::vector<std::pair<std::string, abi::CapId>> grants = {}) {
     const Child made = world.spawn({.cpu = kAnyCpu, .grants = std::move(grants)});
@@ -137,14 +131,14 @@ TEST_F(Moving, NotAgainBeforeItHasStayed) {
 
 TEST_F(MovingBetween3, NeverOntoALeasedCpu) {
   Admitted made;
-  ASSERT_EQ(lease(1, &made), "");
-  ASSERT_TRUE(admit(world, {.tasks = {{}}, .cpu = 2, .slack = true, .name = "other"}).refusal.empty());
+  ASSERT_EQ(lease(2, &made), "");
+  ASSERT_TRUE(admit(world, {.tasks = {{}}, .cpu = 1, .slack = true, .name = "other"}).refusal.empty());
   const Child child = free_one();
   world.run_for(Duration::ms(50));
   EXPECT_EQ(home(child), 0);
   ASSERT_EQ(world.call<schema::RealtimeIsland::Retire>(world.init(), made.island).error, kNoError);
   world.run_for(Duration::ms(20));
-  EXPECT_EQ(home(child), 1) << "which keeps house again";
+  EXPECT_EQ(home(child), 2) << "which keeps house again";
 }
 
 TEST_F(MovingBetween3, NotToWhereNobodyMayBePlaced) {
@@ -384,21 +378,107 @@ TEST_F(Moving, ASignalOnTheWayWaitsForItsArrival) {
   EXPECT_EQ(world.answer(world.thread(child)).words[0], 9u);
 }
 
+// CPU 1 sends it to CPU 2, where two fewer live, and CPU 2 to CPU 0; a kill comes behind each of the questions.
 TEST_F(MovingBetween3, AKillFollowsItOverTwoCpus) {
-  const Child a = free_one(), child = free_one(), b = free_one();
+  const Child on_0 = world.spawn({.cpu = 0}), child = free_one();
   ASSERT_EQ(home(child), 1);
-  (void)a, (void)b;
+  world.go_to(world.init());
   ask(1);
-  kill(child);  // behind that
-  ask(2);       // of b, and of whoever is there then
-  world.run_for(Duration::ms(1));
+  kill(child);
+  deliver(1);
+  ASSERT_EQ(world.process(child.number).cpu(), CpuId(2));
+  EXPECT_EQ(home(child), -1);
+  EXPECT_TRUE(world.process(child.number).alive());
+  ask(2);  // behind the two
+  deliver(2);
   EXPECT_FALSE(world.process(child.number).alive());
-  EXPECT_EQ(kernel::enlisted_on(CpuId(0)) + kernel::enlisted_on(CpuId(1)) + kernel::enlisted_on(CpuId(2)), 2u);
-  EXPECT_EQ(placed(0) + placed(1) + placed(2), 2u);
+  EXPECT_EQ(kernel::enlisted_on(CpuId(1)) + kernel::enlisted_on(CpuId(2)), 0u);
+  EXPECT_EQ(placed(1) + placed(2), 0u);
+  (void)on_0;
+}
+
+// Once it is known that others are to move on.
+TEST_F(MovingBetween3, WhatComesWhileItMovesOnFollowsIt) {
+  const abi::CapId event = world.make_notification();
+  const Child on_0 = world.spawn({.cpu = 0}), child = free_one({{"event", event}});
+  ASSERT_EQ(home(child), 1);
+  ASSERT_TRUE(world.call<schema::Notification::Wait>(world.thread(child), cap(child, "event")).blocked);
+  world.go_to(world.init());
+  ask(1);
+  ASSERT_TRUE(world.call<schema::Notification::Signal>(world.init(), event, {.bits = 5}).error.ok());
+  ask(2);      // before it comes there
+  deliver(1);  // it goes to CPU 2, and its signal behind it
+  deliver(2);  // which looks, and is to look again; then takes it in, and the signal
+  EXPECT_EQ(home(child), 2);
+  EXPECT_EQ(world.thread(child).state, ThreadState::runnable);
+  deliver(2);  // and sends it on
+  EXPECT_NE(world.process(child.number).cpu(), CpuId(2));
+  EXPECT_EQ(home(child), -1);
+  world.run_for(Duration::us(1));
+  EXPECT_EQ(world.answer(world.thread(child)).words[0], 5u);
+  (void)on_0;
+}
+
+TEST_F(Moving, AnEndThatItWaitsForFollowsIt) {
+  const Child awaited = world.spawn({.cpu = 0}), child = free_one({{"process", awaited.handle}});
+  ASSERT_EQ(home(child), 1);
+  ASSERT_TRUE(world.call<schema::ProcessHandle::Wait>(world.thread(child), cap(child, "process")).blocked);
+  world.go_to(world.init());
+  ask(1);
+  kill(awaited);
+  deliver(1);
+  EXPECT_EQ(world.thread(child).state, ThreadState::await_signal);
+  deliver(0);
+  ASSERT_EQ(world.thread(child).state, ThreadState::runnable);
+  EXPECT_EQ(world.answer(world.thread(child)).words[0], static_cast<std::uint64_t>(schema::ExitReason::killed));
+}
+
+TEST_F(Moving, AnUnparkFollowsIt) {
+  const auto memory = world.message<schema::FrameAllocator::Allocate>(world.init(), world.service("frames"), [](auto params) { params.set_pages(1); });
+  const abi::CapId words = memory.cap([](auto results) { return results.object(); });
+  const auto shared = world.message<schema::ParkSpace::Share>(
+      world.init(), world.service("self.park"), [&](auto params, auto& transfers) { params.set_memory(add(transfers, words)); });
+  const abi::CapId space = shared.cap([](auto results) { return results.space(); });
+  const Child child = free_one_on_1({{"words", space}});
+  const schema::SharedParkSpace::Park::Params::Value park{.offset = 8, .expected = 0, .timeout_ns = 50'000'000};
+  ASSERT_TRUE(world.call<schema::SharedParkSpace::Park>(world.thread(child), cap(child, "words"), park).blocked);
+  world.go_to(world.init());
+  ask(1);
+  ASSERT_EQ(world.call<schema::SharedParkSpace::Unpark>(world.init(), space, {.offset = 8, .count = 1}).value.woken, 1u);
+  deliver(1);
+  EXPECT_EQ(world.thread(child).state, ThreadState::parked);
+  deliver(0);
+  ASSERT_EQ(world.thread(child).state, ThreadState::runnable);
+  EXPECT_TRUE(world.answer(world.thread(child)).error().ok());
+  EXPECT_FALSE(world.thread(child).timeout.queued());
+  world.run_for(Duration::ms(60));  // its limit does not come
+}
+
+// It is taken out of the process before that goes.
+TEST_F(Moving, WhoseThreadHasJustEndedGoesAfterIt) {
+  const Child child = free_one_on_1();
+  const auto made = world.message<schema::ThreadFactory::Create>(world.thread(child), cap(child, "self.threads"), [](auto params) {
+    params.set_entry(abi::kProgramBase);
+    params.set_stack_top(abi::kStackTop);
+  });
+  ASSERT_TRUE(made.ok());
+  world.go_to(world.init());
+  (void)world.call<schema::Timer::Now>(world.init(), world.service("timer"));  // so that what follows is CPU 0's
+  kernel::kill_thread(*world.process(child.number).threads().back());
+  ask(1);
+  deliver(1);
+  EXPECT_EQ(home(child), 1);
+  ASSERT_TRUE(world.machine().mail_pending(CpuId(1)));
+  deliver(1);
+  EXPECT_EQ(home(child), -1);
+  deliver(0);
+  EXPECT_EQ(home(child), 0);
+  EXPECT_EQ(world.process(child.number).threads().front(), world.process(child.number).threads().back());
 }
 
 TEST_F(Moving, AShareFollowsIt) {
   const Child child = free_one_on_1();
+  world.go_to(world.init());
   ask(1);
   const auto set = world.message<schema::SchedulingPolicy::SetShare>(world.init(), world.service("schedulingPolicy"), [&](auto params, auto& transfers) {
     params.set_process(add(transfers, child.handle));
@@ -406,6 +486,8 @@ TEST_F(Moving, AShareFollowsIt) {
     params.set_latency(schema::LatencyClass::normal);
   });
   ASSERT_TRUE(set.ok());
+  deliver(1);
+  EXPECT_EQ(world.thread(child).entity.weight(), 100u);
   world.run_for(Duration::ms(1));
   EXPECT_EQ(home(child), 0);
   EXPECT_EQ(world.thread(child).entity.weight(), 321u);

@@ -302,7 +302,7 @@ void Chapter::machine_acts(std::uint16_t cpu) {
       (void)machine.fire(id);  // it is due at once again where more timeouts had come than expire at a time
     } while (machine.timer_due(id) && !machine.is_off());
   } else if (!world.in_the_middle.has_value() && random.one_in(10) && device_acts(*this)) {
-  } else if (!world.in_the_middle.has_value() && machine.cpus() > 1 && random.one_in(12)) {
+  } else if (!world.in_the_middle.has_value() && machine.cpus() > 1 && random.one_in(5)) {
     const auto asked = static_cast<std::uint16_t>(1 + random.below(machine.cpus() - 1u));
     if (!machine.mail_pending(CpuId(asked))) send_away_from(asked);
   } else if (random.one_in(20)) {
@@ -370,6 +370,13 @@ void Chapter::see_moves() {
   for (auto& [number, process] : model.processes()) {
     const auto found = places.find(number);
     if (found == places.end() || found->second == process.cpu) continue;
+    // What has completed before it went is known by then.
+    kernel::Process& seen = world.process(number);
+    for (kernel::Thread* one = seen.threads().front(); one != nullptr; one = seen.threads().next(*one)) {
+      for (auto& [serial, each] : process.threads) {
+        if (each.alive() && each.number == one->number) see_completions(*one, each);
+      }
+    }
     const std::string why = model.why_it_stays(number);
     require(why.empty(), "process " + std::to_string(number) + " has moved to CPU " + std::to_string(found->second % kOnTheWay) + ": " + why);
     if (process.cpu < kOnTheWay) ++tally_["moves"];

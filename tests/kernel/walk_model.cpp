@@ -283,7 +283,11 @@ std::string Model::why_it_stays(Number number) const {
       default: return "a thread is in a call, or in its ring";
     }
     if (thread.wait_lease != 0 || thread.serving != 0 || thread.supervisor != 0) return "a thread waits under a lease, serves or is supervised";
-    if (!ring_ops_that_wait(thread.who).empty()) return "something is under way in a thread's ring";
+    for (const auto& [data, op] : ring_ops_) {
+      // What is quiet ends unheard.
+      if (op.by != thread.who || !op.started || op.ended || (op.flags & abi::kSqeQuiet) != 0) continue;
+      return "something is under way in the ring of thread " + thread.who.text();
+    }
   }
   return {};
 }
