@@ -198,11 +198,13 @@ void Cpu::deliver(Mail& mail) noexcept {
     if (reaped) leave(cpu, hal::now());  // what went may have set a server free
     while (cpu.id == CpuId(0) && stock_step()) between_steps();
     if constexpr (kDebugChecks) check_invariants(cpu);
+    cpu.idles.store(true, std::memory_order_relaxed);
     if (in_turns()) rest(cpu);
     hal::idle();
   }
   if (thread != cpu.thread) {
     cpu.thread = thread;
+    cpu.idles.store(false, std::memory_order_relaxed);
     cpu.trace.count_switch();
     trace_dispatch(cpu, thread);
     hal::switch_user(thread->user, thread->process.memory().space());
@@ -262,6 +264,12 @@ bool post(CpuId id, Mail& mail, Mail::Handler handler, void* subject) noexcept {
     return true;
   }
   return post_later(id, mail, handler, subject);
+}
+
+bool post_to(const Home& home, Mail& mail, Mail::Handler handler, void* subject) noexcept {
+  if (!home.is(Cpu::current().id)) return post_later(home.cpu(), mail, handler, subject);
+  handler(subject);
+  return true;
 }
 
 bool post_later(CpuId id, Mail& mail, Mail::Handler handler, void* subject) noexcept {

@@ -79,6 +79,14 @@ class Cpu {
   Mail arming_mail;
   ModeChange* changes = nullptr;
 
+  // It rests, and takes work from others if it keeps house (process/moving.hpp). Written by itself; by whoever sends it a process, to false.
+  std::atomic<bool> idles{false};
+  // What a lease has asked for (process/moving.hpp): by CPU 0 the first two, the others the CPU's own.
+  std::atomic<bool> vacate_anew{false};
+  Mail vacate_mail;
+  std::atomic<bool> vacated{false};
+  std::uint32_t to_vacate = 0;  // of its best-effort processes, to look at
+
   // Scratch for messages: what came in, and what goes out.
   std::byte* message_in = nullptr;   // abi::kArenaBytes
   std::byte* message_out = nullptr;  // abi::kArenaBytes

@@ -20,6 +20,7 @@
 #include "ipc/notification.hpp"
 #include "ipc/park.hpp"
 #include "ipc/ring_state.hpp"
+#include "process/moving.hpp"
 #include "trace/switches.hpp"
 
 namespace capos::kernel {
@@ -268,7 +269,7 @@ FaultRecord record_of(const hal::FaultInfo& fault) noexcept {
 
 // Straight to who waited for an interrupt, if it runs here, on a context.
 void wake_driver(Cpu& cpu, Thread& waiting, Time now) noexcept {
-  if (waiting.cpu != cpu.id) [[unlikely]] return wake_for_signal(waiting);
+  if (!waiting.home.is(cpu.id)) [[unlikely]] return wake_for_signal(waiting);
   if (waiting.account.context != nullptr && !cpu.remains) leave_for_signal(cpu, waiting, now);
   (void)end_signal_wait(waiting, now);
 }
@@ -337,10 +338,12 @@ constexpr unsigned kReleasesAtOnce = 4;
   const bool budget = running != nullptr && !running->head_ready(now);
   // Sleepers in a portion of their own: the timer is due at once then.
   const bool slept_in = !slept && !released && running == nullptr && cpu.sleepers.earliest_time() <= now;
-  if (!noted) note_interrupt(cpu, timer_cause(cpu, released, slept || slept_in, budget, now));
+  const InterruptCause cause = timer_cause(cpu, released, slept || slept_in, budget, now);
+  if (!noted) note_interrupt(cpu, cause);
   while (!expire_deadlines(cpu, now)) hal::interrupt_window();
   if (slept) expire_timeouts(cpu.timeouts, cpu, now);
   if (slept_in) expire_timeouts(cpu.sleepers, cpu, now);
+  if (cause == InterruptCause::timer_slice) balance(cpu, now);
   leave(cpu, now);
 }
 

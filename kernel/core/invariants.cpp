@@ -37,7 +37,7 @@ const char* check_current(Cpu& cpu) noexcept {
   const void* const owner = context != nullptr ? context->owner : entity != nullptr ? entity->owner : nullptr;
   if (owner != cpu.thread) return "the current thread does not own the account that was picked";
   if (cpu.thread == nullptr) return nullptr;
-  if (cpu.thread->cpu != cpu.id) return "a thread runs on a CPU that is not its own";
+  if (!cpu.thread->home.is(cpu.id)) return "a thread runs on a CPU that is not its own";
   if (cpu.thread->account.context != context || cpu.thread->account.entity != entity) {
     return "the current thread does not run on the account that was picked";
   }
@@ -154,7 +154,7 @@ const char* first_broken(Cpu& cpu) noexcept {
   if (!cpu.sleepers.well_formed()) return "the queue of sleepers is broken";
   const char* broken = nullptr;
   Watched<Thread>::for_each([&](Thread& thread) {
-    if (broken == nullptr && thread.cpu == cpu.id && thread.is_watched()) broken = check_thread(thread);
+    if (broken == nullptr && thread.home.is(cpu.id) && thread.is_watched()) broken = check_thread(thread);
   });
   return broken;
 }

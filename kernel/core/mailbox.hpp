@@ -9,6 +9,7 @@
 #include <cstdint>
 
 #include "capos/base/strong.hpp"
+#include "core/home.hpp"
 
 namespace capos::kernel {
 
@@ -53,5 +54,9 @@ class Mailbox {
 bool post(CpuId cpu, Mail& mail, Mail::Handler handler, void* subject) noexcept;
 // The same, and never at once: by an interrupt, on this CPU too. For the rest of what takes long.
 bool post_later(CpuId cpu, Mail& mail, Mail::Handler handler, void* subject) noexcept;
+// Runs handler(subject) on the CPU where it lives; at once if that is this one. A handler that finds that its subject lives elsewhere by now,
+// or has not arrived yet, sends the mail on by the same; it may be sent on again for each time that the subject moves, which is
+// no more often than moving.hpp says. False if this mail is still under way.
+bool post_to(const Home& home, Mail& mail, Mail::Handler handler, void* subject) noexcept;
 
 }  // namespace capos::kernel

@@ -52,12 +52,20 @@ void leave_to_reaper(Cpu& cpu, Process& process) noexcept {
 
 void kill_process_here(void* subject) noexcept {
   Process& process = *static_cast<Process*>(subject);
+  if (!process.home.is(Cpu::current().id)) [[unlikely]] {
+    if (!post_to(process.home, process.kill_mail, kill_process_here, subject)) process.release();
+    return;
+  }
   end_process(Cpu::current(), process, {schema::ExitReason::killed, 0, 0}, hal::now());
   process.release();
 }
 
 void kill_thread_here(void* subject) noexcept {
   Thread& thread = *static_cast<Thread*>(subject);
+  if (!thread.home.is(Cpu::current().id)) [[unlikely]] {
+    if (!post_to(thread.home, thread.kill_mail, kill_thread_here, subject)) thread.release();
+    return;
+  }
   if (!thread.has_ended()) end_thread(Cpu::current(), thread, {schema::ExitReason::killed, 0, 0}, hal::now());
   thread.release();
 }
@@ -190,12 +198,12 @@ void discard_process(Cpu& cpu, Process& process) noexcept {
 
 void kill_process(Process& process) noexcept {
   process.acquire();
-  if (!post(process.cpu(), process.kill_mail, kill_process_here, &process)) process.release();
+  if (!post_to(process.home, process.kill_mail, kill_process_here, &process)) process.release();
 }
 
 void kill_thread(Thread& thread) noexcept {
   thread.acquire();
-  if (!post(thread.cpu, thread.kill_mail, kill_thread_here, &thread)) thread.release();
+  if (!post_to(thread.home, thread.kill_mail, kill_thread_here, &thread)) thread.release();
 }
 
 void clear_remains(Cpu& cpu) noexcept {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/timeouts.hpp"
 
+#include <utility>
+
 #include "core/cpu.hpp"
 
 namespace capos::kernel {
@@ -14,6 +16,17 @@ void start_timeout(TimeoutQueue& queue, Timeout& timeout, Time when, Timeout::Ha
 
 void cancel_timeout(Timeout& timeout) noexcept {
   if (timeout.queued()) timeout.queue_->remove(timeout);
+}
+
+void suspend_timeout(Timeout& timeout) noexcept {
+  if (!timeout.queued()) return;
+  timeout.suspended_ = timeout.when();
+  timeout.queue_->remove(timeout);
+}
+
+void resume_timeout(TimeoutQueue& queue, Timeout& timeout) noexcept {
+  const Time when = std::exchange(timeout.suspended_, Time::never());
+  if (!when.is_never()) start_timeout(queue, timeout, when, timeout.handler_, timeout.subject_);
 }
 
 void expire_timeouts(TimeoutQueue& queue, Cpu& cpu, Time now) noexcept {

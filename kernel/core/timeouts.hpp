@@ -21,8 +21,11 @@ class Timeout : public sched::TimedNode {
  private:
   friend void start_timeout(sched::TimedQueue<Timeout>&, Timeout&, Time, Handler, void*) noexcept;
   friend void cancel_timeout(Timeout&) noexcept;
+  friend void suspend_timeout(Timeout&) noexcept;
+  friend void resume_timeout(sched::TimedQueue<Timeout>&, Timeout&) noexcept;
   friend void expire_timeouts(sched::TimedQueue<Timeout>&, Cpu&, Time) noexcept;
   sched::TimedQueue<Timeout>* queue_ = nullptr;  // of the last start
+  Time suspended_ = Time::never();               // when it would have come
   Handler handler_ = nullptr;
   void* subject_ = nullptr;
 };
@@ -32,6 +35,9 @@ using TimeoutQueue = sched::TimedQueue<Timeout>;
 void start_timeout(TimeoutQueue& queue, Timeout& timeout, Time when, Timeout::Handler handler, void* subject) noexcept;
 // No effect if it is not queued.
 void cancel_timeout(Timeout& timeout) noexcept;
+// Its thread goes to another CPU: out of this one's queue, and there into that one's, for the same time and handler. No effect on one that was not queued.
+void suspend_timeout(Timeout& timeout) noexcept;
+void resume_timeout(TimeoutQueue& queue, Timeout& timeout) noexcept;
 // Expires those that are due at `now`, earliest first: at most kTimeoutsAtOnce; the timer is due at once for the rest.
 inline constexpr unsigned kTimeoutsAtOnce = 2;
 void expire_timeouts(TimeoutQueue& queue, Cpu& cpu, Time now) noexcept;

@@ -41,6 +41,7 @@ bool waits_on(Thread& thread) noexcept {
 
 void deliver_signal(void* subject) noexcept {
   Thread& thread = *static_cast<Thread*>(subject);
+  if (!thread.home.is(Cpu::current().id)) [[unlikely]] return wake_for_signal(thread);
   const bool waits = thread.state == ThreadState::await_signal || thread.state == ThreadState::await_leased;
   if (waits && waits_on(thread)) return;
   (void)end_signal_wait(thread, hal::now());
@@ -48,6 +49,7 @@ void deliver_signal(void* subject) noexcept {
 
 void deliver_exit(void* subject) noexcept {
   Thread& thread = *static_cast<Thread*>(subject);
+  if (!thread.home.is(Cpu::current().id)) [[unlikely]] return (void)post_to(thread.home, thread.wake_mail, deliver_exit, subject);
   (void)deliver(thread, hal::now(), [&](auto& words) noexcept {
     words[0] = static_cast<std::uint16_t>(thread.awaited_exit->reason);
     words[1] = static_cast<std::uint64_t>(thread.awaited_exit->code);
@@ -93,11 +95,11 @@ void complete_call(Thread& thread, std::int32_t status, Time now) noexcept {
   make_ready(cpu, thread.account, now);
 }
 
-void wake_for_signal(Thread& thread) noexcept { (void)post(thread.cpu, thread.wake_mail, deliver_signal, &thread); }
+void wake_for_signal(Thread& thread) noexcept { (void)post_to(thread.home, thread.wake_mail, deliver_signal, &thread); }
 
 void wake_for_exit(Thread& thread, const ExitRecord& exit) noexcept {
   thread.awaited_exit = &exit;
-  (void)post(thread.cpu, thread.wake_mail, deliver_exit, &thread);
+  (void)post_to(thread.home, thread.wake_mail, deliver_exit, &thread);
 }
 
 void end_event_wait(Thread& thread, schema::TransportError why, Time now) noexcept {

@@ -32,7 +32,7 @@ namespace capos::kernel {
 
 [[gnu::noinline, gnu::flatten]] void Notification::signalled(Thread& waiting) noexcept {
   Cpu& cpu = Cpu::current();
-  if (waiting.cpu != cpu.id) [[unlikely]] wake_elsewhere(waiting);
+  if (!waiting.home.is(cpu.id)) [[unlikely]] wake_elsewhere(waiting);
   leave_for_signal(cpu, waiting, hal::now());
 }
 

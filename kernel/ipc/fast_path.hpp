@@ -31,7 +31,7 @@ namespace capos::kernel {
 // A server waits in reply_receive on this CPU; no least budget, no ceiling, no limit. (That a server waits here keeps the endpoint
 // open, and makes its CPU the endpoint's.)
 [[gnu::always_inline]] inline void Endpoint::call_fast(Thread& caller) noexcept {
-  if (servers_.empty() || plain_home_.load(std::memory_order_relaxed) != caller.cpu.value()) [[unlikely]] return;
+  if (servers_.empty() || !caller.home.of_running_is(CpuId(plain_home_.load(std::memory_order_relaxed)))) [[unlikely]] return;
   Thread& server = servers_.first();
   const std::uint64_t operation = caller.user.operation();
   const auto depth = static_cast<std::uint8_t>(caller.depth + 1);

@@ -26,7 +26,7 @@ bool lost_its_time(const Thread& thread) noexcept {
 
 // A thread whose context was stopped goes on as best effort, where that is allowed.
 bool may_go_on(const Thread& thread) noexcept {
-  return !lost_its_time(thread) || best_effort_allowed(thread.cpu, false);
+  return !lost_its_time(thread) || best_effort_allowed(thread.home.cpu(), false);
 }
 
 void go_on(Cpu& cpu, Thread& thread, Time now) noexcept {

@@ -23,7 +23,7 @@ bool Notification::wake_ring() noexcept {
   if (ring_waiter_.load(std::memory_order_seq_cst) == nullptr) [[likely]] return false;
   Operation* const operation = ring_waiter_.exchange(nullptr, std::memory_order_seq_cst);
   if (operation == nullptr) return false;
-  (void)post(operation->caller.cpu, operation->mail, RingState::signal_arrived, operation);
+  (void)post(operation->caller.home.cpu(), operation->mail, RingState::signal_arrived, operation);
   return true;
 }
 

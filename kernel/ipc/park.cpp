@@ -48,6 +48,7 @@ void let_go(ParkWaiter& waiter) noexcept {
 // On the thread's CPU, from anywhere. Takes over the reference that its list held.
 void deliver_unpark(void* subject) noexcept {
   Thread& thread = *static_cast<Thread*>(subject);
+  if (!thread.home.is(Cpu::current().id)) [[unlikely]] return (void)post_to(thread.home, thread.wake_mail, deliver_unpark, subject);
   if (thread.state == ThreadState::parked) {  // else it has died meanwhile
     cancel_timeout(thread.timeout);
     finish(thread, 0, hal::now());
@@ -59,10 +60,10 @@ void deliver_unpark(void* subject) noexcept {
 void wake(ParkWaiter& waiter) noexcept {
   if (waiter.by_ring) {
     auto& operation = static_cast<Operation&>(waiter);
-    (void)post(operation.caller.cpu, operation.mail, RingState::unparked, &operation);
+    (void)post(operation.caller.home.cpu(), operation.mail, RingState::unparked, &operation);
   } else {
     auto& thread = static_cast<Thread&>(waiter);
-    (void)post(thread.cpu, thread.wake_mail, deliver_unpark, &thread);
+    (void)post_to(thread.home, thread.wake_mail, deliver_unpark, &thread);
   }
 }
 
@@ -169,7 +170,7 @@ Outcome unpark_portion(Process& process, MemoryObject* memory, std::uint64_t off
     ParkWaiter& waiter = *next;
     next = waiter.next_woken;
     const Thread& thread = thread_of(waiter);
-    on_context = on_context || (thread.cpu == process.cpu() && thread.account.context != nullptr);
+    on_context = on_context || (thread.home.is(process.cpu()) && thread.account.context != nullptr);
     wake(waiter);
   }
   waking.woken = woken = waking.woken + taken.count;

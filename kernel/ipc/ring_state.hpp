@@ -126,6 +126,8 @@ class RingState {
 
   // Nothing submitted, nothing under way or kept, nothing to reap: it may be made anew. O(operations).
   [[nodiscard]] bool idle() noexcept;
+  // No operation has begun that has not ended, none is where others reach it; what stands in its queues does not count. Its thread may move. Own CPU.
+  [[nodiscard]] bool nothing_under_way() const noexcept { return open_count_ == 0 && holders.load(std::memory_order_relaxed) == 1; }
   // The calls that this ring's successor receives have other ids than those it received.
   void succeed(const RingState& before) noexcept { next_answer_ = before.next_answer_; }
 

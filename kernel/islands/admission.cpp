@@ -2,8 +2,12 @@
 #include "islands/admission_steps.hpp"
 
 #include <algorithm>
+#include <utility>
+
+#include "capos/hal/relax.hpp"
 
 #include "islands/lease.hpp"
+#include "process/moving.hpp"
 #include "resources/charged.hpp"
 
 namespace capos::kernel {
@@ -41,6 +45,7 @@ void Admission::begin_again() noexcept {
   handout_ = {};
   island_ = {};
   kept_ = {};
+  end_vacating(std::exchange(vacating_, 0));
   stage_ = Stage::begin;
 }
 
@@ -89,6 +94,7 @@ Outcome Admission::admit(CallContext& call, schema::AdmitResult::Builder results
     case Stage::writing: return own.write(Stage::contexts);
     case Stage::contexts: return own.make_contexts(call);
     case Stage::handout: return own.hand_out(call);
+    case Stage::vacating: return own.vacate();
     case Stage::given: return own.give(call, results);
     default: return own.stand(call, results);
   }
@@ -139,7 +145,20 @@ Outcome Admission::hand_out(CallContext& call) noexcept {
   const unsigned first = std::min<unsigned>(island_->size(), abi::kMaxTransfers - 1);
   const auto all = handout_->add_some(call, first, [&](unsigned task) noexcept -> SchedulingContext& { return island_->context(task); });
   if (!all.has_value()) return Outcome::overloaded(all.error());
-  return *all ? go_on(Stage::whole) : Outcome::unfinished();
+  return *all ? go_on(Stage::vacating) : Outcome::unfinished();
+}
+
+// They are asked once, and are waited for; who is there then, or has come since, is in the way. What has moved stays where it is, whatever
+// comes of the admission.
+Outcome Admission::vacate() noexcept {
+  const std::uint32_t anew = desk_work().group.slack() ? 0 : desk_work().group.own().cpus & ~leased_cpus();
+  if (anew != 0 && vacating_ == 0) {
+    vacating_ = anew;
+    ask_to_vacate(anew);
+  }
+  if (have_vacated(anew)) return go_on(Stage::whole);
+  hal::cpu_relax();
+  return Outcome::unfinished();
 }
 
 Outcome Admission::stand(CallContext& call, schema::AdmitResult::Builder results) noexcept {

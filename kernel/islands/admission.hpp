@@ -53,6 +53,7 @@ class Admission final : public Object {
     contexts,         // an admission: are made,
     handout,          // and put into the caller's table
     changes,          // a change: of each task
+    vacating,         // an admission: what may live elsewhere leaves the CPUs that are to be leased
     whole,
     given,            // an admission: stands, and is told to its caller
   };
@@ -78,6 +79,7 @@ class Admission final : public Object {
   [[nodiscard]] Outcome write(Stage next) noexcept;
   [[nodiscard]] Outcome make_contexts(CallContext& call) noexcept;
   [[nodiscard]] Outcome hand_out(CallContext& call) noexcept;
+  [[nodiscard]] Outcome vacate() noexcept;
   [[nodiscard]] Outcome stand(CallContext& call, schema::AdmitResult::Builder results) noexcept;
   [[nodiscard]] Outcome give(CallContext& call, schema::AdmitResult::Builder results) noexcept;
 
@@ -99,6 +101,7 @@ class Admission final : public Object {
   Ref<Island> changed_;           // whose change it is
   ModeChange* change_ = nullptr;  // that is being made
   Duration wait_{};               // until it is in force
+  std::uint32_t vacating_ = 0;    // bit c: CPU c has been asked to
 };
 
 }  // namespace capos::kernel

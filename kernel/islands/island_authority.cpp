@@ -12,6 +12,7 @@ using schema::KernelError;
 
 class IslandAuthorityService final : public SingletonObject<IslandAuthorityService, schema::IslandAuthority> {
  public:
+  constexpr IslandAuthorityService() noexcept : SingletonObject(ObjectType::boot_cpu_singleton) {}
   Outcome admit(CallContext& call, schema::IslandAuthority::Admit::Params::Reader,
                 schema::IslandAuthority::Admit::Results::Builder results) noexcept {
     if (call.cpu.id != CpuId(0)) return Outcome::failed(KernelError::bad_cpu);
@@ -21,6 +22,7 @@ class IslandAuthorityService final : public SingletonObject<IslandAuthorityServi
 
 class IslandReaderService final : public SingletonObject<IslandReaderService, schema::IslandReader> {
  public:
+  constexpr IslandReaderService() noexcept : SingletonObject(ObjectType::boot_cpu_singleton) {}
   Outcome standing(CallContext& call, schema::IslandReader::Standing::Params::Reader params,
                    schema::IslandReader::Standing::Results::Builder results) noexcept {
     if (call.cpu.id != CpuId(0)) return Outcome::failed(KernelError::bad_cpu);

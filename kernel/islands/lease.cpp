@@ -11,12 +11,25 @@
 namespace capos::kernel {
 namespace {
 
-// Processes with best-effort threads.
+// Processes with best-effort threads, of each CPU.
 struct Roll {
-  SpinLock lock{LockRank::islands};
   List<Process, BestEffortTag> processes;
+  std::uint32_t size = 0;
+
+  void add(Process& process) noexcept {
+    processes.push_back(process);
+    ++size;
+  }
+  void take(Process& process) noexcept {
+    List<Process, BestEffortTag>::erase(process);
+    --size;
+  }
 };
+// One lock, for who moves is in one roll or the other at any instant. Held for O(1), or by a lease for O(CPUs).
+constinit SpinLock g_rolls_lock(LockRank::islands);
 constinit std::array<Roll, kMaxCpus> g_rolls{};
+// Bit c: CPU c is to be leased.
+constinit std::atomic<std::uint32_t> g_vacating{0};
 
 constinit std::atomic<std::uint32_t> g_placement{~std::uint32_t{0}};
 
@@ -29,6 +42,8 @@ std::uint32_t cpus_where(Predicate&& predicate) noexcept {
   }
   return mask;
 }
+
+bool is_enlisted(Process& process) noexcept { return static_cast<ListHook<BestEffortTag>&>(process).linked(); }
 
 void set_use(std::uint32_t cpus, CpuUse use) noexcept {
   for (std::uint16_t id = 0; id < kMaxCpus; ++id) {
@@ -50,17 +65,16 @@ ResultOf<void, Occupant> lease_cpus(std::uint32_t cpus, bool slack) noexcept {
   const std::uint32_t anew = cpus & ~leased_cpus();
   for (std::uint16_t id = 0; id < kMaxCpus; ++id) {
     if ((anew >> id & 1) == 0) continue;
-    Roll& roll = g_rolls[id];
-    roll.lock.acquire();
-    Process* const first = slack ? nullptr : roll.processes.front();
+    g_rolls_lock.acquire();
+    Process* const first = slack ? nullptr : g_rolls[id].processes.front();
     if (first == nullptr) {
       set_use(1u << id, slack ? CpuUse::leased_slack : CpuUse::leased);
-      roll.lock.release();
+      g_rolls_lock.release();
       continue;
     }
     Occupant occupant{.cpu = CpuId(id)};
     std::copy_n(first->name().begin(), std::min(first->name().size(), occupant.name.size() - 1), occupant.name.begin());
-    roll.lock.release();
+    g_rolls_lock.release();
     release_cpus(anew & ((1u << id) - 1));
     return fail(occupant);
   }
@@ -79,7 +93,7 @@ CpuId least_busy_cpu() noexcept {
     std::uint32_t fewest = 0;
     for (std::uint16_t id = 0; id < kMaxCpus; ++id) {
       const Cpu* const cpu = Cpu::find(CpuId(id));
-      if (cpu == nullptr || cpu->use.load(std::memory_order_acquire) != wanted || !may_be_placed(cpu->id)) continue;
+      if (cpu == nullptr || cpu->use.load(std::memory_order_acquire) != wanted || !may_be_placed(cpu->id) || is_vacating(cpu->id)) continue;
       const std::uint32_t processes = cpu->best_effort_processes.load(std::memory_order_relaxed);
       if (best != nullptr && processes >= fewest) continue;
       best = cpu;
@@ -96,20 +110,53 @@ void release_unused_cpus(std::uint32_t cpus) noexcept {
 }
 
 bool enlist_best_effort(Process& process) noexcept {
-  Roll& roll = g_rolls[process.cpu().value()];
-  roll.lock.acquire();
+  g_rolls_lock.acquire();
   const bool allowed = best_effort_allowed(process.cpu(), false);
-  if (allowed && !static_cast<ListHook<BestEffortTag>&>(process).linked()) roll.processes.push_back(process);
-  roll.lock.release();
+  if (allowed && !is_enlisted(process)) g_rolls[process.cpu().value()].add(process);
+  g_rolls_lock.release();
   return allowed;
 }
 
 void delist_best_effort(Process& process) noexcept {
-  Roll& roll = g_rolls[process.cpu().value()];
-  roll.lock.acquire();
-  if (static_cast<ListHook<BestEffortTag>&>(process).linked()) List<Process, BestEffortTag>::erase(process);
-  roll.lock.release();
+  g_rolls_lock.acquire();
+  if (is_enlisted(process)) g_rolls[process.cpu().value()].take(process);
+  g_rolls_lock.release();
 }
+
+std::uint32_t enlisted_on(CpuId cpu) noexcept {
+  g_rolls_lock.acquire();
+  const std::uint32_t count = g_rolls[cpu.value()].size;
+  g_rolls_lock.release();
+  return count;
+}
+
+Process* next_enlisted_on(CpuId cpu) noexcept {
+  Roll& roll = g_rolls[cpu.value()];
+  g_rolls_lock.acquire();
+  Process* const first = roll.processes.front();
+  if (first != nullptr) {
+    first->acquire();  // it leaves the roll before it may go
+    roll.take(*first);
+    roll.add(*first);
+  }
+  g_rolls_lock.release();
+  return first;
+}
+
+bool relist(Process& process, CpuId to) noexcept {
+  g_rolls_lock.acquire();
+  const bool allowed = best_effort_allowed(to, false);
+  if (allowed) {
+    g_rolls[process.cpu().value()].take(process);
+    g_rolls[to.value()].add(process);
+  }
+  g_rolls_lock.release();
+  return allowed;
+}
+
+void set_vacating(std::uint32_t cpus) noexcept { g_vacating.fetch_or(cpus, std::memory_order_acq_rel); }
+void end_vacating(std::uint32_t cpus) noexcept { g_vacating.fetch_and(~cpus, std::memory_order_acq_rel); }
+bool is_vacating(CpuId cpu) noexcept { return (g_vacating.load(std::memory_order_acquire) >> cpu.value() & 1) != 0; }
 
 bool best_effort_allowed(CpuId id, bool passive) noexcept {
   const Cpu* const cpu = Cpu::find(id);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which CPUs are leased to islands, and who may use them.
 //
-// A CPU that is leased without slack has no best-effort threads but those of passive servers. Neither they nor the interrupts
-// of their drivers can be moved (decisions 0005 and 0012), so a lease that finds some is refused, and names one. Enlisting and
-// leasing hold the CPU's own lock; admitted jobs do neither. Leases change on CPU 0 only.
+// A CPU that is leased without slack has no best-effort threads but those of passive servers. What may live anywhere is moved
+// away first (process/moving.hpp); a lease that finds others is refused, and names one. Enlisting and leasing hold one
+// lock; admitted jobs do neither. Leases change on CPU 0 only.
 #pragma once
 
 #include <array>
@@ -41,6 +41,17 @@ void release_unused_cpus(std::uint32_t cpus) noexcept;
 [[nodiscard]] bool enlist_best_effort(Process& process) noexcept;
 // It has ended. No effect if it is not enlisted.
 void delist_best_effort(Process& process) noexcept;
+
+// For moves. How many are enlisted on the CPU; any CPU; O(1).
+[[nodiscard]] std::uint32_t enlisted_on(CpuId cpu) noexcept;
+// The next of them, in turn: so many looks at it as there are see each once. The caller gives the reference back. nullptr: none. O(1).
+[[nodiscard]] Process* next_enlisted_on(CpuId cpu) noexcept;
+// From the CPU where it lives, the caller's, to another. False, and no effect, if that is leased without slack. O(1).
+[[nodiscard]] bool relist(Process& process, CpuId to) noexcept;
+// CPUs that are to be leased: least_busy_cpu() chooses others, and nothing moves there. CPU 0 only, the question from any.
+void set_vacating(std::uint32_t cpus) noexcept;
+void end_vacating(std::uint32_t cpus) noexcept;
+[[nodiscard]] bool is_vacating(CpuId cpu) noexcept;
 
 // Bit c: best-effort processes may be started on CPU c (PlacementControl); all at first. Any CPU.
 [[nodiscard]] std::uint32_t placement() noexcept;

@@ -9,6 +9,47 @@
 
 namespace capos::kernel {
 
+namespace {
+
+// Is it the same to whoever holds it which CPU it is called from? Every type, so that a new one is thought of.
+constexpr bool is_of_any_cpu(ObjectType type) noexcept {
+  switch (type) {
+    case ObjectType::singleton:
+    case ObjectType::shared_buffer:
+    case ObjectType::shared_buffer_facet:
+    case ObjectType::shared_buffer_end:
+    case ObjectType::memory_object:
+    case ObjectType::virtual_memory:
+    case ObjectType::process_handle:
+    case ObjectType::notification:
+    case ObjectType::thread:
+    case ObjectType::shared_park_space:
+    case ObjectType::ledger:
+    case ObjectType::session:
+    case ObjectType::session_context:
+    case ObjectType::grant_lease:
+    case ObjectType::share_control:
+    case ObjectType::placement_control: return true;
+    // Called on their own CPU, or on that of whom they were made for; a driver's stay together.
+    case ObjectType::boot_cpu_singleton:
+    case ObjectType::interrupt:
+    case ObjectType::io_ports:
+    case ObjectType::mmio:
+    case ObjectType::pci_function:
+    case ObjectType::dma_buffer:
+    case ObjectType::event_timer:
+    case ObjectType::endpoint:
+    case ObjectType::client_endpoint:
+    case ObjectType::scheduling_context:
+    case ObjectType::island:
+    case ObjectType::process_build:
+    case ObjectType::admission: return false;
+  }
+  return false;
+}
+
+}  // namespace
+
 Liveness* CapabilityEntry::lease() const noexcept {
   const std::uint64_t place = obstacle() >> kLeaseShift;
   return place == 0 ? nullptr
@@ -49,6 +90,7 @@ ResultOf<abi::CapId, schema::KernelError> CapabilityTable::insert(Ref<Object> ob
   CapabilityEntry& entry = at(slot);
   first_free_ = entry.epoch_;
   entry.epoch_ = object->epoch();
+  if (!is_of_any_cpu(object->type())) binds_to_cpu_ = true;
   entry.object_ = object.leak();
   entry.interface_id_ = interface_id;
   entry.set_obstacle(static_cast<std::uint32_t>(place >> CapabilityEntry::kLeaseUnit) << CapabilityEntry::kLeaseShift);

@@ -123,6 +123,9 @@ class CapabilityTable {
 
   [[nodiscard]] std::uint32_t in_use() const noexcept { return in_use_; }
 
+  // It has, or has had, something that is of use on one CPU only: an endpoint's either side, an interrupt, a scheduling context and such.
+  [[nodiscard]] bool binds_to_cpu() const noexcept { return binds_to_cpu_; }
+
   // Teardown: frees up to `limit` slots or pages; true when nothing is left.
   [[nodiscard]] bool clear_step(unsigned limit) noexcept;
 
@@ -145,6 +148,7 @@ class CapabilityTable {
   std::uint32_t first_free_ = 0;           // 0: none
   std::uint32_t in_use_ = 0;
   std::uint32_t clear_at_ = 1;
+  bool binds_to_cpu_ = false;
 };
 static_assert(65'536 / (4096 / sizeof(CapabilityEntry)) * sizeof(void*) == 4096);
 

@@ -22,6 +22,7 @@ class Ledger;
 
 enum class ObjectType : std::uint8_t {
   singleton,
+  boot_cpu_singleton,  // whose methods CPU 0 alone may call
   interrupt,
   io_ports,
   mmio,
@@ -183,7 +184,7 @@ class TypedObject : public Object {
 template <typename Derived, typename Interface>
 class SingletonObject : public TypedObject<Derived, Interface> {
  protected:
-  constexpr SingletonObject() noexcept : TypedObject<Derived, Interface>(ObjectType::singleton) {}
+  explicit constexpr SingletonObject(ObjectType type = ObjectType::singleton) noexcept : TypedObject<Derived, Interface>(type) {}
   ~SingletonObject() = default;
   void destroy() noexcept final {}
 };

@@ -51,7 +51,7 @@ void FaultReport::head(Line& line) const noexcept {
       .text(", address ")
       .hex(fault_.address, 16)
       .text(", cpu ")
-      .decimal(thread_->cpu.value());
+      .decimal(thread_->home.cpu().value());
   if (unsupervised_) line.text("; its supervisor is gone");
 }
 

@@ -17,8 +17,8 @@ namespace capos::kernel {
 using schema::KernelError;
 
 Process::Process(std::string_view name, std::uint32_t number, Ledger& ledger, Liveness* session, CpuId cpu) noexcept
-    : number_(number),
-      cpu_(cpu),
+    : home(cpu),
+      number_(number),
       name_length_(std::min(name.size(), kMaxName)),
       ledger_(Ref<Ledger>::share(ledger)),
       session_(session == nullptr ? Ref<Liveness>() : Ref<Liveness>::share(*session)),
@@ -42,7 +42,7 @@ ResultOf<void, KernelError> Process::begin_stack(std::uint64_t pages) noexcept {
 ResultOf<Ref<Thread>, KernelError> Process::begin_thread() noexcept {
   const auto number = static_cast<std::uint32_t>(std::countr_one(numbers_));
   if (number >= kMaxThreads) return fail(KernelError::quota_exceeded);
-  Ref<Thread> thread = TRY(new_object<Thread>(*ledger_, *this, cpu_, number));
+  Ref<Thread> thread = TRY(new_object<Thread>(*ledger_, *this, cpu(), number));
   numbers_ |= std::uint64_t{1} << number;
   return thread;
 }
@@ -80,9 +80,10 @@ void Process::set_entry(std::uint64_t entry) noexcept {
                     abi::kCapSetAddress);
 }
 
-void Process::take_place() noexcept {
+void Process::take_place(bool freely) noexcept {
   has_place_ = true;
-  Cpu::find(cpu_)->best_effort_processes.fetch_add(1, std::memory_order_seq_cst);
+  placed_freely_ = freely;
+  Cpu::find(cpu())->best_effort_processes.fetch_add(1, std::memory_order_seq_cst);
 }
 
 void Process::begin_end(const ExitRecord& exit) noexcept {
@@ -99,7 +100,7 @@ void Process::end_thread(Thread& thread) noexcept {
 
 void Process::end() noexcept {
   require(ending_ && alive() && threads_.empty(), "a process ends once, after its threads");
-  if (has_place_) Cpu::find(cpu_)->best_effort_processes.fetch_sub(1, std::memory_order_relaxed);
+  if (has_place_) Cpu::find(cpu())->best_effort_processes.fetch_sub(1, std::memory_order_relaxed);
   delist_best_effort(*this);
   alive_.store(false, std::memory_order_release);
   if (Thread* const waiting = waiter.take(); waiting != nullptr) wake_for_exit(*waiting, exit_);

@@ -40,7 +40,9 @@ class Process : public Watched<Process>, public ListHook<BestEffortTag> {
   [[nodiscard]] std::string_view name() const noexcept { return {name_, name_length_}; }
   // The number its trace events carry.
   [[nodiscard]] std::uint32_t number() const noexcept { return number_; }
-  [[nodiscard]] CpuId cpu() const noexcept { return cpu_; }
+  // Where it lives or, on the way, where it goes.
+  [[nodiscard]] CpuId cpu() const noexcept { return home.cpu(); }
+  Home home;
   // The first that was added, while the process object lives.
   [[nodiscard]] Thread& main_thread() noexcept { return *main_; }
   // Those that have not ended. Own CPU.
@@ -86,8 +88,9 @@ class Process : public Watched<Process>, public ListHook<BestEffortTag> {
   [[nodiscard]] ResultOf<void, schema::KernelError> install_capset(Ref<MemoryObject> page) noexcept;
   void set_entry(std::uint64_t entry) noexcept;
 
-  // It is one of its CPU's best-effort processes until it ends. By whoever builds it, once.
-  void take_place() noexcept;
+  // It is one of its CPU's best-effort processes until it ends. By whoever builds it, once. `freely`: nobody has named that CPU; it may move (moving.hpp).
+  void take_place(bool freely) noexcept;
+  [[nodiscard]] bool placed_freely() const noexcept { return placed_freely_; }
   // By its own CPU, or by whoever built it and did not start it, once each and in this order.
   // It is to end, and with what record.
   void begin_end(const ExitRecord& exit) noexcept;
@@ -104,6 +107,11 @@ class Process : public Watched<Process>, public ListHook<BestEffortTag> {
   Mail start_mail;
   Mail kill_mail;
   Mail share_mail;
+  // Of moves. Own CPU, and on the way nobody.
+  Mail move_mail;
+  bool started = false;
+  Time moved_at = Time::never();  // never: not yet
+  [[nodiscard]] bool has_supervisor() const noexcept { return static_cast<bool>(supervisor_); }
 
   // Gives back a bounded part of what it holds; true when all is gone.
   [[nodiscard]] bool reap_step() noexcept;
@@ -130,8 +138,8 @@ class Process : public Watched<Process>, public ListHook<BestEffortTag> {
   std::atomic<bool> alive_{true};
   Shares shares_;
   std::uint32_t number_;
-  CpuId cpu_;
   bool has_place_ = false;
+  bool placed_freely_ = false;
   bool ending_ = false;
   std::size_t name_length_ = 0;
   char name_[kMaxName + 1] = {};

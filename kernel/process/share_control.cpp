@@ -15,6 +15,10 @@ void apply_here(void* subject) noexcept {
   constexpr unsigned kThreadsAtOnce = 5;
   Process& process = *static_cast<Process*>(subject);
   Cpu& cpu = Cpu::current();
+  if (!process.home.is(cpu.id)) [[unlikely]] {
+    if (!post_to(process.home, process.share_mail, apply_here, subject)) process.release();
+    return;
+  }
   const Share share = process.shares().in_force();
   const sched::FairEntity wanted(share.weight, share.request());
   const Time now = hal::now();
@@ -41,7 +45,7 @@ bool in_range(std::uint32_t weight, schema::LatencyClass latency) noexcept {
 
 void apply_share(Process& process) noexcept {
   process.acquire();
-  if (!post(process.cpu(), process.share_mail, apply_here, &process)) process.release();
+  if (!post_to(process.home, process.share_mail, apply_here, &process)) process.release();
 }
 
 ResultOf<Ref<ShareControl>, KernelError> ShareControl::create(Ledger& payer, Process& process) noexcept {

@@ -34,6 +34,7 @@ ResultOf<std::uint32_t, KernelError> give_handle(CallContext& call, Process& pro
 
 void start_here(void* subject) noexcept {
   Process& process = *static_cast<Process*>(subject);
+  process.started = true;
   if (!process.is_ending()) {
     start_when_settled(Cpu::current(), process.main_thread(), hal::now());
   }
@@ -173,7 +174,7 @@ class ProcessSpawnerService final : public SingletonObject<ProcessSpawnerService
     }
     if (request.context == nullptr && !params.passive()) {
       if (!enlist_best_effort((*build)->process())) return Outcome::invalid(KernelError::bad_cpu);
-      (*build)->process().take_place();
+      (*build)->process().take_place(params.cpu() == kAnyCpu.value());
       // Seen by whoever counts there after it has closed the CPU, or closed to this one.
       if (!may_be_placed(request.cpu)) return Outcome::invalid(KernelError::bad_cpu);
     }
@@ -243,7 +244,7 @@ Outcome ProcessHandle::kill(CallContext& call, const Interface::Kill::Params::Va
                             Interface::Kill::Results::Value&) noexcept {
   Process& victim = *process_;
   call.reschedule = call.yields = true;
-  if (victim.cpu() == call.cpu.id && &victim != &call.process()) {
+  if (victim.home.is(call.cpu.id) && &victim != &call.process()) {
     return kill_portion(call.cpu, victim, hal::now()) ? Outcome::done() : Outcome::unfinished();
   }
   if (victim.alive()) kill_process(victim);

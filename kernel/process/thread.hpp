@@ -20,6 +20,7 @@
 #include "capos/sched/fair_queue.hpp"
 #include "capos/sched/context.hpp"
 #include "capos/schema/threads.hpp"
+#include "core/home.hpp"
 #include "core/mailbox.hpp"
 #include "core/timeouts.hpp"
 #include "core/watched.hpp"
@@ -128,7 +129,7 @@ class Thread final : public TypedObject<Thread, schema::Thread>,
   [[nodiscard]] ResultOf<bool, schema::KernelError> equip_some() noexcept;
 
   Process& process;
-  const CpuId cpu;
+  Home home;                           // its process's
   const std::uint32_t number;          // in its process; 0: the first
   ThreadState state = ThreadState::runnable;
   bool has_waited = false;             // reached its first wait; read by other CPUs as a hint
@@ -191,7 +192,7 @@ class Thread final : public TypedObject<Thread, schema::Thread>,
   template <typename T>
   friend void heap_delete(T*) noexcept;
 
-  Thread(Process& owner, CpuId home, std::uint32_t own_number) noexcept;
+  Thread(Process& owner, CpuId on, std::uint32_t own_number) noexcept;
   ~Thread();
   void destroy() noexcept override;
 

@@ -171,11 +171,11 @@ constinit ThreadControlService g_control;
 Object& thread_factory_service() noexcept { return g_factory; }
 Object& thread_control_service() noexcept { return g_control; }
 
-Thread::Thread(Process& owner, CpuId home, std::uint32_t own_number) noexcept
+Thread::Thread(Process& owner, CpuId on, std::uint32_t own_number) noexcept
     : TypedObject(kType),
       ParkWaiter(false),
       process(owner),
-      cpu(home),
+      home(on),
       number(own_number),
       entity(owner.shares().in_force().weight, owner.shares().in_force().request()),
       hold_(Ref<Process>::share(owner)) {
@@ -317,7 +317,7 @@ Outcome Thread::describe(CallContext&, const Interface::Describe::Params::Value&
 Outcome Thread::wake_ring(CallContext& call, const Interface::WakeRing::Params::Value&,
                           Interface::WakeRing::Results::Value&) noexcept {
   if (has_ended()) return Outcome::done();
-  if (cpu != call.cpu.id) return Outcome::invalid(KernelError::bad_cpu);
+  if (!home.is(call.cpu.id)) return Outcome::invalid(KernelError::bad_cpu);
   ring_state->look_again(call.cpu, call.now);
   call.reschedule = true;
   return Outcome::done();

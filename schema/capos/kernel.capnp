@@ -201,7 +201,7 @@ interface ProcessSpawner @0xf0a1b6c8d2e34717 {
             context :SchedulingContext, passive :Bool, source :UInt32, supervisor :AnyPointer,
             ledger :Authority.ResourceLedger, session :Authority.Session) -> (process :ProcessHandle);
   # Starts `program` of the boot pack. A `context` that is a server's recovery (TaskClaim.recovers) makes it a passive one. `context` null: best effort on `cpu`; 65535: on the housekeeping CPU where the fewest
-  # best-effort processes live, or, if all CPUs are leased, on one leased with slack. It stays there. `passive`: no time of its own; it runs
+  # best-effort processes live, or, if all CPUs are leased, on one leased with slack; later it may move (decision 29). `passive`: no time of its own; it runs
   # once, on the spawner's account, up to its first receive. `source` is the number its trace events carry.
   # `supervisor`: a FaultHandler that is told of its threads' faults; null: a fault ends the process.
   # `ledger`: what the process runs on, together with whoever else does; null: a child of the spawner's ledger with
@@ -264,7 +264,7 @@ enum CpuUse {
 
 interface PlacementControl @0xf0a1b6c8d2e34791 {
   # Which CPUs best effort may be started on, for as long as this is held; when the last capability to it goes, all of them
-  # again. Who lives somewhere stays there (decision 23).
+  # again. Nobody moves to others (decision 29), and who lives there already stays.
   set @0 (cpus :UInt32) -> ();
   # Bit c: CPU c. ProcessSpawner.spawn starts no best-effort process on others: badCpu if it names one; 65535 chooses among
   # these. Passive servers and what runs on contexts may be started anywhere. Errors: badRange (CPU 0 is not among them).
@@ -340,7 +340,7 @@ struct AdmitResult {
     refused @2 :Text;
     # Which inequality of which task does not hold, in one line.
     occupied :group {
-      # The claims hold, but best effort lives on a CPU that the island leases without slack, and does not move.
+      # The claims hold, but best effort lives on a CPU that the island leases without slack, and cannot move. What could has moved.
       cpu @3 :UInt16;
       by @4 :Text;
       # A process with best-effort threads there: the one that came first. They would not run again.

@@ -89,8 +89,8 @@ struct Service {
   # Share of best-effort time of each of its threads, relative to others on its CPU, 1 to 1000.
   cpu @6 :UInt16 = 0;
   # Where its best-effort thread runs. A leased CPU is refused unless its island says slack = bestEffort. 65535: the
-  # housekeeping CPU with the fewest best-effort services when it starts; then it neither serves nor calls other services, for
-  # calls do not cross CPUs.
+  # housekeeping CPU with the fewest best-effort services when it starts, and it may move when another rests; then it neither serves
+  # nor calls other services, for calls do not cross CPUs.
   passive @7 :Bool = false;
   # Has no time of its own: runs only on the contexts of those who call it.
   config @8 :ServiceConfig;

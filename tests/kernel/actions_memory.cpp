@@ -256,7 +256,7 @@ bool touch(Chapter& c, Who w) {
   const auto& pages = c.model.process(w.process).pages;
   const auto region = pages.find(address / kWalkPage * kWalkPage);
   const bool mapped = region != pages.end(), writable = mapped && (region->second.protection & 2) != 0;
-  const CpuId cpu = c.thread(w).cpu;
+  const CpuId cpu = c.thread(w).home.cpu();
   std::uint64_t value = 0;
   c.require(c.world.machine().load(cpu, hal::UserAddress(address), value) == mapped, "a load faults wrongly, or does not");
   if (mapped && region->second.object != 0) {

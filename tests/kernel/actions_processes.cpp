@@ -25,10 +25,22 @@ struct SpawnPlan {
   std::uint64_t session = 0, supervisor = 0, ledger = 0;  // capabilities; 0: none
 };
 
+constexpr std::uint16_t kAnyCpu = 0xffff;
+
+// Whoever holds it stays on its CPU (Model::why_it_stays).
+bool binds(const ModelObject& object) {
+  switch (object.kind) {
+    case Kind::endpoint: case Kind::client: case Kind::timer: case Kind::interrupt: case Kind::ports: case Kind::registers: case Kind::pci: case Kind::dma: return true;
+    default: return object.name == "islands" || object.name == "standing";
+  }
+}
+
 SpawnPlan plan_spawn(Chapter& c, Who w) {
   SpawnPlan plan;
   plan.number = c.new_number();
   plan.cpu = static_cast<std::uint16_t>(c.random.below(c.world.machine().cpus() + (c.random.one_in(20) ? 1 : 0)));
+  const bool freely = c.random.one_in(2);
+  if (freely) plan.cpu = kAnyCpu;
   plan.known = !c.random.one_in(30);
   plan.quota = c.random.one_in(10) ? c.random.below(70) : 150 + c.random.below(300);
   const bool all = c.random.one_in(8);  // else what would be refused is left out
@@ -41,13 +53,14 @@ SpawnPlan plan_spawn(Chapter& c, Who w) {
     for (const auto& [cap, held] : c.model.process(w.process).caps) {
       const Kind kind = c.model.object(held.id).kind;
       if ((kind == Kind::endpoint || kind == Kind::client) != endpoints) continue;
+      if (freely && binds(c.model.object(held.id)) && !c.random.one_in(8)) continue;
       if (plan.grants.size() == kMostGrants || c.random.one_in(endpoints ? 10 : 3)) continue;
       const bool fine = c.model.find(w.process, cap) != nullptr && held.transfer == schema::TransferScope::any &&
                         (plan.session == 0 || held.lease == 0);
       if (fine || (all && c.random.one_in(2))) plan.grants.push_back({cap, held});
     }
   }
-  if (c.random.one_in(3)) plan.supervisor = c.pick(w.process, Kind::client);
+  if (c.random.one_in(freely ? 20 : 3)) plan.supervisor = c.pick(w.process, Kind::client);
   if (c.random.one_in(8)) plan.ledger = c.pick(w.process, Kind::ledger);
   return plan;
 }
@@ -82,7 +95,7 @@ Error spawn_error(Chapter& c, Who w, SpawnPlan& plan) {
     }
   }
   if (!plan.known) return invalid(KernelError::not_found);
-  if (plan.cpu >= c.world.machine().cpus()) return invalid(KernelError::bad_cpu);
+  if (plan.cpu != kAnyCpu && plan.cpu >= c.world.machine().cpus()) return invalid(KernelError::bad_cpu);
   if (plan.ledger != 0) {
     const Held* const given = c.model.find(w.process, plan.ledger);
     if (given == nullptr || given->interface_id != schema::ResourceLedger::kInterfaceId) return invalid(KernelError::bad_capability);
@@ -96,8 +109,10 @@ void model_child(Chapter& c, Who w, const SpawnPlan& plan, Id session) {
   const Id ledger = plan.ledger != 0
                         ? maker.caps.at(plan.ledger).id
                         : c.model.add({.kind = Kind::ledger, .interface_id = schema::ResourceLedger::kInterfaceId});
-  c.model.add_process(plan.number, plan.cpu);
+  // Where it was placed is the kernel's word; test_moving.cpp says where it should be.
+  c.model.add_process(plan.number, c.world.process(plan.number).cpu().value());
   ModelProcess& child = c.model.process(plan.number);
+  child.placed_freely = plan.cpu == kAnyCpu;
   child.session = session;
   child.weight = maker.weight;
   child.latency = maker.latency;

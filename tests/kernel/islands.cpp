@@ -89,11 +89,19 @@ void set_repeated(schema::TaskClaim::Builder task, const sched::Repetition& rule
 }
 
 Admitted admit(World& world, const Claim& claim, const Forge& forge) {
+  // CPU 0 waits for what the CPUs that are to be leased do.
+  world.go_to(world.init());
+  world.machine().at_each_relax([&world] {
+    for (std::uint16_t id = 1; id < world.machine().cpus(); ++id) {
+      if (world.machine().mail_pending(CpuId(id))) (void)world.machine().deliver_mail(CpuId(id));
+    }
+  });
   const auto answer = world.message<schema::IslandAuthority::Admit>(world.init(), world.service("islands"), [&](auto params) {
     const auto certificate = params.init_certificate();
     write(certificate, claim);
     if (forge) forge(certificate);
   });
+  world.machine().at_each_relax({});
   if (!answer.ok()) return {.refusal = "call: " + answer.error().text(), .error = answer.error()};
   Admitted made;
   answer.read([&](auto results) {

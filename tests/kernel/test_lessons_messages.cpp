@@ -162,7 +162,7 @@ TEST(LessonsInUse, Tock_1905_ARevokedWindowStaysWhereItIsMappedAndIsNobodyElses)
       });
   const hal::UserAddress place(mapped.read([](auto results) { return results.addr(); }));
   world.go_to(thread);
-  ASSERT_TRUE(world.machine().store(thread.cpu, place, 42));
+  ASSERT_TRUE(world.machine().store(thread.home.cpu(), place, 42));
   EXPECT_EQ(world.call<schema::MemoryOwner::Revoke>(world.init(), window).error, kNoError);
   for (const abi::CapId cap : {window, whole}) EXPECT_TRUE(world.release(world.init(), cap).ok());
   // Nobody else gets that page meanwhile.
@@ -175,7 +175,7 @@ TEST(LessonsInUse, Tock_1905_ARevokedWindowStaysWhereItIsMappedAndIsNobodyElses)
   }
   world.go_to(thread);
   std::uint64_t value = 0;
-  ASSERT_TRUE(world.machine().load(thread.cpu, place, value));
+  ASSERT_TRUE(world.machine().load(thread.home.cpu(), place, value));
   EXPECT_EQ(value, 42u);
   EXPECT_EQ(world.call<schema::MemoryObject::GetSize>(thread, held).error, transport(TransportError::invalid_cap));
   world.exit(thread, 0);

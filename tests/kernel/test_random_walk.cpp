@@ -90,6 +90,7 @@ TEST(RandomWalk, KeepsStepWithTheModel) {
   for (const auto& [what, count] : tally) std::printf("%9zu %s\n", count, what.c_str());
   // A walk that never comes to a call shows nothing of it.
   for (const Action& action : actions()) EXPECT_GE(tally[action.name], steps / 5'000) << action.name;
+  EXPECT_GE(tally["moves"], steps / 5'000);
   std::printf("%llu steps from seed %llu\n", static_cast<unsigned long long>(steps), static_cast<unsigned long long>(seed));
 }
 

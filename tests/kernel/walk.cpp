@@ -4,7 +4,9 @@
 #include <algorithm>
 
 #include "core/invariants.hpp"
+#include "islands/lease.hpp"
 #include "memory/object_heap.hpp"
+#include "process/moving.hpp"
 
 namespace capos::ktest {
 
@@ -300,6 +302,9 @@ void Chapter::machine_acts(std::uint16_t cpu) {
       (void)machine.fire(id);  // it is due at once again where more timeouts had come than expire at a time
     } while (machine.timer_due(id) && !machine.is_off());
   } else if (!world.in_the_middle.has_value() && random.one_in(10) && device_acts(*this)) {
+  } else if (!world.in_the_middle.has_value() && machine.cpus() > 1 && random.one_in(5)) {
+    const auto asked = static_cast<std::uint16_t>(1 + random.below(machine.cpus() - 1u));
+    if (!machine.mail_pending(CpuId(asked))) send_away_from(asked);
   } else if (random.one_in(20)) {
     tell("cpu " + std::to_string(cpu) + ": an interrupt of no use");
     // Its own lines come by device_acts().
@@ -317,6 +322,21 @@ void Chapter::machine_acts(std::uint16_t cpu) {
     machine.advance(machine.now() + Duration::ns(static_cast<std::int64_t>(by)));
   }
   world.check();
+}
+
+// At once, and by itself: who leaves in the middle of the mail that a CPU takes gets a part of its own there, and the rest is sent on, which
+// the model cannot tell. What comes into the box before a slice ends is sent on in the walk.
+void Chapter::send_away_from(std::uint16_t cpu) {
+  host::Machine& machine = world.machine();
+  tell("cpu " + std::to_string(cpu) + " sends away who may go");
+  ++tally_["asked to vacate"];
+  kernel::ask_to_vacate(1u << cpu);
+  kernel::end_vacating(1u << cpu);
+  while (machine.mail_pending(CpuId(cpu))) {
+    ++mails[cpu];
+    (void)machine.deliver_mail(CpuId(cpu));
+    see_moves();
+  }
 }
 
 void Chapter::see_ends() {
@@ -338,6 +358,29 @@ void Chapter::see_ends() {
     bool later = false;  // when the CPU leaves the kernel
     for (std::uint16_t id = 0; id < world.machine().cpus(); ++id) later = later || world.cpu(id).doomed != nullptr;
     if (!later) model.end_doomed();
+  }
+}
+
+void Chapter::see_moves() {
+  std::map<Number, std::uint16_t> places;
+  kernel::Process::for_each([&](kernel::Process& process) {
+    const std::uint16_t cpu = process.home.cpu().value();
+    if (process.alive()) places[process.number()] = process.home.is(CpuId(cpu)) ? cpu : cpu | kOnTheWay;
+  });
+  for (auto& [number, process] : model.processes()) {
+    const auto found = places.find(number);
+    if (found == places.end() || found->second == process.cpu) continue;
+    // What has completed before it went is known by then.
+    kernel::Process& seen = world.process(number);
+    for (kernel::Thread* one = seen.threads().front(); one != nullptr; one = seen.threads().next(*one)) {
+      for (auto& [serial, each] : process.threads) {
+        if (each.alive() && each.number == one->number) see_completions(*one, each);
+      }
+    }
+    const std::string why = model.why_it_stays(number);
+    require(why.empty(), "process " + std::to_string(number) + " has moved to CPU " + std::to_string(found->second % kOnTheWay) + ": " + why);
+    if (process.cpu < kOnTheWay) ++tally_["moves"];
+    process.cpu = found->second;
   }
 }
 
@@ -429,6 +472,7 @@ void Chapter::see_leases(std::uint16_t cpu) {
 void Chapter::look() {
   require(failed_between_.empty(), failed_between_);
   see_ends();
+  see_moves();
   require(model.complaint().empty(), model.complaint());
   model.set_time(world.machine().now().ns());
   model.forget_written();
@@ -505,7 +549,7 @@ void Chapter::look_at_wait(kernel::Thread& thread, ModelThread& expected) {
     // No entry is overlooked: who submits one sees that it looks no longer.
     require(!expected.polls || world.ring(thread).header.flags == abi::kRingNeedsWakeup, who + " has parked and does not ask to be woken");
     require(there < expected.wanted, who + " waits for completions that are there");
-    require(patient || world.machine().timer_due(thread.cpu), who + " waits longer than it said");
+    require(patient || world.machine().timer_due(thread.home.cpu()), who + " waits longer than it said");
   } else if (thread.state != ThreadState::ring_work) {
     require(thread.state == ThreadState::runnable, who + " waits for something else than completions");
     const Answer answer = world.answer(thread);

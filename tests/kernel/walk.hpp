@@ -95,6 +95,8 @@ class Chapter {
   void start_model();
   void thread_acts(std::uint16_t cpu);
   void machine_acts(std::uint16_t cpu);
+  // As a lease asks it to. Its box is empty.
+  void send_away_from(std::uint16_t cpu);
   void look();
   // What went on under leases that have ended has ended where the kernel says so, and everywhere once no mail says more.
   void see_leases(std::uint16_t cpu);
@@ -108,6 +110,8 @@ class Chapter {
   void see_new_entries();
   // Threads of processes that end have ended where the kernel says so.
   void see_ends();
+  // Processes live where the kernel says; those that have moved might.
+  void see_moves();
   // The kernel lets interrupts in on `cpu`, where a process ends in portions: the other CPUs go on.
   void between_portions(std::uint16_t cpu);
   // Who runs on a CPU, or ran when that entered the kernel; nobody: it idled.

@@ -186,12 +186,22 @@ void Model::wakes(Who who, const Finds& finds) {
 
 void Model::post(std::uint16_t from, std::uint16_t to, const Letter& letter) {
   if (to == from) return deliver(to, letter);
-  auto& box = mail_[to];
-  if (std::ranges::find(box, letter) == box.end()) box.push_back(letter);
+  put(to & ~kOnTheWay, letter);
+}
+
+// Who moves has its mail sent on: so a letter may be in another box.
+void Model::put(std::uint16_t cpu, const Letter& letter) {
+  for (const auto& [number, box] : mail_) {
+    if (std::ranges::find(box, letter) != box.end()) return;
+  }
+  mail_[cpu].push_back(letter);
 }
 
 void Model::deliver(std::uint16_t cpu, const Letter& letter) {
   using What = Letter::What;
+  if (letter.to.process != 0 && letter.what != What::start && process(letter.to.process).cpu != cpu) {
+    return put(process(letter.to.process).cpu & ~kOnTheWay, letter);
+  }
   switch (letter.what) {
     case What::start: return;
     case What::revoke: return end_endpoint(letter.object);
@@ -206,7 +216,6 @@ void Model::deliver(std::uint16_t cpu, const Letter& letter) {
       return;
     default: break;
   }
-  (void)cpu;
   const auto& threads = process(letter.to.process).threads;
   if (const auto found = threads.find(letter.to.thread); found == threads.end() || !found->second.alive()) return;
   ModelThread& to = thread(letter.to);
@@ -242,10 +251,45 @@ void Model::deliver(std::uint16_t cpu, const Letter& letter) {
 }
 
 void Model::mail(std::uint16_t cpu) {
+  for (auto& [number, one] : processes_) {
+    if (one.cpu == (cpu | kOnTheWay)) one.cpu = cpu;  // before its letters, which were written after it had gone
+  }
   std::deque<Letter> letters;
   std::swap(letters, mail_[cpu]);
   for (const Letter& letter : letters) deliver(cpu, letter);
   end_doomed();
+}
+
+std::string Model::why_it_stays(Number number) const {
+  constexpr std::size_t kMostThreads = 8;
+  const ModelProcess& one = processes_.at(number);
+  if (!one.placed_freely) return "its CPU was named";
+  if (one.ending || one.supervisor != 0 || one.living() > kMostThreads) return "it ends, has a supervisor, or many threads";
+  for (const auto& [cap, held] : one.caps) {
+    const ModelObject& object = objects_.at(held.id);
+    switch (object.kind) {
+      case Kind::endpoint: case Kind::client: case Kind::timer: case Kind::interrupt: case Kind::ports: case Kind::registers: case Kind::pci:
+      case Kind::dma: return "it has something of its CPU's";
+      case Kind::service:
+        if (object.name == "islands" || object.name == "standing") return "it may ask CPU 0 for islands";
+        break;
+      default: break;
+    }
+  }
+  for (const auto& [serial, thread] : one.threads) {
+    if (!thread.alive()) continue;
+    switch (thread.waits) {
+      case Waits::no: case Waits::for_signal: case Waits::for_exit: case Waits::for_thread: case Waits::asleep: case Waits::parked: break;
+      default: return "a thread is in a call, or in its ring";
+    }
+    if (thread.wait_lease != 0 || thread.serving != 0 || thread.supervisor != 0) return "a thread waits under a lease, serves or is supervised";
+    for (const auto& [data, op] : ring_ops_) {
+      // What is quiet ends unheard.
+      if (op.by != thread.who || !op.started || op.ended || (op.flags & abi::kSqeQuiet) != 0) continue;
+      return "something is under way in the ring of thread " + thread.who.text();
+    }
+  }
+  return {};
 }
 
 void Model::spawned(Who spawner, Number child) {
@@ -311,7 +355,7 @@ Finds Model::wait_for(Who caller, Number number) {
 
 Finds Model::state_of(Number number) {
   const ModelProcess& asked = process(number);
-  return finds_words((asked.alive() ? 1u : 0u) | (asked.alive() && asked.threads.at(0).waited ? 2u : 0u) | std::uint32_t{asked.cpu} << 16);
+  return finds_words((asked.alive() ? 1u : 0u) | (asked.alive() && asked.threads.at(0).waited ? 2u : 0u) | std::uint32_t{asked.cpu} % kOnTheWay << 16);
 }
 
 void Model::kill(Who caller, Number number) {

@@ -226,9 +226,13 @@ struct ModelThread {
   [[nodiscard]] bool alive() const { return waits != Waits::dead; }
 };
 
+// It lives nowhere; its mail waits for it there.
+inline constexpr std::uint16_t kOnTheWay = 0x8000;
+
 struct ModelProcess {
   Number number = 0;
-  std::uint16_t cpu = 0;
+  std::uint16_t cpu = 0;         // with kOnTheWay: it goes there
+  bool placed_freely = false;
   bool ending = false;  // its threads end one after the other; none runs any more
   bool ended = false;
   Id session = 0, supervisor = 0, ledger = 0;
@@ -396,6 +400,9 @@ class Model {
   static constexpr std::uint64_t kMessagePlace = 0x1000;  // claims of messages: this, and which function
   static constexpr std::uint64_t kWindow = 0xd000'0000, kWindowPages = 64;
 
+  // --- Moves. Why it must stay on its CPU; empty: it may go.
+  [[nodiscard]] std::string why_it_stays(Number number) const;
+
   // --- Interrupts.
   void timer(std::uint16_t cpu);
   void mail(std::uint16_t cpu);
@@ -416,6 +423,8 @@ class Model {
   }
   void wakes(Who who, const Finds& finds);
   void post(std::uint16_t from, std::uint16_t to, const Letter& letter);
+  // In the box, unless it is in one already.
+  void put(std::uint16_t cpu, const Letter& letter);
   void deliver(std::uint16_t cpu, const Letter& letter);
   // A thread leaves everything it waits for and works for.
   void leave_waits(ModelThread& thread);

@@ -71,7 +71,7 @@ abi::CapId World::granted(Process& process, std::string_view name) {
 }
 
 bool World::is_current(const Thread& thread) {
-  return machine_.place(thread.cpu) == host::Place::user && cpu(thread.cpu.value()).thread == &thread;
+  return machine_.place(thread.home.cpu()) == host::Place::user && cpu(thread.home.cpu().value()).thread == &thread;
 }
 
 void World::go_to(Thread& thread) {
@@ -89,7 +89,7 @@ void World::go_to(Thread& thread) {
 std::optional<Answer> World::enter(Thread& thread, std::uint64_t operation, abi::CapId cap, std::uint64_t interface_id,
                                    const Words& words) {
   go_to(thread);
-  const CpuId home = thread.cpu;
+  const CpuId home = thread.home.cpu();
   const auto hold = kernel::Ref<Thread>::share(thread);  // it may end in this call, and its process go
   thread.user.set_result(operation, cap.raw, interface_id);
   for (unsigned i = 0; i < words.size(); ++i) thread.user.words()[i] = words[i];
@@ -117,7 +117,7 @@ void World::exit(Thread& thread, std::uint64_t code) {
 
 void World::fault(Thread& thread, std::uint8_t vector, std::uint64_t address) {
   go_to(thread);
-  (void)machine_.user_fault(thread.cpu, {.vector = vector, .error_code = 4, .address = address});
+  (void)machine_.user_fault(thread.home.cpu(), {.vector = vector, .error_code = 4, .address = address});
   check();
 }
 

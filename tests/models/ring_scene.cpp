@@ -83,15 +83,15 @@ void RingScene::enter() {
   for (auto& word : caller.user.words()) word = 0;
   caller.user.set_result(static_cast<std::uint64_t>(abi::SystemCall::cap_enter), 0, 0);
   copied_ = copied_mask_ = 0;
-  entry_ = std::make_unique<host::SteppedEntry>([this, home = caller.cpu] { (void)world_.machine().system_call(home); });
+  entry_ = std::make_unique<host::SteppedEntry>([this, home = caller.home.cpu()] { (void)world_.machine().system_call(home); });
 }
 
 bool RingScene::end(std::uint32_t number) {
   if (!under_way_[number]) return false;
   under_way_[number] = false;
   (void)world_.call<schema::Notification::Signal>(world_.init(), events_.at(number), {.bits = number});
-  if (!world_.machine().mail_pending(thread().cpu)) throw std::logic_error("no mail for the ring");
-  entry_ = std::make_unique<host::SteppedEntry>([this, home = thread().cpu] { (void)world_.machine().deliver_mail(home); });
+  if (!world_.machine().mail_pending(thread().home.cpu())) throw std::logic_error("no mail for the ring");
+  entry_ = std::make_unique<host::SteppedEntry>([this, home = thread().home.cpu()] { (void)world_.machine().deliver_mail(home); });
   return true;
 }
 

@@ -107,7 +107,7 @@ void WakeScene::enter_call(unsigned actor, const char* cap, const typename Metho
   Words words{};
   params.to_words(words.data());
   std::ranges::copy(words, caller.user.words());
-  enter(actor, [this, home = caller.cpu] { (void)world_.machine().system_call(home); });
+  enter(actor, [this, home = caller.home.cpu()] { (void)world_.machine().system_call(home); });
 }
 
 bool WakeScene::begin(unsigned actor, const std::string& what) {

@@ -263,6 +263,60 @@ TEST(FairQueue, StealingTakesWhoWaitsAndNeverWhatRuns) {
   EXPECT_EQ(thief.check_invariants(), nullptr);
 }
 
+// Whoever moves brings its debt and no claim; both queues' lags still sum to zero; and where nobody moves any more, the bound of the
+// theorem holds again once each has had its turns.
+TEST(FairQueue, LagsAreBoundedAmongQueuesThatEntitiesMoveBetween) {
+  for (std::uint64_t seed = 0; seed < 40; ++seed) {
+    Random random(seed);
+    std::deque<FairQueue> queues(3);
+    std::deque<FairEntity> entities(static_cast<std::size_t>(random.between(6, 18)));
+    std::vector<std::size_t> where;
+    Duration longest{};
+    for (FairEntity& entity : entities) {
+      queues[0].set_weight(entity, static_cast<std::uint32_t>(random.between(1, 1000)));
+      queues[0].set_request(entity, random.duration(kMinRequest, Duration::ms(20)));
+      where.push_back(static_cast<std::size_t>(random.between(0, 2)));
+      queues[where.back()].add(entity);
+      longest = std::max(longest, entity.request());
+    }
+    const auto sum_of = [&](std::size_t queue) {
+      std::int64_t sum = 0;
+      for (std::size_t i = 0; i < entities.size(); ++i) {
+        if (where[i] == queue) sum += queues[queue].lag(entities[i]).ns();
+      }
+      return sum;
+    };
+    for (int step = 0; step < 5000; ++step) {
+      for (FairQueue& queue : queues) {
+        if (queue.size() != 0) run_once(queue, random);
+      }
+      if (!random.chance(10)) continue;
+      const auto moved = static_cast<std::size_t>(random.between(0, static_cast<std::int64_t>(entities.size()) - 1));
+      const std::size_t from = where[moved], to = (from + static_cast<std::size_t>(random.between(1, 2))) % 3;
+      const std::int64_t before = queues[from].lag(entities[moved]).ns();
+      const bool owes = queues[from].size() > 1 && queues[to].size() != 0;
+      queues[from].remove(entities[moved]);
+      queues[to].add(entities[moved]);
+      where[moved] = to;
+      ASSERT_NEAR(static_cast<double>(queues[to].lag(entities[moved]).ns()), owes ? static_cast<double>(std::min<std::int64_t>(before, 0)) : 0.0, 3.0)
+          << "seed " << seed << " step " << step;
+      for (const std::size_t queue : {from, to}) ASSERT_LE(std::abs(sum_of(queue)), 16 + step / 50) << "seed " << seed << " step " << step;
+    }
+    for (int step = 0; step < 60'000; ++step) {
+      for (std::size_t queue = 0; queue < 3; ++queue) {
+        if (queues[queue].size() != 0) run_once(queues[queue], random);
+      }
+      if (step < 50'000) continue;
+      for (std::size_t i = 0; i < entities.size(); ++i) {
+        const std::int64_t lag = queues[where[i]].lag(entities[i]).ns();
+        ASSERT_GT(lag, -entities[i].request().ns() - 100) << "seed " << seed << " step " << step;
+        ASSERT_LT(lag, longest.ns() + 100) << "seed " << seed << " step " << step;
+      }
+    }
+    for (const FairQueue& queue : queues) ASSERT_EQ(queue.check_invariants(), nullptr);
+  }
+}
+
 TEST(FairQueue, FourQueuesThatStealShareWork) {
   std::deque<FairQueue> queues(4);
   std::deque<FairEntity> entities(8);

@@ -46,9 +46,11 @@ void bad_cpus(Guest& guest) noexcept {
 
 constexpr std::uint16_t kAnyCpu = 0xffff;
 
-// Where it was placed; kAnyCpu if it was not.
+// Where it was placed; kAnyCpu if it was not. It has an endpoint, and so stays there.
 std::uint16_t place(Guest& guest, Process& child) noexcept {
-  auto made = try_spawn(guest, {.role = Role::sleeper, .argument = 60'000, .cpu = kAnyCpu});
+  const Service service = make_service(guest);
+  const Grant grants[] = {{"service", service.client.cap()}};
+  auto made = try_spawn(guest, {.role = Role::sleeper, .argument = 60'000, .grants = grants, .cpu = kAnyCpu});
   if (!made.has_value()) return kAnyCpu;
   child = *std::move(made);
   const auto state = child->state();
