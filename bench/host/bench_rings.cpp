@@ -75,7 +75,7 @@ class ProgramView {
 
 class OurRing {
  public:
-  OurRing() : thread_(world_.init()), home_(thread_.cpu) {
+  OurRing() : thread_(world_.init()), home_(thread_.home.cpu()) {
     using SetRing = schema::ThreadControl::SetRing;
     const auto control = world_.granted(thread_.process, "self.thread");
     if (!world_.call<SetRing>(thread_, control, {.entries = kEntries}).error.ok()) throw std::logic_error("setRing");
