@@ -254,10 +254,10 @@ TEST_F(Portions, WhoComesBackToTheDeskBeginsAgain) {
 
 class ChangeInPortions : public Portions {
  protected:
-  ChangeInPortions() {
+  explicit ChangeInPortions(const Task& beat = {}) {
     island = admit_honest(world, claim);
     for (Task& task : claim.tasks) task.period_us = 1'000'000;
-    start({{"large", island.island}});
+    start({{"large", island.island}}, beat);
   }
   void present_change() { present<Change>(presenter(), world.granted(presenter().process, "large"), claim); }
   bool changing() { return world.call<schema::RealtimeIsland::Status>(world.init(), island.island).value.changing; }
@@ -292,8 +292,12 @@ TEST_F(ChangeInPortions, OfAnIslandThatIsRetiredMeanwhileEnds) {
   EXPECT_EQ(admit(world, large(1)).refusal, "") << "nobody is at the desk";
 }
 
-// Its last stage: what is to change has been made.
-TEST_F(ChangeInPortions, WhoDiesInTheMiddleChangesNothing) {
+// Its last stage is short: what is to change has been made.
+struct ChangeSeenOften : ChangeInPortions {
+  ChangeSeenOften() : ChangeInPortions({.name = "beat", .period_us = 200, .budget_ns = us(20)}) {}
+};
+
+TEST_F(ChangeSeenOften, WhoDiesInTheMiddleChangesNothing) {
   const auto frames = [&] { return world.init().process.ledger().used(Resource::frames); };
   const std::uint64_t before = frames();
   present_change();
