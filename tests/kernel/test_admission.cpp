@@ -254,7 +254,7 @@ TEST_F(Portions, WhoComesBackToTheDeskBeginsAgain) {
 
 class ChangeInPortions : public Portions {
  protected:
-  explicit ChangeInPortions(const Task& beat = {}) {
+  explicit ChangeInPortions(const Task& beat = {.name = "beat", .budget_ns = us(600)}) {
     island = admit_honest(world, claim);
     for (Task& task : claim.tasks) task.period_us = 1'000'000;
     start({{"large", island.island}}, beat);
