@@ -65,7 +65,7 @@ class Cpu {
   std::atomic<Time> wakes{Time::never()};  // when it rested last: what its timer was armed for
   // Of what ended, or is to, since the last leave(): in these five. Where switches are traced it is always set, for then leave()
   // is the only way to another thread: whoever would go there directly looks at this first.
-  bool remains = false;
+  bool remains = false;  // set too where a choice is to be made and interrupts are let in before it
   SchedulingContext* stopping = nullptr;  // their islands are to be stopped
   Thread* doomed = nullptr;
   Thread* ended_threads = nullptr;
@@ -81,11 +81,12 @@ class Cpu {
 
   // It rests, and takes work from others if it keeps house (process/moving.hpp). Written by itself; by whoever sends it a process, to false.
   std::atomic<bool> idles{false};
-  // What a lease has asked for (process/moving.hpp): by CPU 0 the first two, the others the CPU's own.
-  std::atomic<bool> vacate_anew{false};
+  // What leases have asked for (process/moving.hpp).
+  std::atomic<std::uint32_t> vacate_asked{0};  // how often; by CPU 0
+  std::atomic<std::uint32_t> vacated{0};       // which of these times has been answered last; by itself, as the rest
   Mail vacate_mail;
-  std::atomic<bool> vacated{false};
-  std::uint32_t to_vacate = 0;  // of its best-effort processes, to look at
+  std::uint32_t vacating_for = 0;              // which it works for
+  std::uint32_t to_vacate = 0;                 // of its best-effort processes, to look at
 
   // Scratch for messages: what came in, and what goes out.
   std::byte* message_in = nullptr;   // abi::kArenaBytes

@@ -152,8 +152,11 @@ void begin_lease_of_wait(Cpu& cpu, Thread& thread, Liveness& lease) noexcept {
 // Every case of a call's capability: under a lease, or called by an ancestor of its interface, or not to be called.
 [[noreturn, gnu::noinline]] void call_checked(Thread& thread) noexcept {
   CapabilityEntry* const entry = thread.process.capabilities().find(abi::CapId{thread.user.cap()});
+  // A call in portions may have lost its capability since the last one.
+  const bool may = entry != nullptr && entry->permits(thread.user.interface_id());
+  if (!may && thread.progress.begun) [[unlikely]] thread.progress.drop(thread.process);
   if (entry == nullptr) answer(thread, TransportError::invalid_cap);
-  if (!entry->permits(thread.user.interface_id())) answer_unimplemented(thread);
+  if (!may) answer_unimplemented(thread);
   if (entry->lease() != nullptr) call_under_lease(thread, *entry);
   call_through(thread, *entry);
 }
@@ -328,10 +331,12 @@ constexpr unsigned kReleasesAtOnce = 4;
     released = true;
     if (kind != sched::ReleaseKind::refill) trace_release(cpu, context, now);
   };
-  // All count as seen now. An interrupt that comes between two portions does not come back here: the timer is due at once then.
+  // All count as seen now. An interrupt that comes between two portions does not come back here: the timer is due at once then. Who
+  // was released has not been chosen yet, so nothing that comes may go to another directly.
   bool noted = false;
   while (!cpu.scheduler.release_some(now, kReleasesAtOnce, note)) {
     if (!std::exchange(noted, true)) note_interrupt(cpu, InterruptCause::timer_release);
+    cpu.remains = true;
     hal::interrupt_window();
   }
   const sched::Context* const running = cpu.scheduler.current_context();
@@ -340,7 +345,10 @@ constexpr unsigned kReleasesAtOnce = 4;
   const bool slept_in = !slept && !released && running == nullptr && cpu.sleepers.earliest_time() <= now;
   const InterruptCause cause = timer_cause(cpu, released, slept || slept_in, budget, now);
   if (!noted) note_interrupt(cpu, cause);
-  while (!expire_deadlines(cpu, now)) hal::interrupt_window();
+  while (!expire_deadlines(cpu, now)) {
+    cpu.remains = true;
+    hal::interrupt_window();
+  }
   if (slept) expire_timeouts(cpu.timeouts, cpu, now);
   if (slept_in) expire_timeouts(cpu.sleepers, cpu, now);
   if (cause == InterruptCause::timer_slice) balance(cpu, now);

@@ -29,11 +29,8 @@ void take_off_waits(Thread& thread) noexcept {
   thread.progress.drop(thread.process);
 }
 
-// The thread leaves every queue, call and wait, and the processor.
-void detach(Cpu& cpu, Thread& thread, Time now) noexcept {
-  take_off_waits(thread);
-  withdraw_fault(thread);
-  abandon_calls(cpu, thread, now);
+// Nothing that it does is to go on: its time, and the processor.
+void take_off_time(Cpu& cpu, Thread& thread, Time now) noexcept {
   thread.supervisor = {};
   give_up_context(cpu, thread, now);
   cpu.scheduler.block(thread.entity, now);
@@ -41,6 +38,14 @@ void detach(Cpu& cpu, Thread& thread, Time now) noexcept {
   // Nobody else may touch the address space while it is live here.
   hal::forget_user(thread.user);
   if (cpu.thread == &thread) cpu.thread = nullptr;
+}
+
+// The thread leaves every queue, call and wait, and the processor.
+void detach(Cpu& cpu, Thread& thread, Time now) noexcept {
+  take_off_waits(thread);
+  withdraw_fault(thread);
+  abandon_calls(cpu, thread, now);
+  take_off_time(cpu, thread, now);
 }
 
 void leave_to_reaper(Cpu& cpu, Process& process) noexcept {
@@ -94,15 +99,14 @@ void finish_end(Cpu& cpu, Process& process, Time now) noexcept {
 // Operations of a ring that end in one portion.
 constexpr unsigned kOperationsAtOnce = 16;
 
-// A thread with more of these leaves its waits, its account and the processor before they end.
+// A thread with more of these leaves all else before they end: nobody who waits for it waits for them.
 void begin_long_end(Cpu& cpu, Thread& thread, Time now) noexcept {
   take_off_waits(thread);
   withdraw_fault(thread);
   withdraw_calls(cpu, thread, now);
-  block(cpu, thread.account, now);
+  stop_answering(cpu, thread, now);
+  take_off_time(cpu, thread, now);
   thread.state = ThreadState::dead;
-  hal::forget_user(thread.user);
-  if (cpu.thread == &thread) cpu.thread = nullptr;
 }
 
 // Of a process that is ending; a portion of it, if its ring has had many operations under way.

@@ -439,6 +439,10 @@ void hand_on(Cpu& cpu, Account account, Thread& server, Time now) noexcept {
     raise_to(cpu, *worker->outgoing, *worker->outgoing->server->serving, now);
   }
   give_account(account, *worker);
+  if (worker->state == ThreadState::sleeping && account.context != nullptr) [[unlikely]] {  // no sleeper on best effort any more
+    suspend_timeout(worker->timeout);
+    resume_timeout(cpu.timeouts, worker->timeout);
+  }
   if (goes_on(worker->state)) make_ready(cpu, account, now);
 }
 
@@ -532,6 +536,10 @@ void call_off(Cpu& cpu, Thread& caller, TransportError why, Time now) noexcept {
 void abandon_calls(Cpu& cpu, Thread& thread, Time now) noexcept {
   withdraw_calls(cpu, thread, now);
   if (thread.ring_state != nullptr) thread.ring_state->abandon(cpu, now);
+  stop_answering(cpu, thread, now);
+}
+
+void stop_answering(Cpu& cpu, Thread& thread, Time now) noexcept {
   while (Call* const call = thread.incoming) {
     bool lowered = false;
     const Outcome gone = Outcome::transport(TransportError::disconnected);

@@ -180,5 +180,7 @@ void withdraw_calls(Cpu& cpu, Thread& thread, Time now) noexcept;
 void call_off(Cpu& cpu, Thread& caller, schema::TransportError why, Time now) noexcept;
 // What a dying thread leaves behind in calls, as caller or as server. On its CPU.
 void abandon_calls(Cpu& cpu, Thread& thread, Time now) noexcept;
+// The same as server alone: who waits for its answers gets the error disconnected. O(calls that it has open).
+void stop_answering(Cpu& cpu, Thread& thread, Time now) noexcept;
 
 }  // namespace capos::kernel

@@ -192,6 +192,7 @@ void RingState::let_interrupts_in(Cpu& cpu) noexcept {
   short_portion_ = 0;
   if (returned_ != nullptr || cpu.thread != &thread) return;
   thread.state = ThreadState::ring_work;
+  if (must_schedule_) cpu.remains = true;  // who is ready has not been chosen yet: nothing that comes may go to another directly
   hal::interrupt_window();
   thread.state = ThreadState::runnable;
 }

@@ -45,7 +45,8 @@ void Admission::begin_again() noexcept {
   handout_ = {};
   island_ = {};
   kept_ = {};
-  end_vacating(std::exchange(vacating_, 0));
+  const std::uint32_t vacating = std::exchange(vacating_, 0);
+  if (has_desk(ticket_)) end_vacating(vacating);  // else whoever came to it has
   stage_ = Stage::begin;
 }
 
@@ -53,6 +54,7 @@ ResultOf<Admission*, KernelError> Admission::of(CallContext& call) noexcept {
   if (!call.progress.begun) {
     const Ticket ticket = take_desk(call.message, call.now);
     if (ticket == Ticket::none) return fail(KernelError::busy);
+    end_vacating(~std::uint32_t{0});  // of who has lost the desk
     auto made = new_object<Admission>(call.ledger(), ticket);
     if (!made.has_value()) {
       leave_desk(ticket);

@@ -15,7 +15,10 @@ ResultOf<void, KernelError> ContextHandout::add(CallContext& call, SchedulingCon
   if (count_ == given_.size()) return fail(KernelError::out_of_capabilities);
   CapabilityTable& table = process_->capabilities();
   const abi::CapId id = TRY(table.insert(Ref<Object>::share(context), schema::SchedulingContext::kInterfaceId, call.edge()));
-  (void)table.depart(id);
+  if (!table.depart(id)) {  // the lease that it would be under has ended
+    (void)table.remove(id);
+    return fail(KernelError::bad_state);
+  }
   given_[count_++] = id;
   return {};
 }

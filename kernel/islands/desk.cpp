@@ -28,8 +28,10 @@ Ticket take_desk(std::span<const wire::Word> message, Time now) noexcept {
   return Ticket(++g_last);
 }
 
+bool has_desk(Ticket ticket) noexcept { return g_taken && ticket == Ticket(g_last); }
+
 bool holds_desk(Ticket ticket, Time now) noexcept {
-  if (!g_taken || ticket != Ticket(g_last)) return false;
+  if (!has_desk(ticket)) return false;
   g_worked = now;
   return true;
 }

@@ -24,6 +24,8 @@ enum class Ticket : std::uint64_t { none = 0 };
 [[nodiscard]] Ticket take_desk(std::span<const wire::Word> message, Time now) noexcept;
 // Whether it is still this one's; then it works now.
 [[nodiscard]] bool holds_desk(Ticket ticket, Time now) noexcept;
+// The same, without having worked.
+[[nodiscard]] bool has_desk(Ticket ticket) noexcept;
 // No effect if it is somebody else's.
 void leave_desk(Ticket ticket) noexcept;
 

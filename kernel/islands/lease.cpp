@@ -143,9 +143,10 @@ Process* next_enlisted_on(CpuId cpu) noexcept {
   return first;
 }
 
-bool relist(Process& process, CpuId to) noexcept {
+bool relist(Process& process, CpuId to, bool slack) noexcept {
   g_rolls_lock.acquire();
-  const bool allowed = best_effort_allowed(to, false);
+  const CpuUse use = Cpu::find(to)->use.load(std::memory_order_acquire);
+  const bool allowed = use == CpuUse::housekeeping || (slack && use == CpuUse::leased_slack);
   if (allowed) {
     g_rolls[process.cpu().value()].take(process);
     g_rolls[to.value()].add(process);

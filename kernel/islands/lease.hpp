@@ -46,8 +46,8 @@ void delist_best_effort(Process& process) noexcept;
 [[nodiscard]] std::uint32_t enlisted_on(CpuId cpu) noexcept;
 // The next of them, in turn: so many looks at it as there are see each once. The caller gives the reference back. nullptr: none. O(1).
 [[nodiscard]] Process* next_enlisted_on(CpuId cpu) noexcept;
-// From the CPU where it lives, the caller's, to another. False, and no effect, if that is leased without slack. O(1).
-[[nodiscard]] bool relist(Process& process, CpuId to) noexcept;
+// From the CPU where it lives, the caller's, to another. False, and no effect, if that is leased; `slack`: without slack. O(1).
+[[nodiscard]] bool relist(Process& process, CpuId to, bool slack) noexcept;
 // CPUs that are to be leased: least_busy_cpu() chooses others, and nothing moves there. CPU 0 only, the question from any.
 void set_vacating(std::uint32_t cpus) noexcept;
 void end_vacating(std::uint32_t cpus) noexcept;

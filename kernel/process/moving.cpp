@@ -21,12 +21,12 @@ bool may_move(Thread& thread) noexcept {
     case ThreadState::parked: break;
     default: return false;
   }
-  if (thread.wait_lease.active() || !thread.ring_state->nothing_under_way()) return false;
+  if (thread.wait_lease.active() || thread.progress.begun || !thread.ring_state->nothing_under_way()) return false;
   // It can neither call nor serve, nor have a context or a supervisor, without what binds its process (CapabilityTable::binds_to_cpu).
   const bool own_time = thread.bound == nullptr && thread.account.context == nullptr && thread.account.entity == &thread.entity;
   const bool in_no_call = thread.outgoing == &thread.direct_call && thread.direct_call.idle() && thread.fault_call.idle() &&
                           thread.incoming == nullptr && thread.serving == nullptr && !thread.supervisor;
-  require(own_time && in_no_call && !thread.progress.begun, "what may move runs on its own time, in no call");
+  require(own_time && in_no_call, "what may move runs on its own time, in no call");
   return true;
 }
 
@@ -59,11 +59,11 @@ void take_in(void* subject) noexcept {
   process.release();
 }
 
-// False, and nothing has changed, if `to` has been leased meanwhile, or taken from those where best effort may be placed.
-bool send(Cpu& cpu, Process& process, Cpu& to, Time now) noexcept {
+// False, and nothing has changed, if `to` has been leased meanwhile (`slack`: without slack), or taken from those where best effort may be placed.
+bool send(Cpu& cpu, Process& process, Cpu& to, bool slack, Time now) noexcept {
   // Counted first: who closes a CPU to placement counts there then.
   to.best_effort_processes.fetch_add(1, std::memory_order_seq_cst);
-  if (!may_be_placed(to.id) || !relist(process, to.id)) {
+  if (!may_be_placed(to.id) || !relist(process, to.id, slack)) {
     to.best_effort_processes.fetch_sub(1, std::memory_order_relaxed);
     return false;
   }
@@ -108,13 +108,16 @@ bool has_just_come(const Process& process, Time now) noexcept {
 bool send_away(Cpu& cpu, Process& process, Time now) noexcept {
   if (!may_move(cpu, process, false)) return false;
   Cpu* const to = Cpu::find(least_busy_cpu());
-  return to != nullptr && to != &cpu && send(cpu, process, *to, now);
+  return to != nullptr && to != &cpu && send(cpu, process, *to, true, now);
 }
 
 // The next portion of what a lease has asked for; the rest by an interrupt.
 void vacate(void* subject) noexcept {
   Cpu& cpu = *static_cast<Cpu*>(subject);
-  if (cpu.vacate_anew.exchange(false, std::memory_order_acq_rel)) cpu.to_vacate = enlisted_on(cpu.id);
+  if (const std::uint32_t asked = cpu.vacate_asked.load(std::memory_order_acquire); asked != cpu.vacating_for) {
+    cpu.vacating_for = asked;
+    cpu.to_vacate = enlisted_on(cpu.id);
+  }
   if (cpu.ended_threads != nullptr) return (void)post_later(cpu.id, cpu.vacate_mail, vacate, &cpu);  // until they are buried
   const Time now = hal::now();
   unsigned looks = 0;
@@ -132,12 +135,13 @@ void vacate(void* subject) noexcept {
   }
   if (cpu.to_vacate != 0 && (gone || comes || looks == kLookedAt)) return (void)post_later(cpu.id, cpu.vacate_mail, vacate, &cpu);
   cpu.to_vacate = 0;
-  cpu.vacated.store(true, std::memory_order_release);
+  cpu.vacated.store(cpu.vacating_for, std::memory_order_release);
 }
 
 }  // namespace
 
 void balance(Cpu& cpu, Time now) noexcept {
+  if (is_vacating(cpu.id)) return;  // whose own looks, each at the next of the roll, are not to be mixed with these
   if (Cpu::count() == 1 || cpu.use.load(std::memory_order_relaxed) != CpuUse::housekeeping || cpu.ended_threads != nullptr) return;
   Cpu* const to = resting_cpu(cpu);
   if (to == nullptr) return;
@@ -145,7 +149,7 @@ void balance(Cpu& cpu, Time now) noexcept {
   for (unsigned looks = 0; looks < kLookedAt && !sent; ++looks) {
     Process* const process = next_enlisted_on(cpu.id);
     if (process == nullptr) return;
-    sent = may_move(cpu, *process, true) && !has_just_come(*process, now) && send(cpu, *process, *to, now);
+    sent = may_move(cpu, *process, true) && !has_just_come(*process, now) && send(cpu, *process, *to, false, now);
     process->release();
   }
 }
@@ -155,15 +159,16 @@ void ask_to_vacate(std::uint32_t cpus) noexcept {
   for (std::uint16_t id = 0; id < kMaxCpus; ++id) {
     if ((cpus >> id & 1) == 0) continue;
     Cpu& cpu = *Cpu::find(CpuId(id));
-    cpu.vacated.store(false, std::memory_order_relaxed);
-    cpu.vacate_anew.store(true, std::memory_order_release);
+    cpu.vacate_asked.fetch_add(1, std::memory_order_release);
     (void)post_later(cpu.id, cpu.vacate_mail, vacate, &cpu);  // else one is under way, which sees that it is asked anew
   }
 }
 
 bool have_vacated(std::uint32_t cpus) noexcept {
   for (std::uint16_t id = 0; id < kMaxCpus; ++id) {
-    if ((cpus >> id & 1) != 0 && !Cpu::find(CpuId(id))->vacated.load(std::memory_order_acquire)) return false;
+    if ((cpus >> id & 1) == 0) continue;
+    const Cpu& cpu = *Cpu::find(CpuId(id));
+    if (cpu.vacated.load(std::memory_order_acquire) != cpu.vacate_asked.load(std::memory_order_relaxed)) return false;
   }
   return true;
 }

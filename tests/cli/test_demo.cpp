@@ -72,6 +72,10 @@ TEST(Demo, StatesASmallQuantumAndAShortBoot) {
   EXPECT_LE(full_run().result["boot"]["work_ticks"], kMostBootWork);
 }
 
+// On one CPU best effort gives way to a release that is near (decision 30), where several are simulated in turns it does not: what runs there
+// when the quantum ends has its way through the kernel first, to where it gives up its turn.
+constexpr std::int64_t kEndOfATurn = 250;
+
 TEST(Demo, WakesOnTwoCpusNoLaterThanAQuantumAfterOneCpu) {
   for (const char* name : {"simulate", "control"}) {
     const json two = task_of(full_run().result, name);
@@ -81,7 +85,7 @@ TEST(Demo, WakesOnTwoCpusNoLaterThanAQuantumAfterOneCpu) {
         two["wakeup_ns"]["max"].get<std::int64_t>() - one["wakeup_ns"]["max"].get<std::int64_t>();
     std::cout << name << ": longest wake-up " << two["wakeup_ns"]["max"] << " ns, " << later
               << " ns after one CPU's\n";
-    EXPECT_LE(later, full_run().result["machine"]["quantum_ns"].get<std::int64_t>()) << name;
+    EXPECT_LE(later, full_run().result["machine"]["quantum_ns"].get<std::int64_t>() + kEndOfATurn) << name;
   }
 }
 

@@ -141,6 +141,28 @@ TEST_F(Portions, ACallOnWhatEndsQueuesUntilTheServerHasEnded) {
   EXPECT_FALSE(world_.process(victim_.number).alive());
 }
 
+TEST_F(Portions, ACallWhoseCapabilityGoesBetweenTwoPortionsLeavesNothing) {
+  start({{}}, {});
+  Thread& other = make_thread(world_, task());
+  const abi::CapId memory = world_.granted(task().process, "self.memory");
+  const auto frames = [&] { return task().process.ledger().used(schema::Resource::frames); };
+  begin();
+  const std::uint64_t before = frames();
+  world_.go_to(other);
+  world_.machine().advance(begin_ - Duration::ns(kLook.ns() * 8));
+  ASSERT_TRUE(world_.is_current(other));
+  ASSERT_TRUE(world_.call<schema::VirtualMemory::Map>(other, memory, {.size = 100 * 4096, .prot = 3}).blocked);
+  ASSERT_TRUE(world_.is_current(task())) << "its job did not come between two portions";
+  ASSERT_TRUE(other.progress.begun);
+  EXPECT_TRUE(world_.release(task(), memory).ok());
+  (void)world_.call<Await>(task(), world_.granted(task().process, "self.context"));
+  world_.go_to(other);
+  EXPECT_EQ(world_.answer(other).error(), transport(TransportError::invalid_cap));
+  EXPECT_FALSE(other.progress.begun) << "its next call would go on with it";
+  world_.settle();
+  EXPECT_EQ(frames(), before);
+}
+
 // Who is woken waits no longer, whoever comes in between; the others are woken after that.
 TEST_F(Portions, AReleaseComesBetweenTwoPortionsOfAnUnpark) {
   start({{}}, {});

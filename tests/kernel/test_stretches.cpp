@@ -39,6 +39,21 @@ class Stretches : public Jobs {
       if (++windows_ == n) (void)kernel::post_later(cpu, mail_, handler, subject);
     });
   }
+  // So many PARKs under way in its ring.
+  void park_many(kernel::Thread& thread, unsigned count) {
+    const auto page = world.call<schema::VirtualMemory::Map>(thread, world.granted(thread.process, "self.memory"), {.size = 4096, .prot = 3});
+    ASSERT_TRUE(page.error.ok());
+    for (unsigned i = 0; i < count; ++i) {
+      abi::CapSqe entry{};
+      entry.operation = static_cast<std::uint8_t>(abi::RingOperation::park);
+      entry.cap = world.granted(thread.process, "self.park").raw;
+      entry.interface_id = page.value.addr;
+      entry.user_data = i + 1;
+      world.submit(thread, entry);
+      if (i % 8 == 7) (void)world.enter_ring(thread);
+    }
+    ASSERT_EQ(thread.process.parked().size, count);
+  }
   static std::ptrdiff_t armed(World& world, const std::vector<Child>& tasks) {
     return std::ranges::count_if(tasks, [&](const Child& task) { return world.thread(task).bound->jobs().armed(); });
   }
@@ -163,18 +178,7 @@ TEST_F(Stretches, TheEndOfAThreadWithManyOperationsLetsAReleaseIn) {
   start({.tasks = {{}}});
   const Child child = world.spawn({.memory_pages = 4096});
   kernel::Thread& parked = world.thread(child);
-  const auto page = world.call<schema::VirtualMemory::Map>(parked, world.granted(parked.process, "self.memory"), {.size = 4096, .prot = 3});
-  ASSERT_TRUE(page.error.ok());
-  for (unsigned i = 0; i < kParked; ++i) {
-    abi::CapSqe entry{};
-    entry.operation = static_cast<std::uint8_t>(abi::RingOperation::park);
-    entry.cap = world.granted(parked.process, "self.park").raw;
-    entry.interface_id = page.value.addr;
-    entry.user_data = i + 1;
-    world.submit(parked, entry);
-    if (i % 8 == 7) (void)world.enter_ring(parked);
-  }
-  ASSERT_EQ(parked.process.parked().size, kParked);
+  park_many(parked, kParked);
   const kernel::Ref<kernel::Thread> held = kernel::Ref<kernel::Thread>::share(parked);
   unsigned left = 0;
   std::pair<kernel::Thread*, unsigned*> subject{&parked, &left};
@@ -192,6 +196,28 @@ TEST_F(Stretches, TheEndOfAThreadWithManyOperationsLetsAReleaseIn) {
   const auto end = world.call<schema::ProcessHandle::Wait>(world.init(), child.handle);
   EXPECT_EQ(end.value.reason, schema::ExitReason::exited);
   EXPECT_EQ(end.value.code, 3);
+}
+
+// Who waits for its answer does not wait for them.
+TEST_F(Stretches, AServerWithManyOperationsIsGoneForItsCallersAtOnce) {
+  constexpr std::uint64_t kServed = 0x1234;
+  const abi::CapId endpoint = world.make_endpoint(kServed);
+  const Child child = world.spawn({.memory_pages = 4096, .grants = {{"serve", endpoint}}});
+  kernel::Thread& server = world.thread(child);
+  park_many(server, 32);
+  (void)world.reply_receive(server, world.granted(server.process, "serve"));
+  const Child client = world.spawn({.grants = {{"service", world.connect(endpoint)}}});
+  kernel::Thread& caller = world.thread(client);
+  ASSERT_FALSE(world.call(caller, world.granted(caller.process, "service"), kServed, 1).has_value());
+  ASSERT_TRUE(world.is_current(server));
+  std::pair<kernel::Thread*, ThreadState> subject{&caller, ThreadState::dead};
+  at_window(1, [](void* of) noexcept {
+    auto& [thread, state] = *static_cast<std::pair<kernel::Thread*, ThreadState>*>(of);
+    state = thread->state;
+  }, &subject);
+  world.exit(server, 3);
+  EXPECT_EQ(subject.second, ThreadState::runnable);
+  EXPECT_EQ(world.answer(caller).error(), transport(schema::TransportError::disconnected));
 }
 
 // As many operations as its program has wanted at one time, however many its ring has places for.

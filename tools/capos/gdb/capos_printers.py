@@ -102,7 +102,7 @@ class ThreadPrinter:
         thread = self._value
         return (
             f"thread {_field(thread, 'number')} of process {_field(thread['process'], 'number_')}, "
-            f"CPU {_field(thread['cpu'], 'value_')}, {_enumerant(thread['state'])}, "
+            f"CPU {_field(thread['home'], 'where_') & 0x7FFF}, {_enumerant(thread['state'])}, "
             f"{'on a context' if int(thread['bound']) else 'best effort'}"
         )
 
