@@ -46,6 +46,7 @@ void Admission::begin_again() noexcept {
   island_ = {};
   kept_ = {};
   end_vacating(std::exchange(vacating_, 0));
+  refusal_.reset();
   stage_ = Stage::begin;
 }
 
@@ -175,6 +176,7 @@ Outcome Admission::stand(CallContext& call, schema::AdmitResult::Builder results
 
 // What is given up to here is taken back with the call.
 Outcome Admission::give(CallContext& call, schema::AdmitResult::Builder results) noexcept {
+  if (!handout_->make_usable()) return Outcome::unfinished();
   const auto admitted = results.init_admitted();
   const unsigned first = std::min<unsigned>(island_->size(), abi::kMaxTransfers - 1);
   const auto given = call.give(Ref<Object>::adopt(island_.leak()));
