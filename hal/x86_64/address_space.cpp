@@ -2,6 +2,7 @@
 #include "capos/hal/address_space.hpp"
 
 #include <algorithm>
+#include <cstring>
 
 #include "capos/abi/syscall.hpp"
 #include "instructions.hpp"
@@ -57,7 +58,7 @@ bool AddressSpace::create(FrameSource& source) noexcept {
   if (frame.value() == 0) return false;
   Table& top = table_at(frame.value());
   const Table& kernel = table_at(kernel_root());
-  for (unsigned i = kEntries / 2; i < kEntries; ++i) top[i] = kernel[i];
+  std::memcpy(&top[kEntries / 2], &kernel[kEntries / 2], sizeof top / 2);
   root_ = frame;
   source_ = &source;
   return true;

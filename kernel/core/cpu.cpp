@@ -194,6 +194,7 @@ void Cpu::deliver(Mail& mail) noexcept {
     cpu.trace.note_idle(cpu.scheduler.idle_time());
     // A step leaves everything consistent: an interrupt taken in the window does not come back here.
     bool reaped = false;
+    if (cpu.id == CpuId(0) && reaper_has_work()) between_steps();
     for (; cpu.id == CpuId(0) && reap_step(); reaped = true) between_steps();
     if (reaped) leave(cpu, hal::now());  // what went may have set a server free
     while (cpu.id == CpuId(0) && stock_step()) between_steps();

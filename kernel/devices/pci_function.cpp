@@ -84,6 +84,18 @@ void PciFunction::silence(void* subject) noexcept {
   if (function.message_at_ != 0) set_message_masked(function.address_, function.message_at_, true);
 }
 
+bool PciFunction::wind_down() noexcept {
+  auto buffers = buffers_.lock();
+  unsigned left = kBuffersPerPortion;
+  for (Ref<MemoryObject>& buffer : *buffers) {
+    if (!buffer) continue;
+    if (left-- == 0) return false;
+    if (left == kBuffersPerPortion - 1) silence(this);
+    buffer = {};
+  }
+  return true;
+}
+
 void PciFunction::drop_unused(Buffers& buffers) noexcept {
   for (Ref<MemoryObject>& buffer : buffers) {
     if (buffer && buffer->is_sole_reference()) buffer = {};

@@ -26,6 +26,10 @@ class PciFunction final : public TypedObject<PciFunction, schema::PciFunction> {
   // Errors: not_found, overlap, out_of_memory.
   [[nodiscard]] static ResultOf<Ref<PciFunction>, schema::KernelError> create(Ledger& payer, hal::PciAddress address) noexcept;
 
+  // A portion: kBuffersPerPortion buffers of DMA, the function silent already.
+  static constexpr unsigned kBuffersPerPortion = 4;
+  [[nodiscard]] bool wind_down() noexcept override;
+
   Outcome describe(CallContext&, const Interface::Describe::Params::Value&,
                    Interface::Describe::Results::Value&) noexcept;
   Outcome read_config(CallContext&, const Interface::ReadConfig::Params::Value&,

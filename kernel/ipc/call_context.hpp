@@ -27,6 +27,10 @@ class CallContext {
   const Time now;
   CallProgress& progress;  // of a method that returns Outcome::unfinished()
   std::span<const wire::Word> message{};  // of a call by message: the whole of it, as it came
+  // The same: where the results go, in the caller's arena. A method may put their message there itself, and says how many bytes it is: 0
+  // if it has not. What stands there already may be spoiled by the program at any time.
+  std::span<std::byte> results_at{};
+  std::uint32_t placed = 0;
   // A call through the ring is one of a batch: the thread goes on to the next entry, so it must not wait in this one.
   const bool may_block = true;
   bool reschedule = false;  // set by a call after which another thread may have to run
@@ -68,15 +72,12 @@ class CallContext {
     const std::uint64_t interface_id = object->interface_id();
     return give(std::move(object), interface_id);
   }
-  // The same of some that are in the caller's table, in transit (CapabilityTable::depart): they can be used now. The first one's index.
-  [[nodiscard]] ResultOf<std::uint32_t, schema::KernelError> give_departed(std::span<const abi::CapId> ids,
+  // The same of some that are in the caller's table already. The first one's index.
+  [[nodiscard]] ResultOf<std::uint32_t, schema::KernelError> give_inserted(std::span<const abi::CapId> ids,
                                                                            std::uint64_t interface_id) noexcept {
     if (ids.size() > results_.size() - results_count_) return fail(schema::KernelError::out_of_capabilities);
     const std::uint32_t first = results_count_;
-    for (const abi::CapId id : ids) {
-      process().capabilities().put_back(id);
-      results_[results_count_++] = {id.raw, interface_id};
-    }
+    for (const abi::CapId id : ids) results_[results_count_++] = {id.raw, interface_id};
     return first;
   }
   [[nodiscard]] std::span<const abi::ResultCap> results() const noexcept { return {results_.data(), results_count_}; }

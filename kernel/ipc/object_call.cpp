@@ -41,6 +41,7 @@ Outcome call_object(Cpu& cpu, Thread& thread, std::byte* arena, const abi::CapSq
   }
   CallContext context(cpu, thread, now, entry, {descriptors, sqe.transfers_count}, progress);
   context.message = kEmpty;
+  context.results_at = {arena + sqe.results_offset, sqe.results_capacity};
   if (!progress.has_parameters) [[likely]] {
     std::memcpy(cpu.message_in, arena + sqe.params_offset, sqe.params_size);
     context.message = {reinterpret_cast<const wire::Word*>(cpu.message_in), sqe.params_size / 8};
@@ -53,11 +54,12 @@ Outcome call_object(Cpu& cpu, Thread& thread, std::byte* arena, const abi::CapSq
   }
   const auto caps = context.results();
   const auto caps_bytes = static_cast<std::uint32_t>(caps.size_bytes());
+  if (context.placed != 0) [[unlikely]] bytes = context.placed;
   if (bytes > sqe.results_capacity || caps_bytes > sqe.results_capacity - bytes) {
     context.take_back();
     return Outcome::transport(TransportError::result_too_large);
   }
-  std::memcpy(arena + sqe.results_offset, cpu.message_out, bytes);
+  if (context.placed == 0) [[likely]] std::memcpy(arena + sqe.results_offset, cpu.message_out, bytes);
   std::memcpy(arena + sqe.results_offset + bytes, caps.data(), caps_bytes);
   completion.results_size = bytes;
   completion.caps_count = static_cast<std::uint32_t>(caps.size());

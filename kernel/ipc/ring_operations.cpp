@@ -80,6 +80,7 @@ void RingState::start_call(Cpu& cpu, Operation& operation, Time now) noexcept {
     enter_lease(operation, entry->lease());
     operation.state = OperationState::pending;
     pending_.push_back(operation);
+    if (sqe.transfers_count > kFewTransfers) short_portion_ = kShortPortion;  // its delivery takes long
     return;
   }
   abi::CapCqe completion{};
@@ -103,6 +104,28 @@ void RingState::go_on_later(Operation& operation) noexcept {
 void RingState::drop_progress() noexcept {
   in_progress_ = nullptr;
   progress_.drop(thread.process);
+}
+
+// --- releasing
+
+// What goes with its last capability, and takes long, is out of everybody's reach from the first portion on.
+void RingState::start_release(Operation& operation, Time now) noexcept {
+  must_schedule_ = true;  // others may be set free
+  if (in_progress_ == &operation) {
+    if (!progress_.object->wind_down()) return go_on_later(operation);
+    drop_progress();
+    return end(operation, Outcome::done(), now);
+  }
+  CapabilityTable& table = thread.process.capabilities();
+  const abi::CapId id{operation.sqe.cap};
+  CapabilityEntry* const entry = table.find(id);
+  if (entry != nullptr && entry->object()->is_sole_reference() && !entry->object()->wind_down()) {
+    progress_.object = Ref<Object>::share(*entry->object());
+    progress_.begun = true;
+    (void)table.remove(id);
+    return go_on_later(operation);
+  }
+  end(operation, table.remove(id) ? Outcome::done() : Outcome::transport(TransportError::invalid_cap), now);
 }
 
 // --- calling off
@@ -153,6 +176,8 @@ void RingState::call_off(Operation& operation, TransportError why, Time now) noe
   switch (operation.state) {
     case OperationState::held:
     case OperationState::ready:
+      // What it releases is gone: it only ends.
+      if (in_progress_ == &operation && operation.kind_of() == RingOperation::release) return;
       operation.called_off = why;
       return;
     case OperationState::deferred: {

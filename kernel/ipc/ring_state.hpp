@@ -30,8 +30,8 @@
 // `outgoing` is that call. On the thread's own CPU only, but for Operation::mail and `holders`.
 // Bounds: no loop is longer than the ring has operations or submission entries; timers O(log operations). cap_enter takes
 // at most the queue's entries, each message at most abi::kArenaBytes. It lets interrupts in after each call on a kernel object,
-// or portion of one, after kShortPortion other entries, and after kPortion plain CALLs or RETURNs in a row or twice as many
-// plain NOPs: what they make ready then runs first. After every kPortion it also decides afresh who runs. No allocation after the ring was
+// or portion of one, after kShortPortion other entries, kStartedAtOnce that a chain has set free, and kPortion plain CALLs or RETURNs in a row or twice
+// as many plain NOPs, and before one with more than kFewTransfers capabilities: what they make ready then runs first. After every kPortion it also decides afresh who runs. No allocation after the ring was
 // made, but what the receiver's capability table may need to grow.
 #pragma once
 
@@ -229,7 +229,7 @@ class RingState {
   [[nodiscard]] Operation* make_operations() noexcept;
   void check_unused() noexcept;
   // --- submission (ring_submission.cpp)
-  static constexpr std::uint32_t kPortion = 32, kShortPortion = 3;
+  static constexpr std::uint32_t kPortion = 32, kShortPortion = 3, kFewTransfers = 4, kStartedAtOnce = 6;
   void take_submissions(Cpu& cpu, Time& now) noexcept;
   void take_rest(Cpu& cpu, Time& now) noexcept;
   void take_portion(Cpu& cpu, Time now) noexcept;
@@ -268,6 +268,7 @@ class RingState {
   void take_unpark(Operation& operation, Time now) noexcept;
   // Something that the operation waited for has come to its CPU; takes over what it held.
   static void arrived(Operation& operation, void (RingState::*take)(Operation&, Time) noexcept) noexcept;
+  void start_release(Operation& operation, Time now) noexcept;
   void start_cancel(Operation& operation, Time now) noexcept;
   void start_finish(Operation& operation, Time now) noexcept;
   // The operation goes on under the lease of the capability that it names, unless that is nullptr.

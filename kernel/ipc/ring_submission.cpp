@@ -97,8 +97,12 @@ void RingState::take_portion(Cpu& cpu, Time now) noexcept {
       if (run != 0) continue;  // what follows may be another
     }
     Operation* operation = free_.front();
-    if (operation == nullptr) [[unlikely]] operation = make_operations();
+    if (operation == nullptr) [[unlikely]] {
+      operation = make_operations();
+      short_portion_ = kShortPortion;
+    }
     if (operation == nullptr || room() == 0) return stall();
+    if (sq_[head & sq_mask_].transfers_count > kFewTransfers) [[unlikely]] let_interrupts_in(cpu);  // a RETURN carries them at once
     operation->sqe = sq_[head & sq_mask_];  // copied once
     // Inside a chain it is refused, when its turn comes.
     const bool waits = operation->has(abi::kSqeDrain) && chain_tail_ == nullptr && !chain_broken_;
@@ -142,6 +146,7 @@ void RingState::accept(Cpu& cpu, Operation& operation, Time now) noexcept {
 // What chains and answers have set free since. Each was an entry: at most one for each operation. Ends early where one has
 // done but a portion.
 void RingState::start_ready(Cpu& cpu, Time now) noexcept {
+  unsigned started = 0;
   while (Operation* const operation = ready_.pop_front()) {
     Operation* const next = operation->linked;
     Operation* const timeout = next != nullptr && is_link_timeout(*next) && next->state == OperationState::held ? next : nullptr;
@@ -149,7 +154,7 @@ void RingState::start_ready(Cpu& cpu, Time now) noexcept {
     if (!alive()) return;
     // Unless it has ended with the operation.
     if (timeout != nullptr && timeout->state == OperationState::held) arm_link_timeout(*timeout, now);
-    if (short_portion_ >= kShortPortion && !ready_.empty()) unfinished_ = true;
+    if ((short_portion_ >= kShortPortion || ++started == kStartedAtOnce) && !ready_.empty()) unfinished_ = true;
     if (unfinished_) return;
   }
 }
@@ -166,11 +171,7 @@ void RingState::start(Cpu& cpu, Operation& operation, Time now) noexcept {
   switch (kind) {
     case RingOperation::nop: return end(operation, Outcome::done(), now);
     case RingOperation::call: return start_call(cpu, operation, now);
-    case RingOperation::release:
-      must_schedule_ = true;  // what goes with its last capability may set others free
-      return end(operation, thread.process.capabilities().remove(abi::CapId{sqe.cap})
-                                ? Outcome::done()
-                                : Outcome::transport(TransportError::invalid_cap), now);
+    case RingOperation::release: return start_release(operation, now);
     case RingOperation::receive: return start_receive(cpu, operation, now);
     case RingOperation::return_call: return start_return(cpu, operation, now);
     case RingOperation::finish: return start_finish(operation, now);

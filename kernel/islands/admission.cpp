@@ -47,6 +47,7 @@ void Admission::begin_again() noexcept {
   kept_ = {};
   const std::uint32_t vacating = std::exchange(vacating_, 0);
   if (has_desk(ticket_)) end_vacating(vacating);  // else whoever came to it has
+  refusal_.reset();
   stage_ = Stage::begin;
 }
 
@@ -177,6 +178,7 @@ Outcome Admission::stand(CallContext& call, schema::AdmitResult::Builder results
 
 // What is given up to here is taken back with the call.
 Outcome Admission::give(CallContext& call, schema::AdmitResult::Builder results) noexcept {
+  if (!handout_->make_usable()) return Outcome::unfinished();
   const auto admitted = results.init_admitted();
   const unsigned first = std::min<unsigned>(island_->size(), abi::kMaxTransfers - 1);
   const auto given = call.give(Ref<Object>::adopt(island_.leak()));

@@ -8,6 +8,8 @@
 // each task once.
 #pragma once
 
+#include <optional>
+
 #include "capos/schema/kernel.hpp"
 #include "islands/context_handout.hpp"
 #include "islands/desk.hpp"
@@ -101,6 +103,7 @@ class Admission final : public Object {
   Ref<Island> changed_;           // whose change it is
   ModeChange* change_ = nullptr;  // that is being made
   Duration wait_{};               // until it is in force
+  std::optional<sched::Refusal> refusal_;  // what the check has come to: it takes a portion to say so
   std::uint32_t vacating_ = 0;    // bit c: CPU c has been asked to
 };
 

@@ -25,8 +25,12 @@ Outcome Admission::put_together(Stage next, Refuse&& refuse) noexcept {
 
 template <typename Refuse>
 Outcome Admission::check(Refuse&& refuse) noexcept {
+  if (refusal_.has_value()) return refuse(explain(desk_work().group.claims(), *refusal_).view());
   const auto checked = desk_work().check.step();
-  if (!checked.has_value()) return refuse(explain(desk_work().group.claims(), checked.error()).view());
+  if (!checked.has_value()) {
+    refusal_ = checked.error();
+    return Outcome::unfinished();
+  }
   return *checked ? go_on(Stage::room) : Outcome::unfinished();
 }
 

@@ -23,8 +23,16 @@ ResultOf<void, KernelError> ContextHandout::add(CallContext& call, SchedulingCon
   return {};
 }
 
+bool ContextHandout::make_usable() noexcept {
+  if (usable_ == count_) return true;
+  for (unsigned left = kUsableAtOnce; left != 0 && usable_ < count_; --left) process_->capabilities().put_back(given_[usable_++]);
+  return false;
+}
+
 void ContextHandout::destroy() noexcept {
-  for (unsigned n = 0; n < count_; ++n) process_->capabilities().take_out(given_[n]);
+  CapabilityTable& table = process_->capabilities();
+  for (unsigned n = 0; n < usable_; ++n) (void)table.remove(given_[n]);
+  for (unsigned n = usable_; n < count_; ++n) table.take_out(given_[n]);
   delete_object(this);
 }
 

@@ -262,7 +262,8 @@ Outcome Island::contexts(CallContext& call, Interface::Contexts::Params::Reader 
   const unsigned count = std::min<unsigned>(first < count_ ? count_ - first : 0, abi::kMaxTransfers);
   const auto all = handout.add_some(call, count, [&](unsigned n) noexcept -> SchedulingContext& { return *contexts_[first + n]; });
   if (!all.has_value()) return Outcome::overloaded(all.error());
-  return *all ? handout.hand_over(call, results.init_contexts(count)) : Outcome::unfinished();
+  if (!*all || !handout.make_usable()) return Outcome::unfinished();
+  return handout.hand_over(call, results.init_contexts(count));
 }
 
 Outcome Island::status(CallContext&, const Interface::Status::Params::Value&,

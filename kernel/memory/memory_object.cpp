@@ -106,15 +106,29 @@ void MemoryObject::add_block(FrameBlock block) noexcept {
   pages_ += block.pages();
 }
 
-void MemoryObject::destroy() noexcept {
-  constexpr unsigned kUnderOneLock = 8;
-  for (unsigned next = 0; owned_ && next < extents_count_;) {
-    auto allocator = frames().lock();
-    for (unsigned left = kUnderOneLock; left != 0 && next < extents_count_; --left, ++next) {
-      allocator->release({extent(next).base, static_cast<unsigned>(std::countr_zero(extent_pages(next)))});
-    }
+// The last `blocks` of those that it owns.
+void MemoryObject::give_back(unsigned blocks) noexcept {
+  std::uint64_t pages = 0;
+  auto allocator = frames().lock();
+  for (; blocks != 0 && extents_count_ != 0; --blocks) {
+    const Extent& last = extent(extents_count_ - 1);
+    const std::uint64_t its = pages_ - last.first;
+    allocator->release({last.base, static_cast<unsigned>(std::countr_zero(its))});
+    pages_ = last.first;
+    pages += its;
+    --extents_count_;
   }
-  if (owned_) payer()->give_back(Resource::frames, pages_);
+  payer()->give_back(Resource::frames, pages);
+}
+
+bool MemoryObject::wind_down() noexcept {
+  if (!owned_ || extents_count_ <= kBlocksPerPortion) return true;
+  give_back(kBlocksPerPortion);
+  return false;
+}
+
+void MemoryObject::destroy() noexcept {
+  while (owned_ && extents_count_ != 0) give_back(kBlocksPerPortion);
   if (more_extents_ != nullptr) charged_delete(*payer(), more_extents_);
   if (life_) {
     life_->end();
@@ -177,8 +191,9 @@ ResultOf<bool, KernelError> make_memory(CallContext& call, std::uint64_t pages) 
 }
 
 template <typename Results>
-Outcome MemoryObject::read_into(std::uint64_t offset, std::uint64_t count, Results& results) const noexcept {
+Outcome MemoryObject::read_into(CallContext& call, std::uint64_t offset, std::uint64_t count, Results& results) const noexcept {
   if (!range_ok(offset, count) || count > abi::kArenaBytes) return Outcome::invalid(KernelError::bad_range);
+  if (count > kReadAtOnce) return read_portion(call, offset, count);
   // Room that is made zero first costs as much again.
   if (const auto flat = count == 0 ? std::span<const std::byte>() : find_flat(offset, count); !flat.empty()) {
     results.set_data(flat);
@@ -188,14 +203,34 @@ Outcome MemoryObject::read_into(std::uint64_t offset, std::uint64_t count, Resul
   return Outcome::done();
 }
 
-Outcome MemoryObject::read(CallContext&, schema::MemoryObject::Read::Params::Reader params,
-                           schema::MemoryObject::Read::Results::Builder results) noexcept {
-  return read_into(params.offset(), params.count(), results);
+// Straight into the caller's arena, as the message of Read.Results: two pointers, to a struct of one and to its bytes.
+Outcome MemoryObject::read_portion(CallContext& call, std::uint64_t offset, std::uint64_t count) const noexcept {
+  constexpr std::uint64_t kStruct = std::uint64_t{1} << 48, kBytes = 2;
+  constexpr std::size_t kPointers = 2 * sizeof(wire::Word);
+  const std::uint64_t whole = kPointers + (count + 7) / 8 * 8;
+  if (whole > call.results_at.size()) return Outcome::transport(schema::TransportError::result_too_large);
+  call.progress.begun = true;
+  std::uint64_t& done = call.progress.done;
+  done = std::min(done, count);  // it may have been more
+  const std::uint64_t piece = std::min<std::uint64_t>(count - done, kReadPortion);
+  copy_out(offset + done, call.results_at.subspan(kPointers + done, piece));
+  done += piece;
+  if (done != count) return Outcome::unfinished();
+  const std::uint64_t pointers[2] = {kStruct, count << 35 | kBytes << 32 | 1};
+  std::memcpy(call.results_at.data(), pointers, sizeof pointers);
+  std::memset(call.results_at.data() + kPointers + count, 0, whole - kPointers - count);
+  call.placed = static_cast<std::uint32_t>(whole);
+  return Outcome::done();
 }
 
-Outcome MemoryObject::read(CallContext&, schema::MemoryReader::Read::Params::Reader params,
+Outcome MemoryObject::read(CallContext& call, schema::MemoryObject::Read::Params::Reader params,
+                           schema::MemoryObject::Read::Results::Builder results) noexcept {
+  return read_into(call, params.offset(), params.count(), results);
+}
+
+Outcome MemoryObject::read(CallContext& call, schema::MemoryReader::Read::Params::Reader params,
                            schema::MemoryReader::Read::Results::Builder results) noexcept {
-  return read_into(params.offset(), params.count(), results);
+  return read_into(call, params.offset(), params.count(), results);
 }
 
 Outcome MemoryObject::write(CallContext&, schema::MemoryObject::Write::Params::Reader params,

@@ -57,6 +57,9 @@ class MemoryObject final : public TypedObject<MemoryObject, schema::MemoryOwner>
   [[nodiscard]] static ResultOf<Ref<MemoryObject>, schema::KernelError> wrap_device(Ledger& payer, hal::MemoryRange range,
                                                                                     Claim claim) noexcept;
 
+  // A portion: kBlocksPerPortion blocks.
+  [[nodiscard]] bool wind_down() noexcept override;
+
   [[nodiscard]] std::uint64_t pages() const noexcept { return pages_; }
   [[nodiscard]] bool device() const noexcept { return device_; }
   [[nodiscard]] bool writable() const noexcept { return writable_; }
@@ -95,8 +98,11 @@ class MemoryObject final : public TypedObject<MemoryObject, schema::MemoryOwner>
   }
 
  private:
+  // Bytes: more than kReadAtOnce in portions of kReadPortion.
+  static constexpr std::uint64_t kReadAtOnce = 8192, kReadPortion = 16384;
   template <typename Results>
-  Outcome read_into(std::uint64_t offset, std::uint64_t count, Results& results) const noexcept;
+  Outcome read_into(CallContext& call, std::uint64_t offset, std::uint64_t count, Results& results) const noexcept;
+  Outcome read_portion(CallContext& call, std::uint64_t offset, std::uint64_t count) const noexcept;
   struct Extent {
     hal::PhysicalAddress base;
     std::uint64_t first = 0;  // page of the object; one block of frames, up to the next extent or the end
@@ -112,6 +118,7 @@ class MemoryObject final : public TypedObject<MemoryObject, schema::MemoryOwner>
   MemoryObject() noexcept;
   ~MemoryObject();
   void destroy() noexcept override;
+  void give_back(unsigned blocks) noexcept;
   [[nodiscard]] ResultOf<void, schema::KernelError> make_room() noexcept;
   void add_block(FrameBlock block) noexcept;
   [[nodiscard]] unsigned extent_of(std::uint64_t page) const noexcept;

@@ -94,8 +94,10 @@ ResultOf<void, KernelError> AddressMap::begin_map(std::uint64_t start, Ref<Memor
 }
 
 ResultOf<bool, KernelError> AddressMap::map_portion(std::uint64_t start) noexcept {
+  constexpr std::uint64_t kTables = 3;  // that the first page of a portion may need
   Region* const region = region_at(start);
   if (region == nullptr) return fail(KernelError::bad_address);
+  if (!clean_ahead(kTables, 0)) return false;
   for (unsigned portion = kMapPortion; portion != 0 && region->in_the_making(); --portion) {
     const auto mapped = space_.map(hal::UserAddress(start + region->mapped * hal::kPageSize),
                                    region->object->frame_at(region->first_page + region->mapped), region->protection);

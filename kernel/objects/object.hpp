@@ -80,6 +80,10 @@ class Object {
     if (references_.fetch_sub(references, std::memory_order_acq_rel) == references) destroy();
   }
 
+  // Whoever calls is its sole holder, and is about to let it go: true if that takes no longer than a portion of a call. Else a
+  // portion of it has been done, and it is good for nothing but this and to be let go.
+  [[nodiscard]] virtual bool wind_down() noexcept { return true; }
+
   // The interface a new capability to this object carries.
   [[nodiscard]] virtual std::uint64_t interface_id() const noexcept = 0;
   // A typed call; in and out may be the same words. May block the calling thread (Outcome::blocked).

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "objects/transfer.hpp"
 
+#include <algorithm>
+
 #include "process/process.hpp"
 
 namespace capos::kernel {
@@ -37,13 +39,21 @@ KernelError obstacle_to(Process& from, const abi::TransferDescriptor& descriptor
 
 }  // namespace
 
-bool may_travel(const CapabilityEntry& entry, std::uint64_t from_session, std::uint64_t to_session) noexcept {
-  switch (entry.edge().transfer) {
+namespace {
+
+constexpr bool may_travel(TransferScope scope, std::uint64_t from_session, std::uint64_t to_session) noexcept {
+  switch (scope) {
     case TransferScope::any: return true;
     case TransferScope::same_session: return from_session == to_session;
     case TransferScope::none: return false;
   }
   return false;
+}
+
+}  // namespace
+
+bool may_travel(const CapabilityEntry& entry, std::uint64_t from_session, std::uint64_t to_session) noexcept {
+  return may_travel(entry.edge().transfer, from_session, to_session);
 }
 
 ResultOf<void, TransferError> send(Process& from, Descriptors descriptors) noexcept {
@@ -106,8 +116,34 @@ void recall(Process& from, Descriptors descriptors) noexcept {
   }
 }
 
+namespace {
+
+// Copies alone, each looked at once. False: something is in the way, or is moved; then nothing has been done.
+bool copy_all(Process& from, Process& to, Descriptors descriptors, std::span<abi::ResultCap> received) noexcept {
+  if (std::ranges::any_of(descriptors, is_move)) return false;
+  CapabilityTable& table = to.capabilities();
+  std::size_t arrived = 0;
+  for (const std::uint64_t from_session = from.session_number(), to_session = to.session_number(); arrived < descriptors.size(); ++arrived) {
+    const abi::TransferDescriptor& descriptor = descriptors[arrived];
+    if (!is_valid(descriptor)) break;
+    const CapabilityEntry* const entry = from.capabilities().find(abi::CapId{descriptor.cap});
+    if (entry == nullptr) break;
+    const HoldEdge edge = entry->edge();
+    if (!may_travel(edge.transfer, from_session, to_session)) break;
+    const auto id = table.insert(Ref<Object>::share(*entry->object()), entry->interface_id(), edge);
+    if (!id.has_value()) break;
+    received[arrived] = {id->raw, entry->interface_id()};
+  }
+  if (arrived == descriptors.size()) return true;
+  while (arrived > 0) (void)table.remove(abi::CapId{received[--arrived].cap});
+  return false;
+}
+
+}  // namespace
+
 ResultOf<void, TransferError> transfer(Process& from, Process& to, Descriptors descriptors,
                                        std::span<abi::ResultCap> received) noexcept {
+  if (copy_all(from, to, descriptors, received)) return {};
   TRY_VOID(send(from, descriptors));
   const auto delivered = deliver(from, to, descriptors, received);
   if (!delivered.has_value()) recall(from, descriptors);

@@ -220,6 +220,90 @@ TEST_F(Stretches, AServerWithManyOperationsIsGoneForItsCallersAtOnce) {
   EXPECT_EQ(world.answer(caller).error(), transport(schema::TransportError::disconnected));
 }
 
+// What it has goes back a few blocks at a time, and nobody can name it any more.
+TEST_F(Stretches, AMemoryObjectOfManyBlocksGoesAFewAtATime) {
+  constexpr std::uint64_t kPages = 1023;  // ten blocks
+  const auto made = world.message<schema::FrameAllocator::Allocate>(world.init(), world.service("frames"), [](auto params) { params.set_pages(kPages); });
+  ASSERT_TRUE(made.error().ok());
+  const abi::CapId cap = made.cap([](auto results) { return results.object(); });
+  struct Found {
+    World& world;
+    abi::CapId cap;
+    std::uint64_t frames = 0;
+    bool named = true;
+  } found{world, cap};
+  const std::uint64_t before = World::frames_free();
+  at_window(1, [](void* of) noexcept {
+    Found& place = *static_cast<Found*>(of);
+    place.frames = World::frames_free();
+    place.named = place.world.init().process.capabilities().find(place.cap) != nullptr;
+  }, &found);
+  EXPECT_EQ(world.release(world.init(), cap), kNoError);
+  EXPECT_GT(found.frames, before) << "no interrupt was let in";
+  EXPECT_LT(found.frames, before + kPages);
+  EXPECT_FALSE(found.named);
+  EXPECT_GE(World::frames_free(), before + kPages);
+}
+
+// More than is read at once goes into the arena in portions, and is what was written.
+TEST_F(Stretches, ALongReadLetsInterruptsIn) {
+  constexpr std::uint64_t kOffset = 4000, kCount = 30'001, kPlace = 20'000;
+  const auto made = world.message<schema::FrameAllocator::Allocate>(world.init(), world.service("frames"), [](auto params) { params.set_pages(9); });
+  ASSERT_TRUE(made.error().ok());
+  const abi::CapId cap = made.cap([](auto results) { return results.object(); });
+  std::vector<std::byte> bytes(12'000);
+  for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<std::byte>(i * 7 + 1);
+  ASSERT_TRUE(world.message<schema::MemoryObject::Write>(world.init(), cap, [&](auto params) {
+    params.set_offset(kOffset + kPlace - 6000);
+    params.set_data(bytes);
+  }).error().ok());
+  unsigned windows = 0;
+  const auto read = [&](std::uint64_t count) {
+    windows = 0;
+    world.machine().at_each_interrupt_window([&](CpuId) { ++windows; });
+    const auto answer = world.message<schema::MemoryObject::Read>(world.init(), cap, [&](auto params) {
+      params.set_offset(kOffset);
+      params.set_count(count);
+    });
+    world.machine().at_each_interrupt_window({});
+    return answer;
+  };
+  (void)read(16);
+  const unsigned of_a_short_one = windows;
+  const auto answer = read(kCount);
+  EXPECT_GT(windows, of_a_short_one);
+  ASSERT_TRUE(answer.error().ok());
+  EXPECT_TRUE(answer.read([&](auto results) {
+    const auto data = results.data();
+    std::vector<std::byte> expected(kCount);
+    std::ranges::copy(bytes, expected.begin() + kPlace - 6000);
+    return std::ranges::equal(data, expected);
+  }));
+}
+
+// Entries that are linked behind one that waits.
+TEST_F(Stretches, AChainThatIsSetFreeIsStartedAFewAtATime) {
+  constexpr unsigned kEntries = 14;
+  const Child child = world.spawn({.memory_pages = 4096});
+  kernel::Thread& thread = world.thread(child);
+  for (unsigned i = 0; i < kEntries; ++i) {
+    abi::CapSqe entry{};
+    entry.operation = static_cast<std::uint8_t>(i == 0 ? abi::RingOperation::timeout : abi::RingOperation::nop);
+    if (i == 0) entry.cap = world.machine().now().ns() + 1'000'000;
+    if (i + 1 != kEntries) entry.flags = abi::kSqeLink;
+    entry.user_data = i + 1;
+    world.submit(thread, entry);
+  }
+  (void)world.enter_ring(thread);
+  world.run_for(Duration::ms(2));
+  unsigned windows = 0, completed = 0;
+  world.machine().at_each_interrupt_window([&](CpuId) { ++windows; });
+  (void)world.enter_ring(thread);
+  while (world.take_completion(thread).has_value()) ++completed;
+  EXPECT_EQ(completed, kEntries);
+  EXPECT_GE(windows, 2u);
+}
+
 // As many operations as its program has wanted at one time, however many its ring has places for.
 TEST_F(Stretches, ARingMakesItsOperationsWhenTheyAreWanted) {
   const Child child = world.spawn({.memory_pages = 4096});

@@ -14,7 +14,7 @@ namespace capos::sched {
 namespace claims {
 
 // A look judges one thing, or one pair, or adds one term to a sum.
-inline constexpr unsigned kLooks = 24;
+inline constexpr unsigned kLooks = 16;
 
 // A sum of non-negative nanoseconds that remembers whether it left 63 bits.
 class Sum {
