@@ -258,33 +258,6 @@ TEST_F(Stretches, ALongReadLetsInterruptsIn) {
   }));
 }
 
-// Entries that are linked behind one that waits.
-TEST_F(Stretches, AChainThatIsSetFreeIsStartedAFewAtATime) {
-  constexpr unsigned kEntries = 14;
-  const Child child = world.spawn({.memory_pages = 4096});
-  kernel::Thread& thread = world.thread(child);
-  for (unsigned i = 0; i < kEntries; ++i) {
-    abi::CapSqe entry{};
-    entry.operation = static_cast<std::uint8_t>(i == 0 ? abi::RingOperation::timeout : abi::RingOperation::nop);
-    if (i == 0) entry.cap = world.machine().now().ns() + 1'000'000;
-    if (i + 1 != kEntries) entry.flags = abi::kSqeLink;
-    entry.user_data = i + 1;
-    world.submit(thread, entry);
-  }
-  // Where interrupts are let in, when some of the chain have ended.
-  unsigned between = 0, completed = 0;
-  world.machine().at_each_interrupt_window([&](CpuId) {
-    const std::uint32_t ended = world.ring(thread).header.cq_tail;
-    if (ended != 0 && ended < kEntries) ++between;
-  });
-  (void)world.enter_ring(thread);
-  world.run_for(Duration::ms(2));
-  (void)world.enter_ring(thread);
-  while (world.take_completion(thread).has_value()) ++completed;
-  EXPECT_EQ(completed, kEntries);
-  EXPECT_GE(between, 2u);
-}
-
 // As many operations as its program has wanted at one time, however many its ring has places for.
 TEST_F(Stretches, ARingMakesItsOperationsWhenTheyAreWanted) {
   const Child child = world.spawn({.memory_pages = 4096});
