@@ -150,9 +150,11 @@ TEST_F(Portions, ACallWhoseCapabilityGoesBetweenTwoPortionsLeavesNothing) {
   ASSERT_TRUE(world_.call<Sleep>(world_.init(), world_.service("timer"), {.ns = kLater}).blocked);
   const std::uint64_t before = frames();
   world_.go_to(other);
-  world_.machine().advance(begin_ - Duration::ns(kLook.ns() * 8));
+  world_.machine().advance(begin_ - Duration::ns(kLook.ns() * 4));
   ASSERT_TRUE(world_.is_current(other));
-  ASSERT_TRUE(world_.call<schema::VirtualMemory::Map>(other, memory, {.size = 100 * 4096, .prot = 3}).blocked);
+  world_.machine().at_each_interrupt_window([this](CpuId) { world_.machine().advance(world_.machine().now() + kLook); });
+  const auto map = world_.call<schema::VirtualMemory::Map>(other, memory, {.size = 100 * 4096, .prot = 3});
+  ASSERT_TRUE(map.blocked) << map.error.text();
   ASSERT_TRUE(world_.is_current(task())) << "its job did not come between two portions";
   ASSERT_TRUE(other.progress.begun);
   EXPECT_TRUE(world_.release(task(), memory).ok());
