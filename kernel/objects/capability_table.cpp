@@ -43,7 +43,8 @@ constexpr bool is_of_any_cpu(ObjectType type) noexcept {
     case ObjectType::scheduling_context:
     case ObjectType::island:
     case ObjectType::process_build:
-    case ObjectType::admission: return false;
+    case ObjectType::admission:
+    case ObjectType::context_handout: return false;
   }
   return false;
 }
