@@ -12,12 +12,13 @@
 namespace capos::cli {
 namespace {
 
-constexpr std::uint64_t kMicrosecond = 1000, kSecond = 1'000'000'000;
+constexpr std::uint64_t kMicrosecond = 1000;
+constexpr std::uint64_t kSpareInRealTime = 2'000'000'000;  // ns
 
 // On the host's clock, a machine that does not run for a while skips releases: there is time for others.
 std::uint64_t duration_ns(const WakeupRequest& wanted) {
   const std::uint64_t least = (wanted.samples + 1) * wanted.period_us * kMicrosecond;
-  return wanted.accelerator == name_of(Accelerator::tcg) ? least : 2 * least + 2 * kSecond;
+  return wanted.accelerator == name_of(Accelerator::tcg) ? least : 2 * least + kSpareInRealTime;
 }
 
 TrialRequest trial_request(const Paths& paths, const WakeupRequest& wanted) {
