@@ -22,7 +22,7 @@ function(capos_kernel name)
     target_compile_options(${name} PRIVATE -O1 -fprofile-arcs -ftest-coverage -fprofile-info-section)
     target_link_options(${name} PRIVATE -Wl,--defsym=__gcov_merge_add=0)
   elseif(ARG_CHECKED)
-    target_compile_options(${name} PRIVATE -O1)
+    set_target_properties(${name} PROPERTIES CAPOS_QUICK ON)
     target_compile_definitions(${name} PRIVATE CAPOS_DEBUG_CHECKS=1)
   else()
     # The paths that are counted in instructions cross files: one optimisation over all of them.

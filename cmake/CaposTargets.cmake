@@ -45,10 +45,12 @@ if(CAPOS_FUZZ)
     IMPORTED_LOCATION ${PROJECT_SOURCE_DIR}/build/release/tools/capnpc-capos/capnpc-capos)
 endif()
 
+# A target with the property CAPOS_QUICK is compiled more often than it runs.
+set(quick $<BOOL:$<TARGET_PROPERTY:CAPOS_QUICK>>)
 set(CAPOS_FREESTANDING_FLAGS
   -fno-exceptions -fno-rtti -fno-threadsafe-statics -fno-stack-protector -fno-pic -fno-pie
   -fno-asynchronous-unwind-tables -ffunction-sections -fdata-sections -fno-math-errno
-  -fno-omit-frame-pointer -O2 -g)
+  -fno-omit-frame-pointer $<IF:${quick},-O1,-O2> $<IF:${quick},-g1,-g>)
 
 add_library(capos_freestanding_kernel INTERFACE)
 target_compile_options(capos_freestanding_kernel INTERFACE
