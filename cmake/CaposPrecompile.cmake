@@ -6,7 +6,7 @@
 # capos_precompile(target HEADER...)      the target's own, of its flags
 # capos_precompile_like(target OTHER)     OTHER's, for a target with the same flags
 include_guard()
-if(CMAKE_CXX_COMPILER_LAUNCHER OR CAPOS_COVERAGE OR CAPOS_SANITIZE OR CAPOS_FUZZ)
+if(CMAKE_CXX_COMPILER_LAUNCHER OR CAPOS_COVERAGE OR CAPOS_SANITIZE)
   set(precompile OFF)
 else()
   set(precompile ON)
