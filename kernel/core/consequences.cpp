@@ -18,8 +18,11 @@ constexpr Priority kDemoted(0);
 
 // May it be released again: bound to a thread that lives, and not stopped?
 bool can_run(const SchedulingContext& context) noexcept {
-  return context.thread != nullptr && context.thread->bound == &context && !context.stopped.load(std::memory_order_relaxed);
+  return context.thread != nullptr && !context.stopped.load(std::memory_order_relaxed);
 }
+
+// The same of one that its fallback stands in for. A thread that has been bound to it meanwhile has come to wait.
+bool can_return(const SchedulingContext& context) noexcept { return can_run(context) && context.awaits_start(); }
 
 // Its call would keep a server busy for as long as it is suspended.
 void end_calls(Cpu& cpu, SchedulingContext& context, Time now) noexcept {
@@ -89,7 +92,8 @@ void carry_out(Cpu& cpu, SchedulingContext& context, Remedy remedy, ThreadFault 
       if (!can_run(*context.fallback)) return carry_out(cpu, context, Remedy::stop_task, why, now);
       return replace(cpu, context, *context.fallback, now);
     case Remedy::return_back:
-      if (!can_run(context)) return;  // the fallback goes on
+      context.off_grid = !can_return(context);  // then the fallback goes on until it can
+      if (context.off_grid) return;
       return replace(cpu, *context.fallback, context, now);
     case Remedy::stop_island: stop_island_later(cpu, context); [[fallthrough]];
     case Remedy::stop_task: return stop_with_fallback(cpu, context, why, now);
@@ -102,7 +106,9 @@ void judge_job(Cpu& cpu, SchedulingContext& context, const sched::Job& job, Time
     const Ref<SchedulingContext> primary = context.primary;
     if (primary->stopped.load(std::memory_order_relaxed)) return;  // and so is this one, with its next mail
     const bool wrong = (job.flags & (sched::kJobDeadlineMissed | sched::kJobBudgetSpent)) != 0;
-    return carry_out(cpu, *primary, primary->policy.ended(wrong), ThreadFault::deadline_missed, now);
+    Remedy remedy = primary->policy.ended(wrong);
+    if (remedy == Remedy::none && primary->off_grid && can_return(*primary)) remedy = Remedy::return_back;
+    return carry_out(cpu, *primary, remedy, ThreadFault::deadline_missed, now);
   }
   const bool late = (job.flags & sched::kJobDeadlineMissed) != 0;
   const ThreadFault why = late ? ThreadFault::deadline_missed : ThreadFault::budget_spent;

@@ -2,7 +2,7 @@
 #include "core/invariants.hpp"
 
 #include "core/assert.hpp"
-#include "islands/scheduling_context.hpp"
+#include "islands/binding.hpp"
 #include "process/process.hpp"
 
 namespace capos::kernel {
@@ -109,6 +109,7 @@ const char* check_account(const Thread& thread) noexcept {
       return owner_of(account) != &thread ? nullptr : "a caller owns the account that its server runs on";
     default: break;
   }
+  if (stands_by(thread)) return account.is_none() ? nullptr : "a thread stands by and has an account";
   if (account.is_none()) return "a thread has no account";
   if (owner_of(account) != &thread) return "a thread does not own its account";
   switch (thread.state) {
@@ -117,6 +118,12 @@ const char* check_account(const Thread& thread) noexcept {
     case ThreadState::await_release: return nullptr;  // see check_ready
     default: return queued(account) && !may_be_released(account) ? "a thread waits and its account is queued" : nullptr;
   }
+}
+
+// A context and its thread know each other.
+const char* check_bound(const Thread& thread) noexcept {
+  if (thread.bound == nullptr) return nullptr;
+  return thread.bound->thread == &thread ? nullptr : "a thread is bound to a context that is another's";
 }
 
 // Runnable: queued, but for a thread whose context was stopped for good, or suspended while its fallback runs.
@@ -136,7 +143,7 @@ const char* check_dead(const Thread& thread) noexcept {
 
 const char* check_thread(const Thread& thread) noexcept {
   using Check = const char* (*)(const Thread&) noexcept;
-  constexpr Check kChecks[] = {check_dead, check_queues, check_call, check_account, check_ready};
+  constexpr Check kChecks[] = {check_dead, check_bound, check_queues, check_call, check_account, check_ready};
   for (const Check check : kChecks) {
     if (const char* const broken = check(thread); broken != nullptr) return broken;
   }

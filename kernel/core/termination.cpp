@@ -11,6 +11,7 @@
 #include "ipc/notification.hpp"
 #include "ipc/park.hpp"
 #include "ipc/ring_state.hpp"
+#include "islands/binding.hpp"
 #include "process/reaper.hpp"
 
 namespace capos::kernel {
@@ -136,14 +137,6 @@ void end_doomed(Cpu& cpu) noexcept {
 
 }  // namespace
 
-void give_up_context(Cpu& cpu, Thread& thread, Time now) noexcept {
-  SchedulingContext* const context = thread.bound;
-  if (context == nullptr) return;
-  cpu.scheduler.remove(*context, now);
-  thread.bound = nullptr;
-  context->release();
-}
-
 void end_thread(Cpu& cpu, Thread& thread, const ExitRecord& exit, Time now) noexcept {
   Process& process = thread.process;
   if (process.is_ending()) return end_one(cpu, thread, now);
@@ -191,10 +184,7 @@ void discard_process(Cpu& cpu, Process& process) noexcept {
     SchedulingContext* const context = std::exchange(thread->bound, nullptr);
     thread->account = {};
     process.end_thread(*thread);
-    if (context == nullptr) continue;
-    context->thread = nullptr;  // it may be another's
-    thread->release();
-    context->release();
+    if (context != nullptr) context->release();
   }
   process.end();
   leave_to_reaper(cpu, process);

@@ -30,9 +30,6 @@ void discard_process(Cpu& cpu, Process& process) noexcept;
 // Ask the CPU in charge to end the process, or the thread. Any CPU. No effect on what has ended.
 void kill_process(Process& process) noexcept;
 void kill_thread(Thread& thread) noexcept;
-// The thread's own context is no longer its own; on its CPU. The context stays bound to it, so that it is never anybody
-// else's.
-void give_up_context(Cpu& cpu, Thread& thread, Time now) noexcept;
 // Ends the doomed, buries the threads that ended on this CPU, hands its ended processes to the reaper. leave() calls it when there are any.
 void clear_remains(Cpu& cpu) noexcept;
 

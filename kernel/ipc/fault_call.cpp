@@ -7,6 +7,7 @@
 #include "ipc/call_context.hpp"
 #include "ipc/endpoint.hpp"
 #include "ipc/ring_state.hpp"
+#include "islands/binding.hpp"
 #include "islands/lease.hpp"
 #include "process/process.hpp"
 

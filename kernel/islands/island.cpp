@@ -4,6 +4,7 @@
 #include "core/consequences.hpp"
 #include "core/spin_lock.hpp"
 #include "ipc/call_context.hpp"
+#include "islands/binding.hpp"
 #include "islands/context_handout.hpp"
 #include "islands/lease.hpp"
 #include "islands/settling.hpp"
@@ -208,8 +209,7 @@ Outcome Island::activate(CallContext& call, const Interface::Activate::Params::V
     return Outcome::failed(KernelError::bad_state);
   }
   for (unsigned task = 0; task < count_; ++task) {
-    const Thread* const thread = contexts_[task]->thread;
-    if (thread == nullptr || thread->has_ended() || !thread->has_waited) return Outcome::failed(KernelError::bad_state);
+    if (!has_waiting_thread(*contexts_[task])) return Outcome::failed(KernelError::bad_state);
   }
   State admitted = State::admitted;
   if (!state_.compare_exchange_strong(admitted, State::active)) return Outcome::failed(KernelError::bad_state);
@@ -231,7 +231,6 @@ void Island::arm_some(void* subject) noexcept {
   Arming& arming = island.arming_[cpu.id.value()];
   const bool all = island.visit_some(arming.next, kArmedAtOnce, [](Cpu& on, SchedulingContext& context) noexcept {
     if (context.recovery) return;
-    context.acquire();
     arm_when_settled(on, context, hal::now());
   });
   if (!all) return (void)post_later(cpu.id, arming.mail, arm_some, subject);

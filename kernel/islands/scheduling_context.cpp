@@ -3,14 +3,14 @@
 
 #include "core/job_trace.hpp"
 #include "ipc/call_context.hpp"
+#include "islands/binding.hpp"
+#include "process/spawner.hpp"
 #include "resources/charged.hpp"
 
 namespace capos::kernel {
 
-void SchedulingContext::destroy() noexcept {
-  if (thread != nullptr) thread->release();
-  delete_object(this);
-}
+// A thread that is bound holds it, so it has none.
+void SchedulingContext::destroy() noexcept { delete_object(this); }
 
 Outcome SchedulingContext::wait_next_release(CallContext& call, const Interface::WaitNextRelease::Params::Value&,
                                              Interface::WaitNextRelease::Results::Value&) noexcept {
@@ -21,8 +21,27 @@ Outcome SchedulingContext::wait_next_release(CallContext& call, const Interface:
   }
   caller.state = ThreadState::await_release;
   caller.has_waited = true;
-  if (call.cpu.scheduler.wait_next_release(*this, call.now)) end_job(call.cpu, *this, call.now);
+  if (call.cpu.scheduler.wait_next_release(*this, call.now)) [[likely]] {
+    end_job(call.cpu, *this, call.now);
+  } else if (off_grid) [[unlikely]] {
+    back_on_grid(call.cpu, *this, call.now);
+  }
   return Outcome::blocked();
+}
+
+Outcome SchedulingContext::bind(CallContext& call, Interface::Bind::Params::Reader params, Interface::Bind::Results::Builder) noexcept {
+  if (call.progress.begun) return bind_to(call, *this, nullptr);
+  const auto named = params.thread().get_capability();
+  if (auto* const handle = call.argument<ProcessHandle>(named); handle != nullptr) return bind_to(call, *this, &handle->process().main_thread());
+  return bind_to(call, *this, call.argument<Thread>(named));
+}
+
+Outcome SchedulingContext::unbind(CallContext& call, const Interface::Unbind::Params::Value&, Interface::Unbind::Results::Value&) noexcept {
+  return unbind_from(call, *this);
+}
+
+Outcome SchedulingContext::stand_by(CallContext& call, const Interface::StandBy::Params::Value&, Interface::StandBy::Results::Value&) noexcept {
+  return kernel::stand_by(call, *this);
 }
 
 Outcome SchedulingContext::consumed(CallContext& call, const Interface::Consumed::Params::Value&,

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Time as a capability: a sched::Context that belongs to an admitted island, and the thread bound to it.
 //
-// Invariants: made by an island's admission only; bound to at most one thread, for good, even when that is dead; changed by its CPU alone once
-// the thread has started. Counters may be read by others (relaxed).
+// Invariants: made by an island's admission only; bound to at most one thread at a time (islands/binding.hpp); changed by its CPU alone.
+// Counters may be read by others (relaxed).
 #pragma once
 
 #include <array>
@@ -31,9 +31,16 @@ class SchedulingContext final : public TypedObject<SchedulingContext, schema::Sc
   Outcome consumed(CallContext&, const Interface::Consumed::Params::Value&, Interface::Consumed::Results::Value&) noexcept;
   Outcome parameters(CallContext&, const Interface::Parameters::Params::Value&,
                      Interface::Parameters::Results::Value&) noexcept;
+  Outcome bind(CallContext&, Interface::Bind::Params::Reader, Interface::Bind::Results::Builder) noexcept;
+  Outcome unbind(CallContext&, const Interface::Unbind::Params::Value&, Interface::Unbind::Results::Value&) noexcept;
+  Outcome stand_by(CallContext&, const Interface::StandBy::Params::Value&, Interface::StandBy::Results::Value&) noexcept;
 
-  Thread* thread = nullptr;                    // bound; one reference, so that it may be looked at when it is dead
-  std::atomic<bool> claimed{false};            // a process has been, or is being, made for it
+  Thread* thread = nullptr;                    // bound, and alive; one reference. By binding.cpp alone
+  std::atomic<bool> claimed{false};            // it has a thread, or one is being made for it
+  bool had_thread = false;
+  // Its releases are armed but for the want of a thread that waits: disarmed until then, their grid kept. Of one that its fallback stands in
+  // for: that is to return once it has such a thread.
+  bool off_grid = false;
   bool recovery = false;                       // no task's, but its server's (TaskClaim.recovers): no jobs; constant
   std::atomic<bool> stopped{false};            // by a consequence or its island's end, for good: never ready again
   Time job_start = Time::never();              // of the job in progress: first return to user mode
@@ -53,19 +60,11 @@ class SchedulingContext final : public TypedObject<SchedulingContext, schema::Sc
   Mail stop_island_mail;                       // to CPU 0
   Time first_release{};                        // set by its island before the mail that arms it
   SchedulingContext* next_arming = nullptr;    // while its CPU has not settled (settling.hpp); holds a reference
-  bool starts = false;                         // the same for its thread, which has not run yet
+  bool arms = false, starts = false;           // what is to be done then: its releases, its thread's first step. In the list if either
   Mail stop_mail;                              // from its island, for this context and others of its CPU
 
  private:
   void destroy() noexcept override;
 };
-
-// The context becomes the thread's own. Before the thread starts.
-inline void bind(SchedulingContext& context, Thread& thread) noexcept {
-  context.acquire();
-  thread.acquire();
-  context.thread = &thread;
-  thread.bound = &context;
-}
 
 }  // namespace capos::kernel

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "islands/settling.hpp"
 
+#include <utility>
+
 #include "core/account.hpp"
+#include "islands/binding.hpp"
 #include "islands/mode_change.hpp"
 
 namespace capos::kernel {
@@ -18,6 +21,7 @@ void arm(Cpu& cpu, SchedulingContext& context, bool skip_passed, Time now) noexc
     cpu.scheduler.resume_jobs(context, now);
   }
   if (context.primary) (void)cpu.scheduler.suspend_jobs(context, now);  // it stands by
+  if (context.thread == nullptr) take_off_grid(cpu, context, now);  // it has gone since
 }
 
 void start(Cpu& cpu, Thread& thread, Time now) noexcept {
@@ -28,8 +32,17 @@ void start(Cpu& cpu, Thread& thread, Time now) noexcept {
 // Its thread was to start on it.
 void start_late(Cpu& cpu, SchedulingContext& context, Time now) noexcept {
   Thread* const thread = context.thread;
-  context.starts = false;
-  if (!thread->has_ended() && thread->account.context == &context) start(cpu, *thread, now);
+  if (thread != nullptr && thread->account.context == &context && goes_on(thread->state)) start(cpu, *thread, now);
+}
+
+// Into the list, if it is not there yet: its thread may have ended since, and another been made for it.
+void await_idle(Cpu& cpu, SchedulingContext& context, bool SchedulingContext::*what) noexcept {
+  if (!context.arms && !context.starts) {
+    context.acquire();
+    context.next_arming = cpu.arming;
+    cpu.arming = &context;
+  }
+  context.*what = true;
 }
 
 void arm_some(Cpu& cpu, Time now) noexcept;
@@ -42,11 +55,8 @@ void arm_some(Cpu& cpu, Time now) noexcept {
     if (left == 0) return (void)post_later(cpu.id, cpu.arming_mail, go_on_arming, &cpu);
     SchedulingContext& context = *cpu.arming;
     cpu.arming = context.next_arming;
-    if (context.starts) {
-      start_late(cpu, context, now);
-    } else {
-      arm(cpu, context, context.first_release <= now, now);
-    }
+    if (std::exchange(context.arms, false)) arm(cpu, context, context.first_release <= now, now);
+    if (std::exchange(context.starts, false)) start_late(cpu, context, now);
     context.release();
   }
 }
@@ -58,20 +68,12 @@ void note_removal(Cpu& cpu) noexcept { cpu.unsettled = cpu.awaits_idle = true; }
 void start_when_settled(Cpu& cpu, Thread& thread, Time now) noexcept {
   SchedulingContext* const context = thread.account.context;
   if (context == nullptr || !cpu.unsettled) return start(cpu, thread, now);
-  context->acquire();
-  context->starts = true;
-  context->next_arming = cpu.arming;
-  cpu.arming = context;
+  await_idle(cpu, *context, &SchedulingContext::starts);
 }
 
 void arm_when_settled(Cpu& cpu, SchedulingContext& context, Time now) noexcept {
-  if (cpu.unsettled) {
-    context.next_arming = cpu.arming;
-    cpu.arming = &context;
-    return;
-  }
+  if (cpu.unsettled) return await_idle(cpu, context, &SchedulingContext::arms);
   arm(cpu, context, false, now);
-  context.release();
 }
 
 void settle(Cpu& cpu, Time now) noexcept {

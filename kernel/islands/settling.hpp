@@ -17,7 +17,7 @@ void note_removal(Cpu& cpu) noexcept;
 // Lets a new thread run: at once, or if it is a context's when the CPU has settled.
 void start_when_settled(Cpu& cpu, Thread& thread, Time now) noexcept;
 // Arms the context's releases from its first_release on: at once, or from the first of that grid after the CPU has settled.
-// Not if it is stopped by then. Takes over a reference.
+// Not if it is stopped by then.
 void arm_when_settled(Cpu& cpu, SchedulingContext& context, Time now) noexcept;
 // No context is ready. The choice of what runs is to be made again.
 void settle(Cpu& cpu, Time now) noexcept;

@@ -43,6 +43,7 @@ constexpr bool is_of_any_cpu(ObjectType type) noexcept {
     case ObjectType::scheduling_context:
     case ObjectType::island:
     case ObjectType::process_build:
+    case ObjectType::rebinding:
     case ObjectType::admission:
     case ObjectType::context_handout: return false;
   }

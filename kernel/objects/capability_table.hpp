@@ -125,6 +125,8 @@ class CapabilityTable {
 
   // It has, or has had, something that is of use on one CPU only: an endpoint's either side, an interrupt, a scheduling context and such.
   [[nodiscard]] bool binds_to_cpu() const noexcept { return binds_to_cpu_; }
+  // One of its program's threads has a context, wherever the capability to that is.
+  void bind_to_cpu() noexcept { binds_to_cpu_ = true; }
 
   // Teardown: frees up to `limit` slots or pages; true when nothing is left.
   [[nodiscard]] bool clear_step(unsigned limit) noexcept;

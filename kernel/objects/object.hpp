@@ -47,6 +47,7 @@ enum class ObjectType : std::uint8_t {
   session_context,
   grant_lease,
   process_build,
+  rebinding,
   admission,
   context_handout,
   share_control,

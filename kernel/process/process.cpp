@@ -86,6 +86,11 @@ void Process::take_place(bool freely) noexcept {
   Cpu::find(cpu())->best_effort_processes.fetch_add(1, std::memory_order_seq_cst);
 }
 
+void Process::leave_best_effort() noexcept {
+  if (std::exchange(has_place_, false)) Cpu::find(cpu())->best_effort_processes.fetch_sub(1, std::memory_order_relaxed);
+  delist_best_effort(*this);
+}
+
 void Process::begin_end(const ExitRecord& exit) noexcept {
   require(!ending_, "a process ends once");
   ending_ = true;
@@ -100,8 +105,7 @@ void Process::end_thread(Thread& thread) noexcept {
 
 void Process::end() noexcept {
   require(ending_ && alive() && threads_.empty(), "a process ends once, after its threads");
-  if (has_place_) Cpu::find(cpu())->best_effort_processes.fetch_sub(1, std::memory_order_relaxed);
-  delist_best_effort(*this);
+  leave_best_effort();
   alive_.store(false, std::memory_order_release);
   if (Thread* const waiting = waiter.take(); waiting != nullptr) wake_for_exit(*waiting, exit_);
 }

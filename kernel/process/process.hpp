@@ -90,6 +90,8 @@ class Process : public Watched<Process>, public ListHook<BestEffortTag> {
 
   // It is one of its CPU's best-effort processes until it ends. By whoever builds it, once. `freely`: nobody has named that CPU; it may move (moving.hpp).
   void take_place(bool freely) noexcept;
+  // None of its threads has time but of a context, or a caller's, from now on. Own CPU.
+  void leave_best_effort() noexcept;
   [[nodiscard]] bool placed_freely() const noexcept { return placed_freely_; }
   // By its own CPU, or by whoever built it and did not start it, once each and in this order.
   // It is to end, and with what record.

@@ -5,6 +5,7 @@
 
 #include "core/account.hpp"
 #include "core/termination.hpp"
+#include "islands/binding.hpp"
 #include "ipc/park.hpp"
 #include "objects/table_service.hpp"
 #include "process/thread_object.hpp"
@@ -111,8 +112,11 @@ ResultOf<bool, KernelError> ProcessBuild::complete() noexcept {
   }
   TRY_VOID(process.install_capset(std::move(capset_)));
   Thread& thread = process.main_thread();
-  if (context_) bind(*context_, thread);
-  give_account(starting_account(thread), thread);
+  if (context_) {
+    make_for(*context_, thread);
+  } else {
+    give_account(starting_account(thread), thread);
+  }
   return true;
 }
 

@@ -6,6 +6,7 @@
 #include "core/wake.hpp"
 #include "ipc/call_context.hpp"
 #include "ipc/fault_call.hpp"
+#include "islands/binding.hpp"
 #include "islands/lease.hpp"
 #include "islands/settling.hpp"
 #include "objects/session.hpp"
@@ -36,7 +37,14 @@ void start_here(void* subject) noexcept {
   Process& process = *static_cast<Process*>(subject);
   process.started = true;
   if (!process.is_ending()) {
-    start_when_settled(Cpu::current(), process.main_thread(), hal::now());
+    Cpu& cpu = Cpu::current();
+    const Time now = hal::now();
+    Thread& thread = process.main_thread();
+    if (thread.bound != nullptr) attach(cpu, thread, now);
+    start_when_settled(cpu, thread, now);
+    if (thread.bound != nullptr && thread.bound->stopped.load(std::memory_order_relaxed)) {  // while the mail was on its way
+      raise_lost_time(cpu, thread, schema::ThreadFault::context_stopped, now);
+    }
   }
   process.release();
 }

@@ -6,8 +6,8 @@
 // CPU changes a started thread; others post mail. A dead thread has left every queue, call and wait; its process may be
 // gone, so nothing but its exit record is looked at any more.
 //
-// Life: made by a call of its process, in portions; the process holds one reference until the thread is buried; a context that was bound to it holds
-// another until its own end; capabilities, wait slots and mail under way hold the others.
+// Life: made by a call of its process, in portions; the process holds one reference until the thread is buried; a context that is bound to it holds
+// another; capabilities, wait slots and mail under way hold the others.
 #pragma once
 
 #include <atomic>
@@ -42,7 +42,7 @@ class RingState;
 
 enum class ThreadState : std::uint8_t {
   runnable,         // has an account; its account says whether it runs
-  await_release,    // in SchedulingContext.waitNextRelease
+  await_release,    // in SchedulingContext.waitNextRelease; if it is bound to none, without an account: it stands by
   await_reply,      // its call is being served on its account
   await_server,     // its call is queued at an endpoint
   await_call,       // a server without a call
@@ -136,7 +136,7 @@ class Thread final : public TypedObject<Thread, schema::Thread>,
 
   Account account;                     // what it runs on now
   sched::FairEntity entity;            // its own best-effort time
-  SchedulingContext* bound = nullptr;  // its own context, if it has one
+  SchedulingContext* bound = nullptr;  // its own context, if it has one (islands/binding.hpp)
 
   // As a caller: its call by registers, and the call that its account is lent for or queues with.
   Call direct_call{*this, CallKind::registers};

@@ -11,6 +11,7 @@
 #include "ipc/call_context.hpp"
 #include "ipc/fault_call.hpp"
 #include "ipc/ring_state.hpp"
+#include "islands/binding.hpp"
 #include "islands/lease.hpp"
 #include "islands/settling.hpp"
 #include "process/process.hpp"
@@ -118,8 +119,12 @@ class ThreadFactoryService final : public SingletonObject<ThreadFactoryService, 
                       thread.number, params.argument());
     hal::set_thread_pointer(thread.user, hal::UserAddress(params.fs_base()));
     if (supervisor) thread.supervisor = std::move(supervisor);
-    if (context != nullptr) bind(*context, thread);
-    give_account(starting_account(thread), thread);
+    if (context != nullptr) {
+      make_for(*context, thread);
+      attach(call.cpu, thread, call.now);
+    } else {
+      give_account(starting_account(thread), thread);
+    }
     start_when_settled(call.cpu, thread, call.now);
     results.set_thread(*index);
     results.set_number(thread.number);

@@ -80,7 +80,7 @@ void JobTracker::restart(Period period, Duration deadline, Consequence on_miss, 
 void JobTracker::rearm(Time now) noexcept {
   armed_ = true;
   state_ = JobState::waiting;
-  settle_backlog(now, true);
+  if (clock_.next() <= now) skip(pass_until(clock_, now));
 }
 
 // The next release as a record, and the clock moved past it.

@@ -139,6 +139,25 @@ interface SchedulingContext @0xf0a1b6c8d2e34713 {
   # Execution time charged so far: in all, and to the current job.
   parameters @2 () -> (periodNumerator :UInt32, periodDenominator :UInt32, budgetNs :UInt64, deadlineNs :UInt64,
                        priority :UInt8, cpu :UInt16, island :UInt32);
+  bind @3 (thread :AnyPointer) -> ();
+  # `thread`, a Thread or a ProcessHandle (its first thread), runs on this context from now on; whoever was bound to it stands by
+  # (decision 31). Budget, releases, misses and what follows from them are the context's, and stay as they are. If the thread
+  # stands by, it has the next job, or the one that has been released and not begun; any other has the first release after it has
+  # come to waitNextRelease, and computes up to that on the context's budget. It leaves best effort for good. From any CPU, by
+  # ring; waits for the context's CPU. O(threads of its process). Errors: badCapability (no Thread or ProcessHandle), badCpu (it lives on another CPU
+  # than the context's), badState (it has ended, or is the caller; the context is a server's recovery, or has been stopped), busy (it
+  # has a context, is in a call, in its ring or starting; who is bound is in the middle of a job; a thread is being made for the
+  # context; or the CPU has not been idle since an island retired there: try again), quotaExceeded, outOfMemory.
+  unbind @4 () -> ();
+  # Who is bound stands by: it waits on in waitNextRelease, without time, until it is bound again. Nobody runs on the context: its
+  # releases are skipped until a thread is bound, or spawned, and waits for the next one. From any CPU. Errors: badState (nobody is bound; it is a server's
+  # recovery), busy (who is bound is in the middle of a job, or has one released; or is being made: try again, or end it),
+  # quotaExceeded, outOfMemory.
+  standBy @5 () -> (index :UInt64, scheduledNs :UInt64, actualNs :UInt64, previousNs :UInt64,
+                    deadlineNs :UInt64, skipped :UInt64);
+  # Blocks, without time, until somebody binds the calling thread to a context; returns when its first job there begins, with what
+  # waitNextRelease says of it. It leaves best effort for good. Errors: badState (it has a context, or serves a call; this one has been
+  # stopped), status wrongCpu (the context is another CPU's), invalidOperation (by ring).
 }
 
 interface MemoryObject @0xf0a1b6c8d2e34714 extends(Authority.MemoryReader) {
@@ -210,8 +229,8 @@ interface ProcessSpawner @0xf0a1b6c8d2e34717 {
   # all grants that have none within it; null: the spawner's.
   # Errors: quotaExceeded (failed: the process's ledger is too small; overloaded: the spawner's is), badRange (both a ledger
   # and memoryPages; a grant's name), expired (the session has ended), mismatch (a grant's lease may outlive the session),
-  # notFound, badElf, outOfMemory, outOfCapabilities, badCapability, badCpu, busy (the context is bound),
-  # badState (its island has been retired), notTransferable (a grant's transfer scope forbids it).
+  # notFound, badElf, outOfMemory, outOfCapabilities, badCapability, badCpu, busy (the context has a thread that has not ended, or one is
+  # being made for it), badState (its island has been retired), notTransferable (a grant's transfer scope forbids it).
 }
 
 interface ProcessHandle @0xf0a1b6c8d2e34718 {

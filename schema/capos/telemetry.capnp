@@ -40,6 +40,9 @@ enum EventKind {
   # that is lent, 2^32-1: best effort; c: the caller's thread, d: the server's. Only with RunParams.traceSwitches.
   giveBack @15;
   # That time is its caller's again: by a reply, or because the caller waits no more. As lend.
+  binding @16;
+  # Another thread runs on a task's context from now on, or none does. source: task. a: source of its program, 2^32-1: none.
+  # b: the thread's number in its program.
 }
 
 enum Remedy {

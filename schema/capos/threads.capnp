@@ -20,7 +20,8 @@ interface ThreadFactory @0xf0a1b6c8d2e34740 {
   # `supervisor`: who is told of the thread's faults; null: its process's supervisor, if that has one.
   # Errors: badAddress (entry, stack or FS base outside user space or misaligned; or something else is mapped where its
   # ring goes), quotaExceeded (64 threads), outOfMemory, outOfCapabilities, badCapability (the context or the supervisor), badCpu (the
-  # context is another CPU's; no best effort here), busy (the context is bound), badState (its island has been retired).
+  # context is another CPU's; no best effort here), busy (the context has a thread that has not
+  # ended, or one is being made for it), badState (its island has been retired).
 }
 
 enum ThreadActivity {

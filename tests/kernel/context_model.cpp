@@ -65,11 +65,29 @@ void ContextModel::waits(std::uint64_t now) {
   if (in_job_ && now > deadline_) late_ = true;
   in_job_ = false;
   waits_ = true;
+  if (alone_ && armed_) {
+    const std::uint64_t coming = now < first_ ? 0 : (now - first_) / rules_.period + 1;
+    if (coming > next_) expected_skips_ += coming - next_;
+    next_ = std::max(next_, coming);
+    alone_ = false;
+    return;
+  }
+  alone_ = false;
   expected_skips_ = 0;
   if (!armed_ || rules_.runs_late || release_of(next_) > now) return;
   const std::uint64_t coming = (now - first_) / rules_.period + 1;
   expected_skips_ = coming - next_;
   next_ = coming;
+}
+
+// A job that is cut off leaves no record: its start is not told, nor is it skipped.
+void ContextModel::loses_thread(std::uint64_t now) {
+  if (alone_) return;
+  unsure_skips_ = is_released(now);
+  if (in_job_) last_start_ = start_before_;
+  if (!waits_) expected_skips_ = 0;
+  in_job_ = waits_ = false;
+  alone_ = true;
 }
 
 std::string ContextModel::begins(const ToldJob& told, std::uint64_t now) {
@@ -81,12 +99,13 @@ std::string ContextModel::begins(const ToldJob& told, std::uint64_t now) {
   if (now < told.release) return name + " begins before its release";
   if (told.deadline != told.release + rules_.deadline) return name + " is told another deadline";
   if (told.actual != now) return name + " is told another time than it begins at";
-  if (!rules_.may_abandon && told.skipped != expected_skips_) return name + " is told of other releases that were skipped";
+  if (!rules_.may_abandon && !unsure_skips_ && told.skipped != expected_skips_) return name + " is told of other releases that were skipped";
   if (!rules_.may_abandon && told.previous != last_start_) return name + " is told another start of the job before it";
   // Its release was where the budget became one piece, whenever the scheduler saw it.
   gather(told.release);
-  waits_ = false;
+  waits_ = unsure_skips_ = false;
   in_job_ = true;
+  start_before_ = last_start_;
   spent_ = false;
   deadline_ = told.deadline;
   last_start_ = now;

@@ -60,8 +60,12 @@ class ContextModel {
   // --- Jobs.
   // Its island starts; its task waits for that, or will come to wait.
   void arm(std::uint64_t first) { armed_ = true, first_ = first; }
-  // Its task ends a job, if it has one, and waits.
+  // Its task ends a job, if it has one, and waits; after loses_thread() the first release of its grid after that is the next.
   void waits(std::uint64_t now);
+  // Nobody is bound to it any more.
+  void loses_thread(std::uint64_t now);
+  // One is made for it before its island starts: as if there had been no other.
+  void gains_thread() { alone_ = alone_ && armed_; }
   // A job's release has come, for a task that waits.
   [[nodiscard]] bool is_released(std::uint64_t now) const { return armed_ && waits_ && release_of(next_) <= now; }
   // The task goes on with a job: what is wrong with what it was told, or nothing.
@@ -84,8 +88,9 @@ class ContextModel {
   std::deque<Piece> pieces_;
   std::uint64_t consumed_ = 0;
   bool unsure_ = false, spent_ = false;
-  bool armed_ = false, waits_ = false, in_job_ = false, late_ = false;
-  std::uint64_t first_ = 0, next_ = 0, expected_skips_ = 0, deadline_ = 0, last_start_ = 0;
+  bool armed_ = false, waits_ = false, in_job_ = false, late_ = false, alone_ = false;
+  bool unsure_skips_ = false;  // a release may have been seen, that nobody began
+  std::uint64_t first_ = 0, next_ = 0, expected_skips_ = 0, deadline_ = 0, last_start_ = 0, start_before_ = 0;
 };
 
 }  // namespace capos::ktest

@@ -101,6 +101,7 @@ void IslandChapter::take_fault(Number caller, const Answer& answer) {
     --actor->own_faults;
     return;
   }
+  require(actor->context != nullptr, "a supervisor is told of time that its thread had no more");
   require(actor->stopped || actor->kernel_context->stopped.load(), "a supervisor is told of time that was not lost");
   require(++actor->told == 1, "a supervisor is told twice of the same loss of time");
   const ContextRules& rules = actor->context->rules();
@@ -176,7 +177,11 @@ void IslandChapter::observe() {
     each.first->arm(each.second);
     return true;
   });
-  std::erase_if(actors_, [&](const auto& each) { return thread_of(each.first) == nullptr; });
+  std::erase_if(actors_, [&](const auto& each) {
+    if (thread_of(each.first) != nullptr) return false;
+    if (each.second.context != nullptr) each.second.context->loses_thread(now);
+    return true;
+  });
   for (auto& [number, actor] : actors_) observe(number, *thread_of(number), actor);
   for (auto& [number, actor] : actors_) see_caller(actor);
   for (auto& [number, actor] : actors_) {

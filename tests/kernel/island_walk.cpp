@@ -2,7 +2,9 @@
 // What the walk of islands does; island_judge.cpp judges it.
 #include "island_walk.hpp"
 
-#include "islands/scheduling_context.hpp"
+#include <algorithm>
+
+#include "islands/binding.hpp"
 #include "memory/object_heap.hpp"
 
 namespace capos::ktest {
@@ -100,6 +102,14 @@ void IslandChapter::manage() {
   const auto cpu = static_cast<std::uint16_t>(random.below(world.machine().cpus()));
   // Islands come to run mostly: their tasks are made, and they are activated.
   if (random.one_in(2)) return random.one_in(2) ? spawn_task() : activate();
+  if (random.one_in(4)) {
+    switch (random.below(5)) {
+      case 0: return restart_task();
+      case 1: return spawn_standby();
+      case 2: return unbind();
+      default: return rebind();
+    }
+  }
   switch (random.below(9)) {
     case 0:
     case 1: return admit_one(cpu);
@@ -144,28 +154,131 @@ void IslandChapter::admit_one(std::uint16_t cpu) {
                                                                    .stops_on_overrun = task.on_overrun == kStopTask},
                                                       world.machine().now().ns()));
   }
-  islands_.push_back({std::move(made), {}, std::move(contexts)});
+  islands_.push_back({std::move(made), {}, std::move(contexts), {}});
 }
 
 void IslandChapter::spawn_task() {
   for (LiveIsland& island : islands_) {
-    if (island.tasks.size() == island.admitted.contexts.size()) continue;
-    const std::uint32_t number = next_++;
-    tell("spawns task " + std::to_string(number));
-    const auto context = world.call<schema::SchedulingContext::Parameters>(world.init(), island.admitted.contexts[island.tasks.size()]);
     const std::size_t task = island.tasks.size();
-    const SpawnOptions options{.context = island.admitted.contexts[task], .grants = grants(static_cast<std::uint16_t>(context.value.cpu))};
-    // The supervisor works on CPU 0, for those of its own CPU.
-    const bool supervised = context.value.cpu == 0 && random.one_in(2);
-    const auto made = supervised ? spawn_supervised(options, number) : world.try_spawn(options, number);
-    if (!made.ok()) return;
-    Actor& actor = actors_[number];
-    actor.context = island.contexts[task];
-    actor.kernel_context = world.thread(number).bound;
-    actor.supervised = supervised;
-    island.tasks.push_back({made.cap([](auto results) { return results.process(); }), number});
+    if (task == island.admitted.contexts.size()) continue;
+    island.tasks.emplace_back();
+    if (!start_task(island, task).ok()) island.tasks.pop_back();
     return;
   }
+}
+
+Error IslandChapter::start_task(LiveIsland& island, std::size_t task) {
+  const std::uint32_t number = next_++;
+  tell("spawns task " + std::to_string(number));
+  const std::uint16_t cpu = island.contexts[task]->rules().cpu;
+  const SpawnOptions options{.context = island.admitted.contexts[task], .grants = grants(cpu)};
+  // The supervisor works on CPU 0, for those of its own CPU.
+  const bool supervised = cpu == 0 && random.one_in(2);
+  const auto made = supervised ? spawn_supervised(options, number) : world.try_spawn(options, number);
+  if (!made.ok()) return made.error();
+  Actor& actor = actors_[number];
+  actor.context = island.contexts[task];
+  actor.kernel_context = &kernel_context(island, task);
+  actor.supervised = supervised;
+  // Else it is to be armed before its new thread comes there.
+  if (std::ranges::none_of(to_arm_, [&](const auto& each) { return each.first == island.contexts[task]; })) island.contexts[task]->gains_thread();
+  island.tasks[task] = {made.cap([](auto results) { return results.process(); }), number};
+  return kNoError;
+}
+
+kernel::SchedulingContext& IslandChapter::kernel_context(const LiveIsland& island, std::size_t task) {
+  return *kernel::object_cast<kernel::SchedulingContext>(world.init().process.capabilities().find(island.admitted.contexts[task])->object());
+}
+
+IslandChapter::Actor* IslandChapter::bound_to(const ContextModel& context) {
+  for (auto& [number, actor] : actors_) {
+    if (actor.context.get() == &context) return &actor;
+  }
+  return nullptr;
+}
+
+// One whose process has ended, on its context.
+void IslandChapter::restart_task() {
+  LiveIsland* const island = some_island();
+  if (island == nullptr) return;
+  for (std::size_t task = 0; task < island->tasks.size(); ++task) {
+    if (thread_of(island->tasks[task].number) != nullptr) continue;
+    const bool taken = bound_to(*island->contexts[task]) != nullptr, stopped = kernel_context(*island, task).stopped.load();
+    const Child old = island->tasks[task];
+    const Error error = start_task(*island, task);
+    require(!error.ok() || (!taken && !stopped), "a task is started again on a context that is taken");
+    require(error.detail != schema::KernelError::busy || taken, "a task cannot be started again on a context that is free");
+    if (!error.ok()) return;
+    ++restarts;
+    (void)world.release(world.init(), old.handle);
+    return;
+  }
+}
+
+void IslandChapter::spawn_standby() {
+  LiveIsland* const island = some_island();
+  if (island == nullptr || island->others.size() >= 3) return;
+  const std::size_t task = random.below(island->contexts.size());
+  const std::uint32_t number = next_++;
+  tell("spawns standby " + std::to_string(number));
+  const std::uint16_t cpu = island->contexts[task]->rules().cpu;
+  auto granted = grants(cpu);
+  granted.emplace_back("self.context", island->admitted.contexts[task]);
+  const auto made = world.try_spawn({.cpu = cpu, .passive = true, .grants = granted}, number);
+  if (!made.ok()) return;
+  actors_[number].stands_by = true;
+  island->others.push_back({{made.cap([](auto results) { return results.process(); }), number}, task});
+}
+
+// A thread that stands by gets a context, whether that has a thread or not; one that has a context, or has ended, gets none.
+void IslandChapter::rebind() {
+  LiveIsland* const island = some_island();
+  if (island == nullptr || island->tasks.empty()) return;
+  const bool other = !island->others.empty() && random.one_in(2);
+  const std::size_t at = random.below(other ? island->others.size() : island->tasks.size());
+  const Child to = other ? island->others[at].first : island->tasks[at];
+  const std::size_t task = other ? island->others[at].second : at;
+  const std::shared_ptr<ContextModel>& context = island->contexts[task];
+  tell("binds " + std::to_string(to.number) + " to context " + std::to_string(task));
+  const Thread* const thread = thread_of(to.number);
+  const bool waits = thread != nullptr && kernel::stands_by(*thread);
+  if (thread != nullptr && thread->bound == nullptr && !waits) return;  // what it computes then the model does not say
+  const OthersTakeMail others(world);
+  const auto made = world.message<schema::SchedulingContext::Bind>(world.init(), island->admitted.contexts[task], [&](auto params, auto& transfers) {
+    params.init_thread().set_capability(add(transfers, to.handle));
+  });
+  Actor* const before = bound_to(*context);
+  if (!made.ok()) return;
+  require(thread != nullptr && waits, "a thread that does not stand by is bound");
+  Actor& actor = actors_.at(to.number);
+  require(actor.context == nullptr, "a thread that has a context is bound to another");
+  actor.context = context;
+  actor.kernel_context = &kernel_context(*island, task);
+  actor.stands_by = false;
+  actor.is_new = false;
+  actor.stopped = false;
+  actor.seen = kernel::ThreadState::await_release;
+  actor.ran_on_own = true;
+  ++handovers;
+  if (before == nullptr) return context->waits(world.machine().now().ns());
+  before->context = nullptr;
+  before->stands_by = true;
+}
+
+void IslandChapter::unbind() {
+  LiveIsland* const island = some_island();
+  if (island == nullptr) return;
+  const std::size_t task = random.below(island->contexts.size());
+  tell("unbinds context " + std::to_string(task));
+  const OthersTakeMail others(world);
+  const auto done = world.call<schema::SchedulingContext::Unbind>(world.init(), island->admitted.contexts[task]);
+  if (done.blocked) throw Unsound("unbinding does not come to an end");
+  if (!done.error.ok()) return;
+  Actor* const before = bound_to(*island->contexts[task]);
+  require(before != nullptr, "nobody was bound");
+  before->context = nullptr;
+  before->stands_by = true;
+  island->contexts[task]->loses_thread(world.machine().now().ns());
 }
 
 Message<schema::ProcessSpawner::Spawn> IslandChapter::spawn_supervised(const SpawnOptions& options, Number number) {
@@ -249,6 +362,7 @@ void IslandChapter::drop() {
   const bool island_first = random.one_in(2);
   if (island_first) (void)world.release(world.init(), island.admitted.island);
   for (Child& task : island.tasks) forget(task);
+  for (auto& [other, task] : island.others) forget(other);
   for (const abi::CapId context : island.admitted.contexts) (void)world.release(world.init(), context);
   if (!island_first) (void)world.release(world.init(), island.admitted.island);
   islands_.erase(islands_.begin() + static_cast<long>(at));
@@ -260,6 +374,14 @@ void IslandChapter::work(Thread& thread) {
   const abi::CapId context = cap("self.context");
   const Number number = thread.process.number();
   if (number == supervisor_.number) return supervise(thread);
+  if (actors_.at(number).stands_by && thread.bound == nullptr) {
+    tell("process " + std::to_string(number) + " stands by");
+    const bool stands = world.call<schema::SchedulingContext::StandBy>(thread, context).blocked;
+    const kernel::Object& object = *thread.process.capabilities().find(context)->object();
+    require(stands != static_cast<const kernel::SchedulingContext&>(object).stopped.load(), "a thread without a context cannot stand by, or can for one that was stopped");
+    if (!stands) world.exit(thread, 0);
+    return;
+  }
   const std::string which = std::to_string(random.below(2));
   tell("process " + std::to_string(thread.process.number()) + " ");
   const std::uint64_t drawn = random.below(60) + (random.one_in(8) ? 0 : 2);  // ends are rare

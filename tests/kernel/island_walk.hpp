@@ -22,6 +22,7 @@ struct LiveIsland {
   Admitted admitted;
   std::vector<Child> tasks;
   std::vector<std::shared_ptr<ContextModel>> contexts;  // as admitted.contexts
+  std::vector<std::pair<Child, std::size_t>> others;    // that stand by, or have stood in, for the context of that number
   bool retired = false;
 };
 
@@ -31,7 +32,7 @@ class IslandChapter {
   explicit IslandChapter(std::uint64_t seed);
   // Empty: all went well.
   std::string run();
-  std::size_t jobs = 0, calls = 0, admissions = 0, spent = 0, faults = 0, judged = 0, asked = 0;
+  std::size_t jobs = 0, calls = 0, admissions = 0, spent = 0, faults = 0, judged = 0, asked = 0, restarts = 0, handovers = 0;
 
  private:
   using Number = std::uint32_t;
@@ -41,6 +42,7 @@ class IslandChapter {
     kernel::SchedulingContext* kernel_context = nullptr;
     kernel::ThreadState seen{};       // at the last look
     Number works_for = 0;
+    bool stands_by = false;           // it was made to, or has lost its context
     bool receives = false;            // it waits for a call, or what it was told has not been looked at
     std::uint8_t ceiling = 0;         // of the endpoint that it serves
     bool is_new = true, ran_on_own = false, stopped = false, supervised = false;
@@ -55,6 +57,14 @@ class IslandChapter {
   void manage();
   void admit_one(std::uint16_t cpu);
   void spawn_task();
+  [[nodiscard]] Error start_task(LiveIsland& island, std::size_t task);
+  void restart_task();
+  void spawn_standby();
+  void rebind();
+  void unbind();
+  // The actor of whoever is bound to it; nullptr: nobody.
+  [[nodiscard]] Actor* bound_to(const ContextModel& context);
+  [[nodiscard]] kernel::SchedulingContext& kernel_context(const LiveIsland& island, std::size_t task);
   [[nodiscard]] Message<schema::ProcessSpawner::Spawn> spawn_supervised(const SpawnOptions& options, Number number);
   void spawn_server(std::uint16_t cpu);
   LiveIsland* some_island() { return islands_.empty() ? nullptr : &islands_[random.below(islands_.size())]; }

@@ -88,20 +88,24 @@ void set_repeated(schema::TaskClaim::Builder task, const sched::Repetition& rule
   task.set_repeated_recover(rule.recover);
 }
 
-Admitted admit(World& world, const Claim& claim, const Forge& forge) {
-  // CPU 0 waits for what the CPUs that are to be leased do.
-  world.go_to(world.init());
+OthersTakeMail::OthersTakeMail(World& world) : world_(world) {
   world.machine().at_each_relax([&world] {
     for (std::uint16_t id = 1; id < world.machine().cpus(); ++id) {
       if (world.machine().mail_pending(CpuId(id))) (void)world.machine().deliver_mail(CpuId(id));
     }
   });
+}
+
+Admitted admit(World& world, const Claim& claim, const Forge& forge) {
+  // CPU 0 waits for what the CPUs that are to be leased do.
+  world.go_to(world.init());
+  std::optional<OthersTakeMail> others(world);
   const auto answer = world.message<schema::IslandAuthority::Admit>(world.init(), world.service("islands"), [&](auto params) {
     const auto certificate = params.init_certificate();
     write(certificate, claim);
     if (forge) forge(certificate);
   });
-  world.machine().at_each_relax({});
+  others.reset();
   if (!answer.ok()) return {.refusal = "call: " + answer.error().text(), .error = answer.error()};
   Admitted made;
   answer.read([&](auto results) {

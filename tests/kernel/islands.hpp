@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -63,6 +64,18 @@ struct Admitted {
 
 void set_repeated(schema::TaskClaim::Builder task, const sched::Repetition& rule);
 void write(Certificate certificate, const Claim& claim);
+// While a CPU waits in the kernel for others, these take their mail.
+class OthersTakeMail {
+ public:
+  explicit OthersTakeMail(World& world);
+  ~OthersTakeMail() { world_.machine().at_each_relax({}); }
+  OthersTakeMail(const OthersTakeMail&) = delete;
+  OthersTakeMail& operator=(const OthersTakeMail&) = delete;
+
+ private:
+  World& world_;
+};
+
 // Presents a certificate on init's behalf.
 Admitted admit(World& world, const Claim& claim, const Forge& forge = {});
 struct Changed {

@@ -17,7 +17,7 @@ std::uint64_t number_from(const char* name, std::uint64_t otherwise) {
 
 TEST(IslandWalk, KeepsStepWithTheModelOfContexts) {
   const std::uint64_t steps = number_from("CAPOS_WALK_STEPS", 200'000), seed = number_from("CAPOS_WALK_SEED", 1);
-  std::size_t jobs = 0, calls = 0, admissions = 0, judged = 0, asked = 0, spent = 0, faults = 0;
+  std::size_t jobs = 0, calls = 0, admissions = 0, judged = 0, asked = 0, spent = 0, faults = 0, restarts = 0, handovers = 0;
   for (std::uint64_t number = 0; number * IslandChapter::kSteps < steps; ++number) {
     IslandChapter chapter(seed + number);
     const std::string broken = chapter.run();
@@ -29,9 +29,11 @@ TEST(IslandWalk, KeepsStepWithTheModelOfContexts) {
     asked += chapter.asked;
     spent += chapter.spent;
     faults += chapter.faults;
+    restarts += chapter.restarts;
+    handovers += chapter.handovers;
   }
   std::printf("%zu jobs, %zu calls, %zu islands; %zu times a ready context with budget, %zu times what one consumed, %zu contexts "
-              "stopped, %zu faults told\n", jobs, calls, admissions, judged, asked, spent, faults);
+              "stopped, %zu faults told, %zu restarts, %zu bindings\n", jobs, calls, admissions, judged, asked, spent, faults, restarts, handovers);
   EXPECT_GT(jobs, steps / 250);
   EXPECT_GT(calls, steps / 200);
   EXPECT_GT(admissions, steps / 2'000);
@@ -39,6 +41,8 @@ TEST(IslandWalk, KeepsStepWithTheModelOfContexts) {
   EXPECT_GT(asked, steps / 1'000);
   EXPECT_GT(spent, steps / 20'000);
   EXPECT_GT(faults, steps / 20'000);
+  EXPECT_GT(restarts, steps / 20'000);
+  EXPECT_GT(handovers, steps / 20'000);
 }
 
 }  // namespace

@@ -89,7 +89,8 @@ class CpuScheduler {
   // release is scheduled. O(log r).
   bool suspend_jobs(Context& context, Time now) noexcept;
   // Released again, at the first release of its grid after `now`; those in between count as skipped. Only after
-  // suspend_jobs(). O(log r).
+  // suspend_jobs(), or where a thread has come to wait (wait_next_release()) after remove() of an armed context; then also if
+  // it is triggered. O(log r).
   void resume_jobs(Context& context, Time now) noexcept;
   // Other parameters (the same CPU), and a full budget, from `now` on. If its releases are armed the next is `now`, of a new
   // grid, whatever its thread was doing: a job in progress is ended and marked as abandoned; if they are suspended they will
