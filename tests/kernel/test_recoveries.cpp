@@ -165,11 +165,19 @@ class EdfRecoveries : public Donation {
       if (recovers) certificate.tasks()[kRecovery].set_recovers(kServer);
     });
     ASSERT_EQ(island.refusal, "");
-    const abi::CapId endpoint = world.make_endpoint(5, 0, 0, us(floor_us));
-    server_child = world.spawn({.passive = true, .context = recovers ? island.contexts[kRecovery] : abi::CapId{}, .grants = {{"serve", endpoint}}});
+    const abi::CapId endpoint = world.make_endpoint(5, 0, 0, us(floor_us)), behind = world.make_endpoint(5, 0, 0, us(600));
+    inner = serve(behind);
+    server_child = world.spawn({.passive = true,
+                                .context = recovers ? island.contexts[kRecovery] : abi::CapId{},
+                                .grants = {{"serve", endpoint}, {"inner", world.connect(behind)}}});
+    const abi::CapId outer_end = world.make_endpoint(5, 0, 0, us(900)), outermost_end = world.make_endpoint(5, 0, 0, us(900));
+    outer = world.spawn({.passive = true, .grants = {{"serve", outer_end}, {"inner", world.connect(endpoint)}}});
+    outermost = world.spawn({.passive = true, .grants = {{"serve", outermost_end}, {"inner", world.connect(outer_end)}}});
+    EXPECT_EQ(reply(outer), std::nullopt);
+    EXPECT_EQ(reply(outermost), std::nullopt);
     EXPECT_EQ(world.reply_receive(server(), world.granted(server().process, "serve")), std::nullopt);
     for (std::size_t task = 0; task < kRecovery; ++task) {
-      tasks.push_back(world.spawn({.context = island.contexts[task], .grants = {{"service", world.connect(endpoint)}}}));
+      tasks.push_back(world.spawn({.context = island.contexts[task], .grants = {{"service", world.connect(endpoint)}, {"outermost", world.connect(outermost_end)}}}));
       EXPECT_TRUE(await(task).blocked);
     }
     begin = world.machine().now() + Duration::ms(1);
@@ -192,10 +200,16 @@ class EdfRecoveries : public Donation {
     EXPECT_EQ(call(task), std::nullopt);
     EXPECT_EQ(world.is_current(server()), is_served);
   }
+  // That server calls the one behind it: has it been taken up?
+  bool calls_in_turn(const Child& child) {
+    Thread& thread = world.thread(child);
+    EXPECT_EQ(world.call(thread, world.granted(thread.process, "inner"), 5, 0), std::nullopt);
+    return thread.outgoing->server != nullptr;
+  }
   Thread& server() { return world.thread(server_child); }
   SchedulingContext& recovery() { return *server().bound; }
 
-  Child server_child{};
+  Child server_child{}, inner{}, outer{}, outermost{};  // each calls the one before: `inner` is called by the server
 };
 
 TEST_F(EdfRecoveries, TheServerGoesOnWhereItsCallerWas) {
@@ -227,6 +241,47 @@ TEST_F(EdfRecoveries, AndBeforeWhoIsDueThen) {
   EXPECT_TRUE(world.is_current(server()));
   EXPECT_EQ(reply(server_child), std::nullopt);
   EXPECT_TRUE(world.is_current(thread(kPeer)));
+}
+
+// In a server that its own calls: at that one's floor, and at its own again after the reply.
+TEST_F(EdfRecoveries, TakesOverTheFloorsOfCallsInTurn) {
+  start_by_deadline();
+  calls(kCaller);
+  ASSERT_TRUE(calls_in_turn(server_child));
+  world.run_to(at(1'060));
+  ASSERT_TRUE(world.is_current(world.thread(inner)));
+  EXPECT_EQ(recovery().due(), at(1'300));
+  EXPECT_EQ(reply(inner), std::nullopt);
+  ASSERT_TRUE(world.is_current(server()));
+  EXPECT_EQ(recovery().due(), at(1'600));
+}
+
+// What waits in servers for another one has the floor of none of them afterwards.
+TEST_F(EdfRecoveries, WhoWaitsWithinServersLosesTheirFloors) {
+  start_by_deadline();
+  calls(kCaller);
+  world.run_to(at(1'110));
+  ends(kPeer);
+  ends(kOther);
+  EXPECT_EQ(world.call(thread(kLong), cap(kLong, "outermost"), 5, 0), std::nullopt);
+  EXPECT_TRUE(calls_in_turn(outermost));
+  EXPECT_FALSE(context(kLong).floor().is_never());
+  EXPECT_FALSE(calls_in_turn(outer));
+  world.run_to(at(2'000));
+  ends(kPeer);
+  world.run_to(at(3'000));
+  ends(kPeer);
+  ends(kOther);
+  world.run_to(at(3'055));
+  EXPECT_TRUE(reply(server_child).has_value());
+  EXPECT_EQ(reply(server_child), std::nullopt);
+  ASSERT_TRUE(world.is_current(world.thread(outer)));
+  EXPECT_TRUE(context(kLong).floor().is_never());
+  EXPECT_EQ(reply(outer), std::nullopt);
+  ASSERT_TRUE(world.is_current(world.thread(outermost)));
+  EXPECT_TRUE(context(kLong).floor().is_never()) << "it was 2000, and it is past 3050";
+  EXPECT_EQ(reply(outermost), std::nullopt);
+  EXPECT_TRUE(world.is_current(thread(kLong)));
 }
 
 // A recovery that is spent is due anew when it is back, and whoever had to wait for the server delays nobody who is due before it.
