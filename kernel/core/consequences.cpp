@@ -46,10 +46,12 @@ void replace(Cpu& cpu, SchedulingContext& from, SchedulingContext& to, Time now)
   cpu.scheduler.resume_jobs(to, now);
 }
 
+// With whoever stands in for it, or whom it stands in for: that one would stay suspended for good.
 void stop_with_fallback(Cpu& cpu, SchedulingContext& context, ThreadFault why, Time now) noexcept {
-  const Ref<SchedulingContext> fallback = context.fallback;  // stop_context() lets go of it
+  const Ref<SchedulingContext> fallback = context.fallback, primary = context.primary;  // stop_context() lets go of them
   stop_context(cpu, context, why, now);
   if (fallback) stop_context(cpu, *fallback, ThreadFault::context_stopped, now);
+  if (primary) stop_context(cpu, *primary, ThreadFault::context_stopped, now);
 }
 
 void stop_island_later(Cpu& cpu, SchedulingContext& context) noexcept {

@@ -5,6 +5,7 @@
 
 #include "core/consequences.hpp"
 #include "core/triggers.hpp"
+#include "ipc/endpoint.hpp"
 
 namespace capos::kernel {
 namespace {
@@ -117,14 +118,22 @@ void note_dropped(Cpu& cpu, SchedulingContext& context, Time now) noexcept {
   judge_job(cpu, context, context.jobs().current(), now);
 }
 
-void note_overrun(Cpu& cpu, SchedulingContext& context, Time now) noexcept {
-  if (!context.jobs().in_progress()) return;  // before its island starts a task may spend what it is given
+static void judge_overrun(Cpu& cpu, SchedulingContext& context, Time now) noexcept {
+  if (!context.jobs().in_progress()) {  // before its island starts a task may spend what it is given
+    if (!context.recovery) recover_server(cpu, context, now);
+    return;
+  }
   const sched::Job& job = context.jobs().current();
   ++context.overruns;
   cpu.trace.emit(now, EventKind::overrun, context.source, job.index, static_cast<std::uint64_t>(job.consumed.ns()));
   const sched::Remedy remedy = context.policy.overrun();
   if (remedy != sched::Remedy::hold) recover_server(cpu, context, now);  // holding does
   carry_out(cpu, context, remedy, schema::ThreadFault::budget_spent, now);
+}
+
+void note_overrun(Cpu& cpu, SchedulingContext& context, Time now) noexcept {
+  judge_overrun(cpu, context, now);
+  if (context.edf()) drop_floors(cpu, context, now);  // what its server does with the refill to come is due anew
 }
 
 bool expire_deadlines(Cpu& cpu, Time now) noexcept {

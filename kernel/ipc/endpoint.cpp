@@ -63,7 +63,23 @@ void start_limit(Cpu& cpu, Thread& caller, Time now) noexcept {
 // Under EDF: to the server's floor, for the time of the call.
 void lower_to_floor(Cpu& cpu, Call& call, SchedulingContext& context, Duration floor, Time now) noexcept {
   call.floor_at_call = context.floor();
-  if (floor != Duration{}) cpu.scheduler.set_floor(context, sched::deadline_floor(context.floor(), now, floor), now);
+  if (floor != Duration{}) cpu.scheduler.enter_server(context, floor, now);
+}
+
+bool is_edf(const Account& account) noexcept { return account.context != nullptr && account.context->edf(); }
+
+// It has to wait for the server: others are not to be delayed when it comes back.
+void queue_up(Cpu& cpu, const Account& account, Time now) noexcept {
+  if (is_edf(account)) [[unlikely]] drop_floors(cpu, *account.context, now);
+  block(cpu, account, now);
+}
+
+bool takes_over(const Account& account) noexcept { return is_edf(account) && account.context->recovery; }
+
+// A recovery goes on at the floor that its caller had reached, unless it has to wait.
+void take_over(Cpu& cpu, SchedulingContext& recovery, Time floor, Time now) noexcept {
+  if (recovery.state() != sched::ContextState::ready) return drop_floors(cpu, recovery, now);
+  cpu.scheduler.take_over(recovery, floor, now);
 }
 
 // For the time of the call.
@@ -204,7 +220,7 @@ void Endpoint::queue(Cpu& cpu, Thread& caller, Time now) noexcept {
   start_limit(cpu, caller, now);
   caller.state = ThreadState::await_server;
   enqueue(caller.direct_call);
-  block(cpu, caller.account, now);
+  queue_up(cpu, caller.account, now);
   leave(cpu, now);
 }
 
@@ -290,7 +306,7 @@ Outcome Endpoint::start(Cpu& cpu, Call& call, Time now, Thread*& server) noexcep
     return outcome;
   }
   enqueue(call);
-  block(cpu, call.caller.account, now);
+  queue_up(cpu, call.caller.account, now);
   return Outcome::done();
 }
 
@@ -431,12 +447,19 @@ void Endpoint::forget_call(Call& call) noexcept {
   drop_client();  // last of all: this may have been the last hold
 }
 
+void drop_floors(Cpu& cpu, SchedulingContext& context, Time now) noexcept {
+  cpu.scheduler.set_floor(context, Time::never(), now);
+  const Thread* const thread = context.thread;
+  if (thread == nullptr || thread->account.context != &context) return;
+  for (Call* call = thread->outgoing; call->server != nullptr; call = call->server->outgoing) call->floor_at_call = Time::never();
+}
+
 void hand_on(Cpu& cpu, Account account, Thread& server, Time now) noexcept {
   Thread* worker = &server;
   for (; worker->outgoing->server != nullptr; worker = worker->outgoing->server) {
     worker->account = account;
-    // Else the reply would restore the priority of the account that is gone.
-    raise_to(cpu, *worker->outgoing, *worker->outgoing->server->serving, now);
+    // Else the reply would restore the priority of the account that is gone. Whoever takes over has its floors.
+    if (!takes_over(account)) raise_to(cpu, *worker->outgoing, *worker->outgoing->server->serving, now);
   }
   give_account(account, *worker);
   if (worker->state == ThreadState::sleeping && account.context != nullptr) [[unlikely]] {  // no sleeper on best effort any more
@@ -513,6 +536,7 @@ void withdraw_calls(Cpu& cpu, Thread& thread, Time now) noexcept {
   if (call.server == nullptr) return;
   Thread& server = *call.server;
   const Account lost = thread.account;
+  const Time floor = lost.context != nullptr ? lost.context->floor() : Time::never();
   block(cpu, lost, now);
   (void)lower_again(cpu, call, now);
   if (call.kind == CallKind::registers) {
@@ -521,7 +545,9 @@ void withdraw_calls(Cpu& cpu, Thread& thread, Time now) noexcept {
   } else {
     thread.outgoing = &thread.direct_call;  // it stays open
   }
-  hand_on(cpu, finishing_account(server), server, now);
+  const Account own = finishing_account(server);
+  hand_on(cpu, own, server, now);
+  if (takes_over(own)) [[unlikely]] take_over(cpu, *own.context, floor, now);
   give_account(lost, thread);
   trace_give_back(cpu, thread, server, now);
 }

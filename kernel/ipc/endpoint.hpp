@@ -158,6 +158,9 @@ class ClientEndpoint final : public Object {
 // `server`, or whoever works for it in turn, goes on on `account`, which none of them had. On its CPU.
 // O(servers that call one another).
 void hand_on(Cpu& cpu, Account account, Thread& server, Time now) noexcept;
+// EDF: a context that has to wait comes back without a floor, in whatever servers it is: late, it is not to delay others that it had no
+// claim to delay. O(servers that call one another).
+void drop_floors(Cpu& cpu, SchedulingContext& context, Time now) noexcept;
 // The call's server works on it no more. If it has others of the same caller open, one of them takes its place, also as
 // what the account is lent for: that one; nullptr if none.
 Call* stop_serving(Call& call) noexcept;

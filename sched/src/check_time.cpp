@@ -7,12 +7,6 @@
 
 namespace capos::sched::claims {
 
-// Under EDF urgency is the time from the latest arrival to the deadline: its order never changes.
-static bool as_urgent(const Certificate& c, const TaskClaim& a, const TaskClaim& b) noexcept {
-  if (c.policy == Policy::fixed_priority) return a.priority >= b.priority;
-  return a.deadline - a.jitter <= b.deadline - b.jitter;
-}
-
 // CPU, task. In parts of 2^20, each rounded down: a necessary condition that gives the plainest message. `jobs`: the parts.
 Looked look_at_utilisation(Progress& at) noexcept {
   const TaskClaim& t = at.certificate->tasks[at.inner];
@@ -29,6 +23,9 @@ Looked look_at_blocking(Progress& at) noexcept {
   if (at.inner < c.calls.size()) {
     const ServerCall& other = c.calls[at.inner];
     if (other.server == call.server && !as_urgent(c, c.tasks[at.found], c.tasks[other.task])) at.found = other.task;
+    // A recovery that holds the server in turn is counted only in windows of its own deadline and longer.
+    const bool reaches = c.tasks[call.task].recovers == kNoServer || as_urgent(c, c.tasks[call.task], c.tasks[other.task]);
+    if (other.server == call.server && !reaches) return refuse(Rejection::recovery, call.task);
     return need(other.server != call.server || c.tasks[other.task].cpu == c.tasks[call.task].cpu, Rejection::call, at.index);
   }
   const std::size_t i = at.inner - c.calls.size();
@@ -76,6 +73,7 @@ Looked look_at_demand(Progress& at) noexcept {
   if (!plausible(at.window)) return refuse(Rejection::busy_window, at.index, at.window);
   const auto jobs_of = [&](const TaskClaim& t, std::int64_t arrived, Duration reach) {
     if (at.found == 0) return arrived;
+    if (reach >= t.deadline && t.recovers != kNoServer) return arrived;  // as urgent as the caller whose job is due in the window
     return reach < t.deadline ? 0 : (reach - t.deadline) / t.period.floor() + 1;
   };
   if (!add_work(at.work, c, CpuId(static_cast<std::uint16_t>(at.index)), at.window, nullptr, jobs_of)) return false;

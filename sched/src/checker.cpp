@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "check_families.hpp"
+#include "claimed_work.hpp"
 
 namespace capos::sched {
 namespace claims {
@@ -82,13 +83,13 @@ Looked look_at_recovery(Progress& at) noexcept {
   const TaskClaim& recovery = c.tasks[at.index];
   const TaskClaim& other = c.tasks[at.inner];
   if (recovery.recovers == kNoServer) return true;
-  const bool plain = c.policy == Policy::fixed_priority && recovery.on_miss == Consequence::run_late && recovery.on_overrun == Consequence::run_late &&
-                     recovery.repeated.misses == 0 && recovery.deadline <= recovery.period.floor();
+  const bool plain = recovery.on_miss == Consequence::run_late && recovery.on_overrun == Consequence::run_late && recovery.repeated.misses == 0 &&
+                     recovery.deadline <= recovery.period.floor();
   const bool only = at.inner == at.index || other.recovers != recovery.recovers;
   return need(plain && only && other.fallback != at.index && !c.calls.empty(), Rejection::recovery, at.index);
 }
 
-// Task, call. A recovery's server is called on its CPU, by nobody above it. `jobs`: how often.
+// Task, call. A recovery's server is called on its CPU, by nobody more urgent. `jobs`: how often.
 Looked look_at_callers_of_recovery(Progress& at) noexcept {
   const Certificate& c = *at.certificate;
   const TaskClaim& recovery = c.tasks[at.index];
@@ -97,7 +98,7 @@ Looked look_at_callers_of_recovery(Progress& at) noexcept {
   if (recovery.recovers == kNoServer) return true;
   const bool of_it = call.server == recovery.recovers;
   if (of_it) ++at.jobs;
-  const bool fits = &caller != &recovery && caller.cpu == recovery.cpu && caller.priority <= recovery.priority;
+  const bool fits = &caller != &recovery && caller.cpu == recovery.cpu && as_urgent(c, recovery, caller);
   const bool called = at.jobs != 0 || at.inner + 1 != c.calls.size();
   return need((fits || !of_it) && called, Rejection::recovery, at.index);
 }

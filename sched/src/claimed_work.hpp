@@ -6,6 +6,12 @@
 
 namespace capos::sched::claims {
 
+// Under EDF urgency is the time from the latest arrival to the deadline: its order never changes.
+[[nodiscard]] inline bool as_urgent(const Certificate& c, const TaskClaim& a, const TaskClaim& b) noexcept {
+  if (c.policy == Policy::fixed_priority) return a.priority >= b.priority;
+  return a.deadline - a.jitter <= b.deadline - b.jitter;
+}
+
 // How many arrivals a half-open window can hold: ceil(window / gap), and at least one.
 [[nodiscard]] inline std::int64_t arrivals(Duration window, Duration gap) noexcept {
   const std::int64_t whole = window / gap;

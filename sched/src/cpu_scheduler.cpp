@@ -104,6 +104,7 @@ void CpuScheduler::block(Context& context, Time now) noexcept {
   charge(now);
   stop_running(context);
   leave_queues(context);
+  if (context.edf()) [[unlikely]] context.floor_ = Time::never();
 }
 
 void CpuScheduler::remove(Context& context, Time now) noexcept {
@@ -333,6 +334,20 @@ void CpuScheduler::set_floor(Context& context, Time floor, Time now) noexcept {
   charge(now);
   context.floor_ = floor;
   if (context.edf()) reorder(context);
+}
+
+void CpuScheduler::enter_server(Context& context, Duration floor, Time now) noexcept {
+  const Time own = context.state_ == ContextState::ready ? context.when() : context.floor_;  // of the budget that it called with
+  charge(now);
+  if (context.state_ != ContextState::blocked && running_ != &context && first_due() != &context) return;
+  context.floor_ = deadline_floor(own, now, floor);
+  reorder(context);
+}
+
+void CpuScheduler::take_over(Context& context, Time floor, Time now) noexcept {
+  charge(now);
+  context.floor_ = floor;
+  edf_.to_front(context, context.due());
 }
 
 // --- best effort ------------------------------------------------------------------------------------------

@@ -27,10 +27,13 @@ inline constexpr Duration kUnbounded = Duration::ns(std::int64_t{1} << 61);
   return (window.ns() + jitter.ns() + period.ns() - 1) / period.ns();
 }
 
-// Jobs with arrival and deadline in a closed window, the first arrival up to `jitter` late.
+// Jobs with arrival and deadline in a closed window, the first arrival up to `jitter` late. Of a recovery, which is as urgent as the caller
+// that it takes over from, all that arrive in a window that is long enough for one.
 [[nodiscard]] constexpr std::int64_t jobs_due(Duration window, Duration jitter, const TaskModel& task) noexcept {
   const std::int64_t reach = window.ns() + jitter.ns() - task.deadline.ns();
-  return reach < 0 ? 0 : reach / task.period.floor().ns() + 1;
+  if (reach < 0) return 0;
+  if (task.recovers != kNoServer) return releases(window, jitter, task.period.floor());
+  return reach / task.period.floor().ns() + 1;
 }
 
 [[nodiscard]] inline bool interferes(const TaskModel& other, const TaskModel& task) noexcept {
@@ -123,7 +126,8 @@ void for_each_edf_demand(const IslandModel& model, CpuId cpu, Duration window, b
 [[nodiscard]] std::optional<Analysis> find_malformed(const IslandModel& model) noexcept;
 // False if there are more tasks without a stated priority than free priorities.
 [[nodiscard]] bool derive_priorities(std::span<TaskModel> tasks) noexcept;
-// A recovery comes where the most urgent caller of its server is: after the priorities of those. O(tasks^2 * calls).
+// A recovery comes where the most urgent caller of its server is, or of a server that it calls: after the priorities of those, or under EDF
+// their jitter. O(tasks^2 * calls^2).
 void raise_recoveries(IslandModel& model) noexcept;
 [[nodiscard]] Duration chain_latency(const IslandModel& model, const ChainModel& chain) noexcept;
 

@@ -64,7 +64,8 @@ Analysis late_at(const IslandModel& model, CpuId cpu, Duration t, Duration due) 
   for (const TaskModel& task : model.tasks) {
     const std::int64_t jobs = task.cpu == cpu ? jobs_due(t, full_jitter(model, task), task) : 0;
     if (jobs == 0) continue;
-    const Duration last = task.period.floor() * (jobs - 1) + task.deadline - full_jitter(model, task);
+    const Duration first = task.deadline - full_jitter(model, task), arrived = task.period.floor() * (jobs - 1) - full_jitter(model, task);
+    const Duration last = task.recovers == kNoServer ? arrived + task.deadline : std::max(first, arrived + Duration::ns(1));
     deadline = std::max(deadline, last);
   }
   const Duration there = work(model, cpu, deadline, true).sum;

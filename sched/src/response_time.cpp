@@ -176,6 +176,8 @@ Analysis analyse_edf(IslandModel& model) noexcept {
   for (TaskModel& task : model.tasks) task.response = task.deadline;  // at most one round per hop
   while (pass_jitter_on(model)) {
   }
+  raise_recoveries(model);
+  for (TaskModel& task : model.tasks) task.response = task.deadline;
   find_blocking(model);
   for (ChainModel& chain : model.chains) chain.latency = chain_latency(model, chain);
   if (const auto overloaded = overloaded_cpu(model)) return *overloaded;
@@ -195,12 +197,13 @@ Analysis analyse(IslandModel& model) noexcept {
   if (!analysis::derive_priorities(model.tasks)) {
     return {Verdict::malformed, 0, Rejection::too_many_tasks, {}, {}, 0};
   }
-  analysis::raise_recoveries(model);
   for (TaskModel& task : model.tasks) {
     task.release_jitter = task.jitter;
     task.worst_job = 0;
   }
-  return model.policy == Policy::edf ? analysis::analyse_edf(model) : analysis::analyse_with_priorities(model);
+  if (model.policy == Policy::edf) return analysis::analyse_edf(model);
+  analysis::raise_recoveries(model);
+  return analysis::analyse_with_priorities(model);
 }
 
 }  // namespace capos::sched

@@ -32,6 +32,7 @@ class Searcher {
   Duration deadline(std::size_t i) noexcept {
     TaskModel& task = model_.tasks[i];
     const Duration original = task.deadline;
+    if (task.recovers != kNoServer && model_.policy == Policy::edf) return original;  // its callers': not its own to change
     const std::int64_t found = bisect(original.ns(), task.budget.ns() - 1, [&](std::int64_t ns) {
       task.deadline = Duration::ns(ns);
       return fits();

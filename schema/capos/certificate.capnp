@@ -96,7 +96,8 @@ struct TaskClaim {
   # Index of the task that stands in after fallBack; all ones: none.
   recovers @17 :UInt16 = 0xffff;
   # No task, but time in which the server of that number (CallClaim.server) finishes a call that its caller's budget did not
-  # last for: at most so much in each period, at the server's ceiling. All ones: a task.
+  # last for: at most so much in each period, at the server's ceiling; under EDF as urgent
+  # as its callers. All ones: a task.
 }
 
 struct ChainClaim {

@@ -334,8 +334,8 @@ interface ObjectFactory @0xf0a1b6c8d2e3471c {
   # `interfaceId`: what is served. A call whose context has less than minimumBudgetNs left is refused. `ceiling`: the
   # priority at which calls made on scheduling contexts are served, if it is above the caller's. `floorNs`: the same for
   # contexts of EDF islands: a call is served as if it were due so long after it was taken up, or when its caller is due
-  # if that is earlier; 0: none; else the least time from an arrival of one of its callers to its deadline. `contextsOnly`: a
-  # call that runs on no scheduling context, and whatever is sent one way, is refused with budgetRequired (decision 27).
+  # if that is earlier; 0: none; else the least time from an arrival of one of its callers to its deadline. A call
+  # that had to queue has it only if its caller is the first to run then. `contextsOnly`: a call that runs on no scheduling context, and whatever is sent one way, is refused with budgetRequired (decision 27).
   # Errors: badRange (minimumBudgetNs or floorNs over an hour; contextsOnly for a FaultHandler).
 }
 

@@ -105,8 +105,8 @@ struct Service {
 struct Recovery {
   # Time of its own for a passive server that tasks call. When a caller's budget is spent, or its job held, in the middle of a
   # call, the call ends with status timeout, and the server finishes what it was at on this; then it serves others again.
-  # Admission counts it as a task of the first island that calls the server, at the priority of its most urgent caller. Not
-  # under EDF.
+  # Admission counts it as a task of the first island that calls the server, at the priority of its most urgent caller,
+  # or of a caller of a server that it calls in turn; under EDF with the shortest deadline of those.
   budget @0 :Units.Time;
   # In each period; at least 5 us. What one call takes at most is enough for the server to be free again within the bound that
   # `./capos admit` states. Required.

@@ -61,6 +61,19 @@ TEST(Elaborate, ARecoveryIsCountedAmongTheTasks) {
   EXPECT_EQ(model->services[2], 2u);
 }
 
+// Under EDF with the shortest deadline of the tasks that call its server.
+TEST(Elaborate, ARecoveryUnderEdfIsDueAsItsCallers) {
+  Compiled compiled = Compiled::value(small_manifest({{"passive = true", "passive = true, recovery = (budget = (us = 20), period = (ms = 10))"},
+                                                      {"cpus = [1],", "cpus = [1], policy = edf,"},
+                                                      {"bound = (us = 1500)", "bound = (ms = 5)"}}));
+  const auto model = std::make_unique<IslandModel>();
+  ASSERT_TRUE(elaborate(compiled.manifest(), 0, {}, *model));
+  ASSERT_TRUE(sched::analyse(model->view).admitted());
+  EXPECT_EQ(model->view.tasks[2].recovers, 2u);
+  EXPECT_EQ(model->view.tasks[2].deadline, Duration::ms(1));
+  EXPECT_EQ(model->view.tasks[2].response, Duration::ms(1));
+}
+
 TEST(Elaborate, TasksHaveDeadlinesPrioritiesAndCpus) {
   Elaborated manifest(small_manifest());
   const auto tasks = manifest.root().init_config().islands()[0].tasks();

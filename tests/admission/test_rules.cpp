@@ -107,7 +107,6 @@ const Case kCases[] = {
     {"recovery_too_small", with_recovery("budget = (us = 4), period = (ms = 1)"), {kRecovery + ".budget", "recovery-budget"}},
     {"recovery_over_its_period", with_recovery("budget = (us = 1001), period = (ms = 1)"), {kRecovery + ".budget", "recovery-budget"}},
     {"recovery_of_best_effort", {{"name = \"noise\"", "name = \"noise\", recovery = (budget = (us = 20), period = (ms = 1))"}}, {"initConfig.services[3].recovery", "recovery-without-calls"}},
-    {"recovery_with_edf", {{"passive = true", "passive = true, recovery = (budget = (us = 20), period = (ms = 1))"}, {"cpus = [1],", "cpus = [1], policy = edf,"}}, {"initConfig.services[2].recovery", "recovery-with-edf"}},
     {"recovery_named_as_a_task", {{"passive = true", "passive = true, recovery = (budget = (us = 20), period = (ms = 1))"}, {"name = \"simulate\"", "name = \"actuator\""}, {"path = [\"simulate\"", "path = [\"actuator\""}}, {"initConfig.services[2].name", "recovery-name"}},
     {"version_missing", {{"schemaVersion = 1,", ""}}, {"schemaVersion", "schema-version"}},
     {"version_unsupported",
@@ -440,6 +439,9 @@ TEST(Rules, PoliciesAndRecoveriesWithinTheirLimitsAreGood) {
                                           "interactive)], leases = [1], placement = true", "restarts = 3, "))).empty());
   EXPECT_TRUE(findings(edited(with_recovery("budget = (us = 5), period = (us = 10)"))).empty());
   EXPECT_TRUE(findings(edited(with_recovery("budget = (ms = 1), period = (ms = 1)"))).empty());
+  std::vector<Edit> by_deadline = with_recovery("budget = (us = 20), period = (ms = 1)");
+  by_deadline.push_back({"cpus = [1],", "cpus = [1], policy = edf,"});
+  EXPECT_TRUE(findings(edited(by_deadline)).empty());
 }
 
 TEST(Rules, TooManyOfSomethingIsSaidOnce) {

@@ -178,6 +178,16 @@ TEST_F(Fallback, WhoseMissesRepeatIsStoppedWithWhomItStandsInFor) {
   expect_idle_at(4);
 }
 
+TEST_F(Fallback, StoppedByItsOwnConsequenceItTakesTheOtherAlong) {
+  start({.tasks = {{.name = "main", .response_ns = us(900), .priority = 20, .repeated = {.misses = 2, .of = 3, .then = Repeated::fall_back}, .fallback = 1},
+                   {.name = "spare", .response_ns = us(900), .priority = 10, .on_overrun = kStopTask}}});
+  fall_back();
+  overrun(1, 2);
+  EXPECT_TRUE(context(1).stopped);
+  EXPECT_TRUE(context(0).stopped) << "else it would be suspended for good";
+  expect_idle_at(3);
+}
+
 TEST_F(Fallback, ThatIsDeadStopsTheTask) {
   start_pair(0);
   (void)world.call<schema::ProcessHandle::Kill>(world.init(), tasks[1].handle);

@@ -237,12 +237,13 @@ abi::CapId World::make_notification() {
   return message<Method>(init(), service("objects"), [](auto) {}).cap([](auto results) { return results.notification(); });
 }
 
-abi::CapId World::make_endpoint(std::uint64_t interface_id, std::uint64_t minimum_budget_ns, std::uint8_t ceiling) {
+abi::CapId World::make_endpoint(std::uint64_t interface_id, std::uint64_t minimum_budget_ns, std::uint8_t ceiling, std::uint64_t floor_ns) {
   using Method = schema::ObjectFactory::CreateEndpoint;
   return message<Method>(init(), service("objects"), [&](auto params) {
            params.set_interface_id(interface_id);
            params.set_minimum_budget_ns(minimum_budget_ns);
            params.set_ceiling(ceiling);
+           params.set_floor_ns(floor_ns);
          }).cap([](auto results) { return results.endpoint(); });
 }
 

@@ -144,7 +144,7 @@ class World {
   Message<schema::ProcessSpawner::Spawn> try_spawn(const SpawnOptions& options, std::uint32_t number);
   [[nodiscard]] abi::CapId make_notification();
   [[nodiscard]] abi::CapId make_endpoint(std::uint64_t interface_id, std::uint64_t minimum_budget_ns = 0,
-                                         std::uint8_t ceiling = 0);
+                                         std::uint8_t ceiling = 0, std::uint64_t floor_ns = 0);
   [[nodiscard]] abi::CapId connect(abi::CapId endpoint);
 
   // --- Time, with every interrupt taken when it is due.

@@ -128,6 +128,12 @@ Verdict islands_hold(const Certificate& certificate) noexcept {
   return {};
 }
 
+// Under EDF urgency is the time from the latest arrival to the deadline: its order never changes.
+bool as_urgent(const Certificate& c, const TaskClaim& a, const TaskClaim& b) noexcept {
+  if (c.policy == Policy::fixed_priority) return a.priority >= b.priority;
+  return a.deadline - a.jitter <= b.deadline - b.jitter;
+}
+
 // Nothing follows from what it does, and nobody waits for a job of it.
 bool stands_alone(const Certificate& c, std::size_t i) noexcept {
   const TaskClaim& recovery = c.tasks[i];
@@ -145,13 +151,23 @@ bool stands_alone(const Certificate& c, std::size_t i) noexcept {
   return true;
 }
 
-// Called on its CPU, by nobody above it.
+// No more urgent task calls a server that it calls.
+bool reaches_what_it_calls(const Certificate& c, std::size_t i) noexcept {
+  for (const ServerCall& own : c.calls) {
+    for (const ServerCall& other : c.calls) {
+      if (own.task == i && other.server == own.server && !as_urgent(c, c.tasks[i], c.tasks[other.task])) return false;
+    }
+  }
+  return true;
+}
+
+// Called on its CPU, by nobody more urgent.
 bool is_called(const Certificate& c, const TaskClaim& recovery) noexcept {
   bool called = false;
   for (const ServerCall& call : c.calls) {
     if (call.server != recovery.recovers) continue;
     const TaskClaim& caller = c.tasks[call.task];
-    if (&caller == &recovery || caller.cpu != recovery.cpu || caller.priority > recovery.priority) return false;
+    if (&caller == &recovery || caller.cpu != recovery.cpu || !as_urgent(c, recovery, caller)) return false;
     called = true;
   }
   return called;
@@ -161,7 +177,7 @@ ResultOf<void, Refusal> recoveries_hold(const Certificate& certificate) noexcept
   for (std::size_t i = 0; i < certificate.tasks.size(); ++i) {
     const TaskClaim& task = certificate.tasks[i];
     if (task.recovers == kNoServer) continue;
-    if (certificate.policy != Policy::fixed_priority || !stands_alone(certificate, i) || !is_called(certificate, task)) {
+    if (!stands_alone(certificate, i) || !is_called(certificate, task) || !reaches_what_it_calls(certificate, i)) {
       return fail(Refusal{Rejection::recovery, static_cast<std::uint16_t>(i), {}, {}});
     }
   }
@@ -287,12 +303,6 @@ Verdict check_utilisation(const Certificate& c) noexcept {
   return {};
 }
 
-// Under EDF urgency is the time from the latest arrival to the deadline: its order never changes.
-bool as_urgent(const Certificate& c, const TaskClaim& a, const TaskClaim& b) noexcept {
-  if (c.policy == Policy::fixed_priority) return a.priority >= b.priority;
-  return a.deadline - a.jitter <= b.deadline - b.jitter;
-}
-
 // A server runs as urgently as the most urgent of its callers. Once per job, a less urgent task may be inside a
 // server whose ceiling reaches this task's urgency (T. Baker 1991; immediate ceiling; under EDF the deadline
 // floor: A. Burns et al. 2015).
@@ -350,8 +360,9 @@ Verdict check_response(const Certificate& c, std::size_t i) noexcept {
 // EDF, one CPU: QPA from the claimed busy window downwards.
 Verdict check_demand(const Certificate& c, std::uint16_t cpu) noexcept {
   const auto all = [](const TaskClaim&, std::int64_t arrived, Duration) { return arrived; };
-  const auto due = [](const TaskClaim& t, std::int64_t, Duration reach) {
-    return reach < t.deadline ? 0 : (reach - t.deadline) / t.period.floor() + 1;
+  const auto due = [](const TaskClaim& t, std::int64_t arrived, Duration reach) {
+    if (reach < t.deadline) return std::int64_t{0};
+    return t.recovers != kNoServer ? arrived : (reach - t.deadline) / t.period.floor() + 1;
   };
   Duration t = c.busy[cpu];
   if (!plausible(t)) return refuse(Rejection::busy_window, cpu, t);

@@ -232,6 +232,7 @@ class RandomMachine {
   void block(Slot& slot) {
     if (slot.wish != Wish::runs) return;
     cpu_.block(slot.context, now_);
+    slot.floor = Time::never();
     slot.wish = Wish::blocked;
   }
   void end_job(Slot& slot) {

@@ -59,6 +59,8 @@ Island random_island(Random& random) {
     recovery.recovers = island.calls[0].server;
     recovery.cpu = island.tasks[island.calls[0].task].cpu;
     recovery.on_overrun = Consequence::run_late;
+    // Servers 0 and 2 are on one CPU.
+    if (recovery.recovers != 1 && random.chance(40)) island.calls.push_back({count, static_cast<std::uint16_t>(2 - recovery.recovers), us(20)});
   }
   if (random.chance(70)) island.overheads = test::typical_overheads();
   return island;

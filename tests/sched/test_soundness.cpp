@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // No certificate that the checker accepts belongs to a set that a simulation shows missing a deadline, or taking longer
 // than claimed: fixed priorities and EDF, deadlines within and beyond the period, release jitter, server calls, kernel
-// sections, interrupts, overheads. CAPOS_SOUNDNESS_SETS=N takes N sets instead of 100 000.
+// sections, interrupts, overheads; and servers' recoveries, with calls that outlast their callers' budgets as often as there is time for
+// it. CAPOS_SOUNDNESS_SETS=N takes N sets instead of 100 000.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -54,10 +55,38 @@ void add_calls(Island& island, Random& random) {
   }
 }
 
+constexpr std::uint16_t kServers = 2;
+
 struct Case {
   Island island;
   Policy policy;
+  bool nested = false;  // server 0 calls server 1
 };
+
+// Behind the tasks, of servers that are called. A server that calls another may be in it for all of its recovery.
+void add_recoveries(Case& made, Random& random) {
+  Island& island = made.island;
+  const std::vector<ServerCall> of_tasks = island.calls;
+  made.nested = random.chance(30);
+  for (const ServerCall& call : of_tasks) {
+    if (made.nested && call.server == 0) island.calls.push_back({call.task, 1, call.wcet});
+  }
+  for (std::uint16_t server = 0; server < kServers; ++server) {
+    const bool called = std::ranges::any_of(of_tasks, [&](const ServerCall& call) { return call.server == server; });
+    if (!called || !random.chance(70)) continue;
+    const auto index = static_cast<std::uint16_t>(island.tasks.size());
+    // Often as short as the shortest of its callers' deadlines: so that several fall into those of the others.
+    std::int64_t period = test::random_period(random);
+    for (const ServerCall& call : of_tasks) {
+      if (made.policy == Policy::edf && call.server == server && random.chance(60)) period = std::min(period, island.tasks[call.task].deadline.ns());
+    }
+    TaskModel& recovery = island.task(std::max<std::int64_t>(period / 1000, 10), 5);
+    recovery.budget = random.duration(kMinBudget, std::max(kMinBudget, Duration::ns(period / 6)));
+    recovery.on_overrun = Consequence::run_late;
+    recovery.recovers = server;
+    if (made.nested && server == 0) island.calls.push_back({index, 1, recovery.budget});
+  }
+}
 
 Case random_case(Random& random) {
   Case made;
@@ -68,7 +97,10 @@ Case random_case(Random& random) {
   if (made.policy == Policy::fixed_priority && random.chance(25)) {
     for (TaskModel& task : made.island.tasks) task.stated = Priority(static_cast<std::uint8_t>(random.between(1, 4)));
   }
-  if (random.chance(30)) add_calls(made.island, random);
+  if (random.chance(40)) {
+    add_calls(made.island, random);
+    if (random.chance(60)) add_recoveries(made, random);
+  }
   if (random.chance(30)) {
     made.island.interrupts = {{"nic", CpuId(1), us(random.between(40, 400)), us(random.between(1, 8))}};
   }
@@ -89,6 +121,29 @@ SimTask simulated(const TaskModel& t) {
   return task;
 }
 
+bool recovers(const Case& c, int server) {
+  return std::ranges::any_of(c.island.tasks, [&](const TaskModel& t) { return t.recovers != kNoServer && t.recovers == server; });
+}
+
+// Whoever calls a server that recovers does so at the end of its budget, which ends somewhere in the call's time: in each job, or in some.
+void add_overruns(const Case& c, std::vector<SimTask>& tasks, Random& random) {
+  for (std::size_t i = 0; i < tasks.size(); ++i) {
+    SimTask& task = tasks[i];
+    const TaskModel& model = c.island.tasks[i];
+    if (model.recovers != kNoServer) {
+      task.recovers = model.recovers;
+      task.server = task.kernel = {};
+      const std::int64_t least = random.chance(50) ? task.execution : 1;
+      for (int k = 0; k < 5; ++k) task.work.push_back(random.between(least, task.execution * 4));
+    } else if (task.server.length != 0 && recovers(c, task.server.server)) {
+      task.server.length = random.chance(30) ? task.server.length : random.between(1, task.server.length);
+      task.server.from = task.execution + c.island.overheads.context_switch.ns() - task.server.length;
+      const bool always = random.chance(40);
+      for (int k = 0; k < 7; ++k) task.overruns.push_back(always || random.chance(50));
+    }
+  }
+}
+
 // The jitter that a job may have is taken whole by the first jobs, and none by those after them: the arrivals that
 // stand closest. Sections lie anywhere in a job.
 std::vector<SimTask> simulated(const Case& c, Random& random) {
@@ -102,7 +157,10 @@ std::vector<SimTask> simulated(const Case& c, Random& random) {
   }
   for (const ServerCall& call : c.island.calls) {
     SimTask& task = tasks[call.task];
-    task.server = {random.between(0, task.execution - call.wcet.ns()), call.wcet.ns(), 0, task.deadline};
+    if (task.server.length == 0) {
+      task.server = {random.between(0, task.execution - call.wcet.ns()), call.wcet.ns(), 0, task.deadline, call.server, 0};
+    }
+    task.server.held |= 1u << call.server;
     for (const ServerCall& other : c.island.calls) {
       if (other.server != call.server) continue;
       const TaskModel& caller = c.island.tasks[other.task];
@@ -110,7 +168,20 @@ std::vector<SimTask> simulated(const Case& c, Random& random) {
       task.server.floor = std::min(task.server.floor, (caller.deadline - caller.jitter - o.jitter).ns());
     }
   }
+  add_overruns(c, tasks, random);
+  // Nobody enters a server with interrupts off: whoever makes a call has just been interruptible.
+  for (SimTask& task : tasks) {
+    const bool off = task.kernel.from < task.server.from && task.kernel.from + task.kernel.length > task.server.from;
+    if (task.server.length != 0 && off) task.kernel.from = task.server.from;
+  }
   return tasks;
+}
+
+// May it have to wait for a server whose recovery is spent?
+bool may_wait(const Case& c, const std::vector<SimTask>& tasks, const SimTask& task) {
+  return std::ranges::any_of(tasks, [&](const SimTask& other) {
+    return other.server.length != 0 && recovers(c, other.server.server) && (other.server.held & task.server.held) != 0;
+  });
 }
 
 // All first arrivals at one instant; then wherever they fall.
@@ -147,13 +218,28 @@ class Soundness : public testing::TestWithParam<std::uint64_t> {
     for (const bool together : {true, false}) {
       place(tasks, random, together);
       costs.interrupt.offset = together ? tasks[0].offset + tasks[0].jitter.front() : 0;
-      const auto jobs = test::simulate(tasks, costs, kHyperperiodNs * 3 / 2);
-      for (std::size_t i = 0; i < tasks.size(); ++i) {
-        ASSERT_LE(test::worst_response(jobs[i]), claims[i].response.ns())
-            << "seed " << seed << " task " << i << (c.policy == Policy::edf ? " EDF" : " fixed priorities");
-      }
+      test::SimOutcome outcome;
+      costs.spends_recoveries = false;
+      expect_kept(claims, test::simulate(tasks, costs, kHyperperiodNs * 3 / 2, &outcome), [](std::size_t) { return true; });
+      ASSERT_EQ(outcome.found_busy, 0u) << "seed " << seed << ": a call found its server at work";
+      recoveries += outcome.recoveries;
+      if (HasFatalFailure()) FAIL() << "seed " << seed << (c.policy == Policy::edf ? " EDF" : " fixed priorities");
+      if (outcome.recoveries == 0) continue;
+      costs.spends_recoveries = true;
+      const auto jobs = test::simulate(tasks, costs, kHyperperiodNs * 3 / 2, &outcome);
+      expect_kept(claims, jobs, [&](std::size_t i) { return !may_wait(c, tasks, tasks[i]); });
+      waited += outcome.waited;
+      if (HasFatalFailure()) FAIL() << "seed " << seed << (c.policy == Policy::edf ? " EDF" : " fixed priorities") << ", recoveries are spent";
     }
   }
+  template <typename Wanted>
+  static void expect_kept(std::span<const TaskClaim> claims, const std::vector<std::vector<test::SimJob>>& jobs, Wanted&& wanted) {
+    for (std::size_t i = 0; i < jobs.size(); ++i) {
+      if (!wanted(i)) continue;
+      ASSERT_LE(test::worst_response(jobs[i]), claims[i].response.ns()) << "task " << i;
+    }
+  }
+  static inline std::uint64_t recoveries = 0, waited = 0;
 };
 
 TEST_P(Soundness, WhatTheCheckerAcceptsKeepsItsDeadlines) {
@@ -191,6 +277,8 @@ TEST_P(Soundness, WhatTheCheckerAcceptsKeepsItsDeadlines) {
   RecordProperty("accepted", std::to_string(accepted_sets));
   EXPECT_GT(accepted_sets * 5, refused_sets) << "hardly anything was tried";
   EXPECT_GT(refused_sets * 20, accepted_sets) << "hardly anything was refused";
+  EXPECT_GT(recoveries, accepted_sets * 5) << "hardly a call outlasted its budget";
+  EXPECT_GT(waited, accepted_sets) << "hardly a recovery was spent";
 }
 
 // Claims that somebody forged: whatever the checker still accepts must be true.
@@ -206,7 +294,12 @@ TEST_P(Soundness, AForgedClaimThatIsAcceptedIsTrue) {
     Certificate certificate = certify(c.island.model, claims, {});
     const auto victim = static_cast<std::size_t>(random.between(0, static_cast<std::int64_t>(claims.size()) - 1));
     TaskClaim& claim = claims[victim];
-    switch (random.between(0, 4)) {
+    switch (random.between(0, 5)) {
+      case 5:
+        claim.deadline = random.duration(claim.budget, claim.period.floor());
+        claim.response = claim.deadline;
+        c.island.tasks[victim].deadline = claim.deadline;
+        break;
       case 0:
         claim.response = random.duration(Duration::ns(1), claim.deadline);
         break;

@@ -44,7 +44,7 @@ class Pieces {
     return std::move(pieces_);
   }
 
-  // Jobs due within the window.
+  // Jobs due within the window; and of recoveries whatever arrives in it, as urgent as the last that is due.
   std::vector<Piece> edf() {
     std::int64_t blocking = 0;
     for (const sched::TaskModel& task : view_.tasks) {
@@ -54,9 +54,10 @@ class Pieces {
       if (first > length_) continue;
       blocking = std::max(blocking, task.blocking.ns());
       late(task, -2 * first);
-      for (std::int64_t k = 0; due(task, k) <= length_ && room(); ++k) {
+      const bool recovers = task.recovers != sched::kNoServer;
+      for (std::int64_t k = 0; (recovers ? arrival(task, k) < length_ : due(task, k) <= length_) && room(); ++k) {
         const bool own = &task == &self_;
-        job(task, k, -2 * due(task, k) + (own ? 0 : 1), own ? Who::own : Who::other);
+        job(task, k, -2 * std::min(due(task, k), length_) + (own ? 0 : 1), own ? Who::own : Who::other);
       }
     }
     kernel(blocking);

@@ -107,10 +107,12 @@ enum class HopKind : std::uint8_t {
 //
 // A recovery is time in which a server finishes a call that its caller's budget did not last for. It is counted as a task: what it
 // takes comes after an activation of its own, its budget at most once in a period (refill_list.hpp), so its interference is that of
-// a periodic task. Its server is one that tasks of its CPU call, none of them above it, so that who waits for the server is
-// delayed by no more than what is counted as its interference. It goes on after a spent budget; nothing else follows from
-// it, it is in no chain, and stands in for nobody. One for each server. Not under EDF: who waits would need the server's floor to
-// follow its own deadline.
+// a periodic task. Its server is one that tasks of its CPU call. It is as urgent as each of them, and as each that calls a server which
+// it calls, so that who waits for the server is delayed by no more than what is counted as its interference. It goes on after a
+// spent budget; nothing else follows from it, it is in no chain, and stands in for nobody. One for each server.
+//
+// Under EDF it goes on where its caller was, before all that is due then: in a window of at least its deadline, since that holds the
+// caller's job, or begins with its call, a recovery takes whatever is activated there, however near the end (decision 33).
 struct TaskClaim {
   std::string_view name;
   CpuId cpu;

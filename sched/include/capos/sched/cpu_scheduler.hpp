@@ -61,7 +61,7 @@ class CpuScheduler {
   // Blocked -> ready, activated at `now`; or -> awaiting_refill if no budget is usable. A context that is
   // not blocked stays as it is. True if it is ready now. O(1), or O(log r) without budget.
   bool make_ready(Context& context, Time now) noexcept;
-  // Any state -> blocked: it waits for something that is not time. A job in progress stays in progress.
+  // Any state -> blocked: it waits for something that is not time. A job in progress stays in progress. EDF: it comes back without a floor.
   // O(1), or O(log r) if it was in the release queue.
   void block(Context& context, Time now) noexcept;
   // The island is retired: blocked, disarmed, and no longer current. Same cost.
@@ -111,6 +111,12 @@ class CpuScheduler {
   // Under EDF instead: the floor that a called server works at (deadline_floor(), or what it was before that), Time::never() for
   // none. O(log e).
   void set_floor(Context& context, Time floor, Time now) noexcept;
+  // EDF: its call is taken up at `now` by a server of that floor (> 0): deadline_floor() of what it is due at. No floor for one that may run
+  // and is not the first: it had to wait for the server, and a floor would let it delay once more who came meanwhile. One that is
+  // blocked is about to go on with what is in the server already. O(log e).
+  void enter_server(Context& context, Duration floor, Time now) noexcept;
+  // EDF: a ready context takes over at `floor` what another one was first with: it comes before all that is due then. O(log e).
+  void take_over(Context& context, Time floor, Time now) noexcept;
 
   // --- best effort ----------------------------------------------------------------------------------------
   // Each O(log b).

@@ -54,6 +54,11 @@ class EdfQueue {
     queue_.remove(item);
     queue_.insert(item, deadline);
   }
+  // Another deadline, before its equals.
+  void to_front(T& item, Time deadline) noexcept {
+    queue_.remove(item);
+    queue_.insert_first(item, deadline);
+  }
   // Behind its equals.
   void to_back(T& item) noexcept {
     const Time deadline = item.when();

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// An intrusive queue ordered by time, first in first out among equals.
+// An intrusive queue ordered by time, first in first out among equals unless inserted first.
 //
 // A red-black tree (R. Bayer 1972; L. Guibas, R. Sedgewick 1978) that knows its first node, as Linux's timerqueue: what is due
 // goes out at one end, where a heap would have to find its next root among all the others.
-// Invariants: in order of time from left to right, equals in order of insertion; no red node has a red child, nor is the root
+// Invariants: in order of time from left to right, equals in order of insertion, but for insert_first(); no red node has a red child, nor is the root
 // red; every way down from a node to where a child is missing has as many black nodes.
 // Bounds: earliest O(1); insert and remove O(log n) worst case: at most 2 log2(n + 1) levels down and as many up, two rotations
 // on insertion, three on removal; removal of the earliest O(1) amortised. No allocation.
@@ -56,6 +56,12 @@ class TimedTree {
     root_ = first_ = &node;
     first_time_ = when;
   }
+  // The same, before its equals. when > 0.
+  void insert_first(TimedNode& node, Time when) noexcept {
+    insert(node, when - Duration::ns(1));
+    node.when_ = when;
+    if (first_ == &node) first_time_ = when;
+  }
   // The node must be queued here. Most often it is alone.
   void remove(TimedNode& node) noexcept {
     if (--size_ != 0) return remove_among(node);
@@ -97,6 +103,7 @@ class TimedQueue {
   [[nodiscard]] T* earliest() const noexcept { return static_cast<T*>(tree_.earliest()); }
   [[nodiscard]] Time earliest_time() const noexcept { return tree_.earliest_time(); }
   void insert(T& item, Time when) noexcept { tree_.insert(item, when); }
+  void insert_first(T& item, Time when) noexcept { tree_.insert_first(item, when); }  // before its equals
   void remove(T& item) noexcept { tree_.remove(item); }
   [[nodiscard]] bool well_formed() const noexcept { return tree_.well_formed(); }
   [[nodiscard]] T* walk_next(const T* item) const noexcept { return static_cast<T*>(tree_.walk_next(item)); }

@@ -58,11 +58,6 @@ void check_recovery(Check& check, std::uint32_t index) noexcept {
     return;
   }
   const auto island = check.manifest.init_config().islands()[caller.island];
-  if (island.policy() == schema::IslandPolicy::edf) {
-    check.report("recovery", "recovery-with-edf",
-                 text("service '", service.name(), "' has a recovery, and is called by EDF island '", island.name(), "'"),
-                 text("recoveries are for fixed priorities: remove it, or change the island's policy"));
-  }
   if (index_of(island.tasks(), kMaxTasks, service.name()) != kNotFound) {
     check.report("name", "recovery-name",
                  text("service '", service.name(), "' has a recovery, and a task of island '", island.name(), "' has its name"),
