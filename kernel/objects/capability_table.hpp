@@ -123,7 +123,7 @@ class CapabilityTable {
 
   [[nodiscard]] std::uint32_t in_use() const noexcept { return in_use_; }
 
-  // It has, or has had, something that is of use on one CPU only: an endpoint's either side, an interrupt, a scheduling context and such.
+  // It has, or has had, something that is of use on one CPU only: an endpoint's either side, an interrupt of a CPU, a scheduling context and such.
   [[nodiscard]] bool binds_to_cpu() const noexcept { return binds_to_cpu_; }
 
   // Teardown: frees up to `limit` slots or pages; true when nothing is left.

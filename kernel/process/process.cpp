@@ -9,6 +9,7 @@
 #include "core/assert.hpp"
 #include "core/cpu.hpp"
 #include "core/wake.hpp"
+#include "devices/interrupt.hpp"
 #include "islands/lease.hpp"
 #include "resources/charged.hpp"
 
@@ -102,6 +103,7 @@ void Process::end() noexcept {
   require(ending_ && alive() && threads_.empty(), "a process ends once, after its threads");
   if (has_place_) Cpu::find(cpu())->best_effort_processes.fetch_sub(1, std::memory_order_relaxed);
   delist_best_effort(*this);
+  while (Interrupt* const interrupt = interrupts.front()) interrupt->lose_driver();  // at most Interrupt::kMostBound
   alive_.store(false, std::memory_order_release);
   if (Thread* const waiting = waiter.take(); waiting != nullptr) wake_for_exit(*waiting, exit_);
 }
