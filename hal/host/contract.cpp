@@ -111,7 +111,7 @@ void cpu_relax() noexcept {
 void interrupt_window() noexcept {
   auto& machine = simulation();
   if (machine.at_interrupt_window) machine.at_interrupt_window(machine.current);
-  if (machine.here().mail || host::timer_due(machine, machine.current)) machine.leave(Return::interrupted);
+  if (machine.here().mail || host::timer_due(machine, machine.current) || !machine.here().devices.empty()) machine.leave(Return::interrupted);
 }
 
 // The stack of a simulated CPU is the host's, and large.

@@ -22,7 +22,14 @@ LegacyLine legacy_line(std::uint8_t source) noexcept { return {source, Trigger::
 Trigger default_trigger(std::uint8_t line) noexcept { return line < 16 ? Trigger::edge_high : Trigger::level_low; }
 
 bool route_line(std::uint8_t line, CpuId cpu, Trigger trigger) noexcept {
+  if (host::is_out_of_reach(cpu)) return false;
   simulation().lines[line] = {.cpu = cpu, .level = is_level(trigger), .masked = true};
+  return true;
+}
+bool redirect_line(std::uint8_t line, CpuId cpu) noexcept {
+  if (host::is_out_of_reach(cpu)) return false;
+  simulation().lines[line].cpu = cpu;
+  if (simulation().at_redirection) simulation().at_redirection();
   return true;
 }
 void mask_line(std::uint8_t line) noexcept { simulation().lines[line].masked = true; }

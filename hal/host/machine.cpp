@@ -158,6 +158,28 @@ bool Machine::raise_line(std::uint8_t number) {
   return true;
 }
 
+bool Machine::pend_line(std::uint8_t number) {
+  need(number < kLines, "no such line");
+  Line& line = simulation().lines[number];
+  if (line.masked) return false;
+  if (line.level) line.masked = true;
+  simulation().cpu[line.cpu.value()].devices.push_back(number);
+  return true;
+}
+
+bool Machine::device_pending(CpuId cpu) const noexcept { return !simulation().cpu[cpu.value()].devices.empty(); }
+
+Place Machine::raise_line_late(std::uint8_t number, CpuId at) {
+  need(number < kLines, "no such line");
+  Line& line = simulation().lines[number];
+  if (line.level) line.masked = true;
+  return device_interrupt(at, number);
+}
+
+void Machine::put_out_of_reach(CpuId cpu) noexcept { simulation().out_of_reach |= 1u << cpu.value(); }
+
+CpuId Machine::target_of_line(std::uint8_t line) const noexcept { return simulation().lines[line].cpu; }
+
 Place Machine::spurious_interrupt(CpuId id) {
   (void)running(id);
   return run(id, [] { hal::on_spurious(); });
@@ -174,6 +196,8 @@ void Machine::at_each_interrupt_let_in(std::function<void(CpuId, bool)> what) { 
 
 void Machine::at_each_interrupt_window(std::function<void(CpuId)> what) { g_simulation->at_interrupt_window = std::move(what); }
 
+void Machine::at_each_redirection(std::function<void()> what) { g_simulation->at_redirection = std::move(what); }
+
 void Machine::at_each_passing(std::function<void(Time)> what) { g_simulation->at_passing = std::move(what); }
 
 void Machine::advance(Time to) {
@@ -188,6 +212,11 @@ void Machine::run_to(Time to) {
       if (machine.cpu[id].in_kernel) continue;
       if (machine.cpu[id].mail) (void)deliver_mail(CpuId(id));
       if (!machine.off && host::timer_due(machine, CpuId(id))) (void)fire(CpuId(id));
+      while (!machine.off && !machine.cpu[id].devices.empty()) {
+        const std::uint8_t number = machine.cpu[id].devices.front();
+        machine.cpu[id].devices.pop_front();
+        (void)device_interrupt(CpuId(id), number);
+      }
     }
     if (machine.off) return;
     const bool mail = std::any_of(machine.cpu.begin(), machine.cpu.end(), [](const auto& cpu) { return cpu.mail && !cpu.in_kernel; });

@@ -92,6 +92,9 @@ void pci_write(PciAddress address, std::uint16_t offset, std::uint32_t value) no
 
 std::uint16_t pci_config_size() noexcept { return 256; }
 
-InterruptMessage message_for(std::uint8_t number, CpuId cpu) noexcept { return {host::kMessageBase + cpu.value(), number}; }
+InterruptMessage message_for(std::uint8_t number, CpuId cpu) noexcept {
+  if (host::is_out_of_reach(cpu)) return {};
+  return {host::kMessageBase + cpu.value(), number};
+}
 
 }  // namespace capos::hal

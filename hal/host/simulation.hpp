@@ -31,6 +31,7 @@ struct SimulatedCpu {
   void* local = nullptr;
   Time timer = Time::never();
   bool mail = false;
+  std::deque<std::uint8_t> devices;  // interrupts of theirs that are pending
   bool in_kernel = false;
   hal::UserState* live = nullptr;
   std::uint64_t root = 0;                          // of the live space; 0: the kernel's own
@@ -76,6 +77,7 @@ struct Simulation {
   std::array<std::uint8_t, 0x10000> ports{};
   std::map<std::uint64_t, std::array<std::byte, hal::kPageSize>> registers;  // device memory that a program has touched
   std::array<PciState, kPciFunctions> pci = make_pci_functions();
+  std::uint32_t out_of_reach = 0;  // bit c: of devices, CPU c
   hal::EntropyKind entropy_kind;
   std::deque<std::uint64_t> entropy;
   Time now = Time::from_ns(1'000);
@@ -83,6 +85,7 @@ struct Simulation {
   std::function<void()> at_each_relax;
   std::function<void(CpuId, bool)> at_interrupt_let_in;
   std::function<void(CpuId)> at_interrupt_window;
+  std::function<void()> at_redirection;
   std::function<void(Time)> at_passing;
   bool off = false;
   std::uint8_t exit_code = 0;
@@ -109,7 +112,10 @@ void make_kernel_state_new() noexcept;
 // In the page tables at `root`; false if there is none (address_space.cpp).
 [[nodiscard]] bool walk(std::uint64_t root, std::uint64_t page, hal::Mapping& found) noexcept;
 
-// Pending interrupts of a CPU: mail before the timer.
+// No device can interrupt this CPU.
+[[nodiscard]] inline bool is_out_of_reach(CpuId cpu) noexcept { return (simulation().out_of_reach >> cpu.value() & 1) != 0; }
+
+// Pending interrupts of a CPU: mail before the timer, devices' last.
 [[nodiscard]] inline bool timer_due(const Simulation& simulation, CpuId cpu) noexcept {
   return simulation.cpu[cpu.value()].timer <= simulation.now;
 }
@@ -126,6 +132,11 @@ void Simulation::enter(CpuId id, Upcall&& upcall) {
   switch (static_cast<Return>(setjmp(stay.back))) {
     case Return::left: break;
     case Return::interrupted:
+      if (!here().mail && !host::timer_due(*this, current)) {
+        const std::uint8_t number = here().devices.front();
+        here().devices.pop_front();
+        hal::on_device_interrupt(number);
+      }
       if (at_interrupt_let_in) at_interrupt_let_in(current, here().mail);
       if (here().mail) {
         here().mail = false;

@@ -65,10 +65,11 @@ constexpr Trigger trigger_of(std::uint16_t flags) noexcept {
   return low ? Trigger::edge_low : Trigger::edge_high;
 }
 
-void set_low(Line& line, std::uint32_t low) noexcept {
+// Under the lock as a whole: a line that has moved may be masked by the CPU that it came from, too.
+void set_masked(Line& line, bool masked) noexcept {
   const WindowLock lock;
-  line.low = low;
-  write_register(line.select, line.index, low);
+  line.low = (line.low & ~kMasked) | (masked ? kMasked : 0);
+  write_register(line.select, line.index, line.low);
 }
 
 void start_controller(const IoApic& controller) noexcept {
@@ -107,8 +108,19 @@ bool route_line(std::uint8_t line, CpuId cpu, Trigger trigger) noexcept {
   return true;
 }
 
-void mask_line(std::uint8_t line) noexcept { set_low(lines[line], lines[line].low | kMasked); }
-void unmask_line(std::uint8_t line) noexcept { set_low(lines[line], lines[line].low & ~kMasked); }
+// The upper word is the destination alone, and the vector stays: so one write, and the end of an interrupt that is on its way still finds
+// its line (82093AA, 3.2.4).
+bool redirect_line(std::uint8_t line, CpuId cpu) noexcept {
+  const std::uint32_t apic = apic_id_of(cpu.value());
+  if (apic > 0xff) return false;
+  const Line& entry = lines[line];
+  const WindowLock lock;
+  write_register(entry.select, entry.index + 1, apic << 24);
+  return true;
+}
+
+void mask_line(std::uint8_t line) noexcept { set_masked(lines[line], true); }
+void unmask_line(std::uint8_t line) noexcept { set_masked(lines[line], false); }
 
 InterruptMessage message_for(std::uint8_t number, CpuId cpu) noexcept {
   const std::uint32_t apic = apic_id_of(cpu.value());

@@ -19,6 +19,7 @@ struct LineRequest {
   std::uint8_t line;
   bool legacy;
   CpuId cpu;
+  bool stays;  // there
   InterruptTrigger trigger;
 };
 
@@ -45,7 +46,7 @@ ResultOf<Ref<Interrupt>, KernelError> open_line(Ledger& payer, const LineRequest
   source.number = line.line;
   source.level = hal::is_level(line.trigger);
   if (!hal::route_line(line.line, request.cpu, line.trigger)) return fail(KernelError::bad_cpu);
-  return Interrupt::create(payer, std::move(claim), Claim(), source, request.cpu);
+  return Interrupt::create(payer, std::move(claim), Claim(), source, request.cpu, request.stays);
 }
 
 class DeviceManagerService final : public SingletonObject<DeviceManagerService, schema::DeviceManager> {
@@ -53,7 +54,8 @@ class DeviceManagerService final : public SingletonObject<DeviceManagerService, 
   using Interface = schema::DeviceManager;
   Outcome interrupt(CallContext& call, Interface::Interrupt::Params::Reader params,
                     Interface::Interrupt::Results::Builder results) noexcept {
-    const LineRequest request{params.line(), params.legacy(), CpuId(params.cpu()), params.trigger()};
+    const bool stays = CpuId(params.cpu()) != kDriversCpu;
+    const LineRequest request{params.line(), params.legacy(), stays ? CpuId(params.cpu()) : call.cpu.id, stays, params.trigger()};
     return give_device(call, open_line(call.process().ledger(), request), [&](std::uint32_t index) { results.set_interrupt(index); });
   }
   Outcome ports(CallContext& call, Interface::Ports::Params::Reader params,

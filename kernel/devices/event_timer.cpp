@@ -17,10 +17,31 @@ constexpr std::uint64_t kLatest = std::uint64_t{1} << 62;          // instants a
 }  // namespace
 
 EventTimer::EventTimer(Process& maker, CpuId cpu, Notification& notification, std::uint64_t bits) noexcept
-    : TypedObject(kType), cpu_(cpu), bits_(bits), notification_(Ref<Notification>::share(notification)),
-      maker_(Ref<Process>::share(maker)) {}
+    : TypedObject(kType), home_(cpu), bits_(bits), notification_(Ref<Notification>::share(notification)),
+      maker_(Ref<Process>::share(maker)) {
+  maker.timers.push_back(*this);
+}
 
-EventTimer::~EventTimer() { maker_->event_timers.fetch_sub(1, std::memory_order_relaxed); }
+EventTimer::~EventTimer() {
+  List<EventTimer, MakerTag>::erase(*this);
+  maker_->event_timers.fetch_sub(1, std::memory_order_relaxed);
+}
+
+bool EventTimer::binds(const CapabilityTable& holder) noexcept {
+  if (&holder == &maker_->capabilities()) return false;
+  shared_.store(true, std::memory_order_relaxed);
+  return true;
+}
+
+void EventTimer::leave_for(CpuId to) noexcept {
+  suspend_timeout(timeout_);
+  home_.leave_for(to);
+}
+
+void EventTimer::arrive_at(Cpu& cpu) noexcept {
+  home_.arrive_at(cpu.id);
+  resume_timeout(cpu.timeouts, timeout_);
+}
 
 ResultOf<Ref<EventTimer>, KernelError> EventTimer::create(CallContext& call, Notification& notification,
                                                           std::uint64_t bits) noexcept {
@@ -56,7 +77,7 @@ void EventTimer::fire(Cpu& cpu, Time now) noexcept {
 
 Outcome EventTimer::start(CallContext& call, const Interface::Start::Params::Value& params,
                           Interface::Start::Results::Value&) noexcept {
-  if (call.cpu.id != cpu_) return Outcome::invalid(KernelError::bad_cpu);
+  if (!home_.is(call.cpu.id)) return Outcome::invalid(KernelError::bad_cpu);
   const bool periodic = params.period_ns != 0;
   if (params.first_ns >= kLatest || (periodic && (params.period_ns < kShortestPeriod || params.period_ns > kLongestPeriod))) {
     return Outcome::invalid(KernelError::bad_range);
@@ -75,7 +96,7 @@ Outcome EventTimer::start(CallContext& call, const Interface::Start::Params::Val
 
 Outcome EventTimer::cancel(CallContext& call, const Interface::Cancel::Params::Value&,
                            Interface::Cancel::Results::Value& results) noexcept {
-  if (call.cpu.id != cpu_) return Outcome::invalid(KernelError::bad_cpu);
+  if (!home_.is(call.cpu.id)) return Outcome::invalid(KernelError::bad_cpu);
   results.was_armed = timeout_.queued();
   disarm();
   call.reschedule = true;
@@ -84,7 +105,7 @@ Outcome EventTimer::cancel(CallContext& call, const Interface::Cancel::Params::V
 
 Outcome EventTimer::status(CallContext& call, const Interface::Status::Params::Value&,
                            Interface::Status::Results::Value& results) noexcept {
-  if (call.cpu.id != cpu_) return Outcome::invalid(KernelError::bad_cpu);
+  if (!home_.is(call.cpu.id)) return Outcome::invalid(KernelError::bad_cpu);
   results.armed = timeout_.queued();
   results.next_ns = timeout_.queued() ? next_.ns() : 0;
   results.fired = fired_;
@@ -92,10 +113,11 @@ Outcome EventTimer::status(CallContext& call, const Interface::Status::Params::V
   return Outcome::done();
 }
 
-void EventTimer::destroy() noexcept { (void)post(cpu_, death_, destroy_here, this); }
+void EventTimer::destroy() noexcept { destroy_here(this); }
 
 void EventTimer::destroy_here(void* subject) noexcept {
   auto* const timer = static_cast<EventTimer*>(subject);
+  if (!timer->home_.is(Cpu::current().id)) return (void)post_later(timer->home_.cpu(), timer->death_, destroy_here, timer);
   timer->disarm();
   delete_object(timer);
 }

@@ -1,18 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 // Timers that signal: once, or at first + n * period for ever, without drift.
 //
-// Invariants: a timer belongs to the CPU of the process that made it, where its methods are called and where it dies; it
-// is one of that CPU's timeouts while it is armed. Bounds: kMaxPerProcess timers; start, cancel and each expiry O(log n) in
+// Invariants: a timer is on the CPU of the process that made it, where its methods are called and where it dies, and moves with it; it
+// is one of that CPU's timeouts while it is armed. One that another process has had, too, binds both to their CPU: they may lean on being on
+// one. Bounds: kMaxPerProcess timers; start, cancel and each expiry O(log n) in
 // the CPU's timeouts, and one signal.
 #pragma once
 
+#include "capos/base/list.hpp"
 #include "core/cpu.hpp"
 #include "core/mailbox.hpp"
 #include "ipc/notification.hpp"
 
 namespace capos::kernel {
 
-class EventTimer final : public TypedObject<EventTimer, schema::EventTimer> {
+struct MakerTag;
+
+class EventTimer final : public TypedObject<EventTimer, schema::EventTimer>, public ListHook<MakerTag> {
  public:
   static constexpr ObjectType kType = ObjectType::event_timer;
   static constexpr std::uint32_t kMaxPerProcess = 64;
@@ -25,6 +29,13 @@ class EventTimer final : public TypedObject<EventTimer, schema::EventTimer> {
   Outcome start(CallContext&, const Interface::Start::Params::Value&, Interface::Start::Results::Value&) noexcept;
   Outcome cancel(CallContext&, const Interface::Cancel::Params::Value&, Interface::Cancel::Results::Value&) noexcept;
   Outcome status(CallContext&, const Interface::Status::Params::Value&, Interface::Status::Results::Value&) noexcept;
+
+  // Its maker's only: it is theirs alone, and goes where they go. Another table: from now on it is not.
+  [[nodiscard]] bool binds(const CapabilityTable& holder) noexcept override;
+  [[nodiscard]] bool is_shared() const noexcept { return shared_.load(std::memory_order_relaxed); }
+  // With its maker, which has it in its list: by the CPU where they live, and by the one that they come to. For the same instant.
+  void leave_for(CpuId to) noexcept;
+  void arrive_at(Cpu& cpu) noexcept;
 
  private:
   template <typename T, typename... Arguments>
@@ -41,7 +52,8 @@ class EventTimer final : public TypedObject<EventTimer, schema::EventTimer> {
   // Signals, and goes to the next instant after now, if there is one.
   void fire(Cpu& cpu, Time now) noexcept;
 
-  const CpuId cpu_;
+  Home home_;
+  std::atomic<bool> shared_{false};
   const std::uint64_t bits_;
   Ref<Notification> notification_;
   Ref<Process> maker_;

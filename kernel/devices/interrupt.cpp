@@ -4,6 +4,8 @@
 #include <array>
 
 #include "devices/pci_config.hpp"
+#include "core/assert.hpp"
+#include "core/wake.hpp"
 #include "ipc/call_context.hpp"
 #include "resources/charged.hpp"
 #include "process/process.hpp"
@@ -14,14 +16,49 @@ using schema::KernelError;
 
 namespace {
 
-// Whose a number is. `object` is touched by the owning CPU alone; another CPU, to which a number that has moved since may
-// still arrive, sees that it is not its own.
+constexpr std::uint16_t kOfNone = 0xffff, kOnTheWay = 0x8000;
+
+// Of which CPU a number is; with kOnTheWay: it goes there. `object` is touched by that CPU alone.
 struct Owner {
-  static constexpr std::uint16_t kNobody = 0xffff;
-  std::atomic<std::uint16_t> cpu{kNobody};
+  std::atomic<std::uint16_t> cpu{kOfNone};
   Interrupt* object = nullptr;
 };
 constinit std::array<Owner, hal::kInterruptNumbers> g_owners;
+
+// What has come in of a number where it was not at home, and has not been looked at yet. Who counts one looks then whose the number is, and tells
+// that CPU; whoever makes a number theirs does so first, and looks then what has been counted. So each is seen by one of the two.
+struct Strays {
+  std::atomic<std::uint32_t> count{0};
+  Mail mail;
+};
+constinit std::array<Strays, hal::kInterruptNumbers> g_strays;
+
+CpuId home_or_aim(std::uint16_t at) noexcept { return CpuId(static_cast<std::uint16_t>(at & ~kOnTheWay)); }
+
+// Subject: the number's strays. Where it has gone meanwhile, or has not arrived yet, they are looked at when it does.
+void deliver_strays(void* subject) noexcept {
+  const Owner& owner = g_owners[static_cast<std::size_t>(static_cast<Strays*>(subject) - g_strays.data())];
+  if (owner.cpu.load(std::memory_order_acquire) == Cpu::current().id.value()) owner.object->take_strays();
+}
+
+// False: it is nobody's. By itself, so that what is at home saves no registers for it.
+[[gnu::noinline, gnu::cold]] bool note_stray(std::uint8_t number) noexcept {
+  Strays& strays = g_strays[number];
+  strays.count.fetch_add(1, std::memory_order_seq_cst);
+  const std::uint16_t at = g_owners[number].cpu.load(std::memory_order_seq_cst);
+  if (at == kOfNone) return false;
+  (void)post_later(home_or_aim(at), strays.mail, deliver_strays, &strays);  // else it is under way, and finds this one, too
+  return true;
+}
+
+struct Redirection {
+  const InterruptSource& source;
+  hal::InterruptMessage message;
+};
+void redirect_message(void* subject) noexcept {
+  const auto& [source, message] = *static_cast<const Redirection*>(subject);
+  set_message_target(source.function, source.message_at, message);
+}
 
 void unmask_message(void* subject) noexcept {
   const auto& source = *static_cast<const InterruptSource*>(subject);
@@ -30,22 +67,23 @@ void unmask_message(void* subject) noexcept {
 
 }  // namespace
 
-Interrupt::Interrupt(Claim number, Claim function, const InterruptSource& source, CpuId cpu) noexcept
-    : TypedObject(kType), number_(std::move(number)), function_(std::move(function)), source_(source), cpu_(cpu) {}
+Interrupt::Interrupt(Claim number, Claim function, const InterruptSource& source, CpuId cpu, bool stays) noexcept
+    : TypedObject(kType), number_(std::move(number)), function_(std::move(function)), source_(source), stays_(stays), sent_to_(cpu) {}
 Interrupt::~Interrupt() = default;
 
 ResultOf<Ref<Interrupt>, KernelError> Interrupt::create(Ledger& payer, Claim number, Claim function, const InterruptSource& source,
-                                                        CpuId cpu) noexcept {
-  Ref<Interrupt> object = TRY(new_object<Interrupt>(payer, std::move(number), std::move(function), source, cpu));
+                                                        CpuId cpu, bool stays) noexcept {
+  Ref<Interrupt> object = TRY(new_object<Interrupt>(payer, std::move(number), std::move(function), source, cpu, stays));
+  g_strays[source.number].count.store(0, std::memory_order_relaxed);
   g_owners[source.number].object = object.get();
-  g_owners[source.number].cpu.store(cpu.value(), std::memory_order_release);
+  if (stays) g_owners[source.number].cpu.store(cpu.value(), std::memory_order_release);
   return object;
 }
 
 // The path of every device interrupt.
 Arrival interrupt_arrived(CpuId cpu, std::uint8_t number) noexcept {
   Owner& owner = g_owners[number];
-  if (owner.cpu.load(std::memory_order_acquire) != cpu.value()) [[unlikely]] return {};
+  if (owner.cpu.load(std::memory_order_acquire) != cpu.value()) [[unlikely]] return {.known = note_stray(number)};
   return {true, owner.object->arrive()};
 }
 
@@ -69,6 +107,53 @@ Thread* Interrupt::arrive() noexcept {
   return waiting;
 }
 
+bool Interrupt::can_go_to(CpuId cpu) const noexcept { return hal::message_for(source_.number, cpu).address != 0; }
+
+bool Interrupt::send_to(CpuId cpu) noexcept {
+  if (!source_.is_message) {
+    if (!hal::redirect_line(source_.number, cpu)) return false;
+  } else {
+    Redirection redirection{source_, hal::message_for(source_.number, cpu)};
+    if (redirection.message.address == 0) return false;
+    (void)Claim::while_held(source_.handed_out, redirect_message, &redirection);  // else it sends nothing any more
+  }
+  sent_to_ = cpu;
+  return true;
+}
+
+// From the first line on, what comes is a stray.
+void Interrupt::leave_for(CpuId to) noexcept {
+  g_owners[source_.number].cpu.store(static_cast<std::uint16_t>(to.value() | kOnTheWay), std::memory_order_seq_cst);
+  require(send_to(to), "a driver goes to a CPU that its interrupts reach");
+}
+
+void Interrupt::arrive_at(CpuId cpu) noexcept {
+  g_owners[source_.number].cpu.store(cpu.value(), std::memory_order_seq_cst);
+  take_strays();
+}
+
+void Interrupt::take_strays() noexcept {
+  for (std::uint32_t left = g_strays[source_.number].count.exchange(0, std::memory_order_seq_cst); left != 0; --left) {
+    if (Thread* const waiting = arrive(); waiting != nullptr) wake_for_signal(*waiting);
+  }
+}
+
+void Interrupt::lose_driver() noexcept {
+  forget_binding();
+  put_down();
+}
+
+bool Interrupt::take_up(CpuId cpu) noexcept {
+  std::atomic<std::uint16_t>& at = g_owners[source_.number].cpu;
+  if (at.load(std::memory_order_relaxed) == cpu.value()) return true;  // nobody else writes it then
+  std::uint16_t none = kOfNone;
+  return !stays_ && at.compare_exchange_strong(none, cpu.value(), std::memory_order_seq_cst, std::memory_order_relaxed);
+}
+
+void Interrupt::put_down() noexcept {
+  if (!stays_ && !driver_) g_owners[source_.number].cpu.store(kOfNone, std::memory_order_release);
+}
+
 void Interrupt::set_masked(bool masked) noexcept {
   masked_ = masked;
   if (!source_.is_message) return masked ? hal::mask_line(source_.number) : hal::unmask_line(source_.number);
@@ -82,19 +167,42 @@ void Interrupt::forget_binding() noexcept {
   in_service_ = remembered_ = false;
   bits_ = 0;
   notification_ = {};
+  if (ListHook<DriverTag>::linked()) {
+    List<Interrupt, DriverTag>::erase(*this);
+    --driver_->bound_interrupts;
+  }
   driver_ = {};
 }
 
+// One that is another CPU's, and may be anybody's, has been bound there by somebody who lives: lose_driver().
 Outcome Interrupt::bind(CallContext& call, Interface::Bind::Params::Reader params,
                         Interface::Bind::Results::Builder) noexcept {
-  if (call.cpu.id != cpu_) return Outcome::invalid(KernelError::bad_cpu);
+  if (!take_up(call.cpu.id)) return stays_ ? Outcome::invalid(KernelError::bad_cpu) : Outcome::overloaded(KernelError::busy);
+  const Outcome outcome = bind_here(call, params);
+  put_down();
+  return outcome;
+}
+
+Outcome Interrupt::bind_here(CallContext& call, Interface::Bind::Params::Reader params) noexcept {
+  Process& process = call.process();
   Notification* const notification = call.argument<Notification>(params.notification());
   if (notification == nullptr) return Outcome::invalid(KernelError::bad_capability);
   if (params.bits() == 0) return Outcome::invalid(KernelError::bad_range);
-  if (driver_ && driver_->alive() && driver_.get() != &call.process()) return Outcome::overloaded(KernelError::busy);
+  if (driver_ && driver_->alive() && driver_.get() != &process) return Outcome::overloaded(KernelError::busy);
+  if (!stays_ && !driver_) {
+    if (process.bound_interrupts == kMostBound) return Outcome::overloaded(KernelError::quota_exceeded);
+    if (sent_to_ != call.cpu.id && !send_to(call.cpu.id)) return Outcome::invalid(KernelError::bad_cpu);
+    const std::uint32_t strays = g_strays[source_.number].count.exchange(0, std::memory_order_seq_cst);
+    count_ += strays;
+    unclaimed_ += strays;
+  }
   forget_binding();
   notification_ = Ref<Notification>::share(*notification);
-  driver_ = Ref<Process>::share(call.process());
+  driver_ = Ref<Process>::share(process);
+  if (!stays_) {
+    process.interrupts.push_back(*this);
+    ++process.bound_interrupts;
+  }
   bits_ = params.bits();
   set_masked(false);
   return Outcome::done();
@@ -102,8 +210,11 @@ Outcome Interrupt::bind(CallContext& call, Interface::Bind::Params::Reader param
 
 Outcome Interrupt::acknowledge(CallContext& call, const Interface::Acknowledge::Params::Value&,
                                Interface::Acknowledge::Results::Value&) noexcept {
-  if (call.cpu.id != cpu_) return Outcome::invalid(KernelError::bad_cpu);
-  if (!driver_) return Outcome::failed(KernelError::bad_state);
+  if (!take_up(call.cpu.id)) return Outcome::invalid(KernelError::bad_cpu);
+  if (!driver_) {
+    put_down();
+    return Outcome::failed(KernelError::bad_state);
+  }
   if (!in_service_) return Outcome::done();
   in_service_ = remembered_;
   const bool again = remembered_;
@@ -115,30 +226,37 @@ Outcome Interrupt::acknowledge(CallContext& call, const Interface::Acknowledge::
 
 Outcome Interrupt::unbind(CallContext& call, const Interface::Unbind::Params::Value&,
                           Interface::Unbind::Results::Value&) noexcept {
-  if (call.cpu.id != cpu_) return Outcome::invalid(KernelError::bad_cpu);
-  if (!driver_) return Outcome::failed(KernelError::bad_state);
-  forget_binding();
-  return Outcome::done();
+  if (!take_up(call.cpu.id)) return Outcome::invalid(KernelError::bad_cpu);
+  const bool bound = static_cast<bool>(driver_);
+  if (bound) forget_binding();
+  put_down();
+  return bound ? Outcome::done() : Outcome::failed(KernelError::bad_state);
 }
 
 Outcome Interrupt::statistics(CallContext& call, const Interface::Statistics::Params::Value&,
                               Interface::Statistics::Results::Value& results) noexcept {
-  if (call.cpu.id != cpu_) return Outcome::invalid(KernelError::bad_cpu);
+  if (!take_up(call.cpu.id)) return Outcome::invalid(KernelError::bad_cpu);
   results.count = count_;
   results.repeated = repeated_;
   results.unclaimed = unclaimed_;
   results.bound = driver_ && driver_->alive();
   results.masked = masked_;
+  put_down();
   return Outcome::done();
 }
 
-void Interrupt::destroy() noexcept { (void)post(cpu_, death_, destroy_here, this); }
+void Interrupt::destroy() noexcept { destroy_here(this); }
 
+// Where it is; of no CPU: anywhere, for nobody can make it theirs any more.
 void Interrupt::destroy_here(void* subject) noexcept {
   auto* const interrupt = static_cast<Interrupt*>(subject);
-  interrupt->forget_binding();
   Owner& owner = g_owners[interrupt->source_.number];
-  owner.cpu.store(Owner::kNobody, std::memory_order_release);
+  const std::uint16_t at = owner.cpu.load(std::memory_order_acquire);
+  if (at != kOfNone && at != Cpu::current().id.value()) {
+    return (void)post_later(home_or_aim(at), interrupt->death_, destroy_here, interrupt);
+  }
+  interrupt->forget_binding();
+  owner.cpu.store(kOfNone, std::memory_order_release);
   owner.object = nullptr;
   delete_object(interrupt);
 }

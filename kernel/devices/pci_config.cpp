@@ -92,6 +92,10 @@ void set_message(hal::PciAddress function, std::uint16_t at, hal::InterruptMessa
   hal::pci_write(function, static_cast<std::uint16_t>(at + (wide ? 12 : 8)), message.data);
 }
 
+void set_message_target(hal::PciAddress function, std::uint16_t at, hal::InterruptMessage message) noexcept {
+  hal::pci_write(function, static_cast<std::uint16_t>(at + 4), static_cast<std::uint32_t>(message.address));
+}
+
 void set_message_masked(hal::PciAddress function, std::uint16_t at, bool masked) noexcept {
   const std::uint32_t header = hal::pci_read(function, at);
   hal::pci_write(function, at, masked ? header & ~kMessageOn : header | kMessageOn);

@@ -26,6 +26,8 @@ void set_bus_master(hal::PciAddress function, bool enabled) noexcept;
 [[nodiscard]] std::uint16_t find_message(hal::PciAddress function) noexcept;
 // Sets it up, masked, one message; the interrupt pin is switched off.
 void set_message(hal::PciAddress function, std::uint16_t at, hal::InterruptMessage message) noexcept;
+// To another CPU, as it stands: the lower word of its address, written as one. A message that goes out meanwhile is whole, to one or the other.
+void set_message_target(hal::PciAddress function, std::uint16_t at, hal::InterruptMessage message) noexcept;
 // Masked: the capability is off, and so is the pin. What the device would have sent meanwhile is lost.
 void set_message_masked(hal::PciAddress function, std::uint16_t at, bool masked) noexcept;
 

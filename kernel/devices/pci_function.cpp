@@ -44,7 +44,7 @@ ResultOf<Ref<IoPorts>, KernelError> open_ports(Ledger& payer, hal::PciAddress ad
 }
 
 ResultOf<Ref<Interrupt>, KernelError> open_message(Ledger& payer, const Claim& function, hal::PciAddress address,
-                                                   std::uint16_t at, CpuId cpu) noexcept {
+                                                   std::uint16_t at, CpuId cpu, bool stays) noexcept {
   if (at == 0) return fail(KernelError::not_found);
   if (Cpu::find(cpu) == nullptr) return fail(KernelError::bad_cpu);
   Claim once = TRY(Claim::take(DeviceKind::interrupt, message_place(address), 1));
@@ -58,7 +58,7 @@ ResultOf<Ref<Interrupt>, KernelError> open_message(Ledger& payer, const Claim& f
   const hal::InterruptMessage message = hal::message_for(source.number, cpu);
   if (message.address == 0) return fail(KernelError::bad_cpu);
   set_message(address, at, message);
-  return Interrupt::create(payer, std::move(number), std::move(once), source, cpu);
+  return Interrupt::create(payer, std::move(number), std::move(once), source, cpu, stays);
 }
 
 }  // namespace
@@ -133,9 +133,9 @@ Outcome PciFunction::ports(CallContext& call, Interface::Ports::Params::Reader p
 
 Outcome PciFunction::message(CallContext& call, Interface::Message::Params::Reader params,
                              Interface::Message::Results::Builder results) noexcept {
-  constexpr std::uint16_t kOwnCpu = 0xffff;
-  const CpuId cpu = params.cpu() == kOwnCpu ? call.cpu.id : CpuId(params.cpu());
-  auto opened = open_message(call.process().ledger(), claim_, address_, message_at_, cpu);
+  const bool stays = CpuId(params.cpu()) != kDriversCpu;
+  const CpuId cpu = stays ? CpuId(params.cpu()) : call.cpu.id;
+  auto opened = open_message(call.process().ledger(), claim_, address_, message_at_, cpu, stays);
   if (!opened.has_value() && opened.error() == KernelError::overlap) return Outcome::overloaded(KernelError::busy);
   return give_device(call, std::move(opened), [&](std::uint32_t index) { results.set_interrupt(index); });
 }

@@ -12,8 +12,8 @@ namespace capos::kernel {
 namespace {
 
 // Is it the same to whoever holds it which CPU it is called from? Every type, so that a new one is thought of.
-constexpr bool is_of_any_cpu(ObjectType type) noexcept {
-  switch (type) {
+bool is_of_any_cpu(Object& object, const CapabilityTable& holder) noexcept {
+  switch (object.type()) {
     case ObjectType::singleton:
     case ObjectType::shared_buffer:
     case ObjectType::shared_buffer_facet:
@@ -29,15 +29,16 @@ constexpr bool is_of_any_cpu(ObjectType type) noexcept {
     case ObjectType::session_context:
     case ObjectType::grant_lease:
     case ObjectType::share_control:
-    case ObjectType::placement_control: return true;
-    // Called on their own CPU, or on that of whom they were made for; a driver's stay together.
-    case ObjectType::boot_cpu_singleton:
-    case ObjectType::interrupt:
+    case ObjectType::placement_control:
     case ObjectType::io_ports:
     case ObjectType::mmio:
     case ObjectType::pci_function:
-    case ObjectType::dma_buffer:
-    case ObjectType::event_timer:
+    case ObjectType::dma_buffer: return true;
+    // These move with one process.
+    case ObjectType::interrupt:
+    case ObjectType::event_timer: return !object.binds(holder);
+    // Called on their own CPU, or on that of whom they were made for.
+    case ObjectType::boot_cpu_singleton:
     case ObjectType::endpoint:
     case ObjectType::client_endpoint:
     case ObjectType::scheduling_context:
@@ -92,7 +93,7 @@ ResultOf<abi::CapId, schema::KernelError> CapabilityTable::insert(Ref<Object> ob
   CapabilityEntry& entry = at(slot);
   first_free_ = entry.epoch_;
   entry.epoch_ = object->epoch();
-  if (!is_of_any_cpu(object->type())) binds_to_cpu_ = true;
+  if (!is_of_any_cpu(*object, *this)) binds_to_cpu_ = true;
   entry.object_ = object.leak();
   entry.interface_id_ = interface_id;
   entry.set_obstacle(static_cast<std::uint32_t>(place >> CapabilityEntry::kLeaseUnit) << CapabilityEntry::kLeaseShift);

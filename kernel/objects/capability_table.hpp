@@ -123,7 +123,7 @@ class CapabilityTable {
 
   [[nodiscard]] std::uint32_t in_use() const noexcept { return in_use_; }
 
-  // It has, or has had, something that is of use on one CPU only: an endpoint's either side, an interrupt, a scheduling context and such.
+  // It has, or has had, something that is of use on one CPU only: an endpoint's either side, an interrupt of a CPU, a scheduling context and such.
   [[nodiscard]] bool binds_to_cpu() const noexcept { return binds_to_cpu_; }
   // One of its program's threads has a context, wherever the capability to that is.
   void bind_to_cpu() noexcept { binds_to_cpu_ = true; }

@@ -18,6 +18,7 @@
 namespace capos::kernel {
 
 class CallContext;
+class CapabilityTable;
 class Ledger;
 
 enum class ObjectType : std::uint8_t {
@@ -84,6 +85,10 @@ class Object {
   // Whoever calls is its sole holder, and is about to let it go: true if that takes no longer than a portion of a call. Else a
   // portion of it has been done, and it is good for nothing but this and to be let go.
   [[nodiscard]] virtual bool wind_down() noexcept { return true; }
+
+  // Whether who holds it is to stay on their CPU from now on, asked as it comes into `holder`: of the types that do not say so by
+  // themselves (capability_table.cpp).
+  [[nodiscard]] virtual bool binds(const CapabilityTable& /*holder*/) noexcept { return true; }
 
   // The interface a new capability to this object carries.
   [[nodiscard]] virtual std::uint64_t interface_id() const noexcept = 0;

@@ -2,6 +2,8 @@
 #include "process/moving.hpp"
 
 #include "core/assert.hpp"
+#include "devices/event_timer.hpp"
+#include "devices/interrupt.hpp"
 #include "ipc/ring_state.hpp"
 #include "islands/lease.hpp"
 #include "process/process.hpp"
@@ -30,12 +32,30 @@ bool may_move(Thread& thread) noexcept {
   return true;
 }
 
+bool brings_interrupts(Process& process) noexcept { return !process.interrupts.empty() || !process.timers.empty(); }
+
+// What goes with it is little, and its own.
+bool may_move_with_devices(Process& process) noexcept {
+  std::uint32_t count = process.bound_interrupts;
+  for (EventTimer* timer = process.timers.front(); timer != nullptr; timer = process.timers.next(*timer)) {
+    if (++count > kMostDevices || timer->is_shared()) return false;
+  }
+  return count <= kMostDevices;
+}
+
+bool can_be_reached_at(Process& process, CpuId cpu) noexcept {
+  for (Interrupt* one = process.interrupts.front(); one != nullptr; one = process.interrupts.next(*one)) {
+    if (!one->can_go_to(cpu)) return false;
+  }
+  return true;
+}
+
 // `waiting`: one of its threads is to wait for its turn, and none may be at work.
 bool may_move(Cpu& cpu, Process& process, bool waiting) noexcept {
   // One that is on its way here, or is being made, is others' to look at.
   if (!process.home.is(cpu.id) || !process.started) return false;
   if (!process.placed_freely() || process.is_ending() || process.has_supervisor()) return false;
-  if (process.capabilities().binds_to_cpu()) return false;
+  if (process.capabilities().binds_to_cpu() || !may_move_with_devices(process)) return false;
   bool waits = false;
   unsigned count = 0;
   for (Thread* thread = process.threads().front(); thread != nullptr; thread = process.threads().next(*thread)) {
@@ -56,11 +76,16 @@ void take_in(void* subject) noexcept {
     if (thread->state == ThreadState::runnable) cpu.scheduler.make_ready(thread->entity, now);
   }
   process.home.arrive_at(cpu.id);
+  for (EventTimer* timer = process.timers.front(); timer != nullptr; timer = process.timers.next(*timer)) timer->arrive_at(cpu);
+  // Last, for what has come meanwhile wakes threads.
+  for (Interrupt* one = process.interrupts.front(); one != nullptr; one = process.interrupts.next(*one)) one->arrive_at(cpu.id);
   process.release();
 }
 
-// False, and nothing has changed, if `to` has been leased meanwhile (`slack`: without slack), or taken from those where best effort may be placed.
+// False, and nothing has changed, if `to` has been leased meanwhile (`slack`: without slack), or taken from those where best effort may be placed, or if
+// one of its interrupts cannot be sent there.
 bool send(Cpu& cpu, Process& process, Cpu& to, bool slack, Time now) noexcept {
+  if (!can_be_reached_at(process, to.id)) return false;
   // Counted first: who closes a CPU to placement counts there then.
   to.best_effort_processes.fetch_add(1, std::memory_order_seq_cst);
   if (!may_be_placed(to.id) || !relist(process, to.id, slack)) {
@@ -80,7 +105,9 @@ bool send(Cpu& cpu, Process& process, Cpu& to, bool slack, Time now) noexcept {
     cpu.scheduler.block(thread->entity, now);
     thread->home.leave_for(to.id);
   }
+  for (EventTimer* timer = process.timers.front(); timer != nullptr; timer = process.timers.next(*timer)) timer->leave_for(to.id);
   process.home.leave_for(to.id);
+  for (Interrupt* one = process.interrupts.front(); one != nullptr; one = process.interrupts.next(*one)) one->leave_for(to.id);
   process.moved_at = now;
   to.idles.store(false, std::memory_order_relaxed);
   process.acquire();
@@ -104,11 +131,12 @@ bool has_just_come(const Process& process, Time now) noexcept {
   return !process.moved_at.is_never() && now < process.moved_at + kStay;
 }
 
-// One that a lease wants away. True if it has gone.
+// One that a lease wants away. True if it has gone. Whose interrupts or timers would come there does not go to where an island has been admitted: that
+// has not counted with them.
 bool send_away(Cpu& cpu, Process& process, Time now) noexcept {
   if (!may_move(cpu, process, false)) return false;
   Cpu* const to = Cpu::find(least_busy_cpu());
-  return to != nullptr && to != &cpu && send(cpu, process, *to, true, now);
+  return to != nullptr && to != &cpu && send(cpu, process, *to, !brings_interrupts(process), now);
 }
 
 // The next portion of what a lease has asked for; the rest by an interrupt.

@@ -9,6 +9,7 @@
 #include "core/assert.hpp"
 #include "core/cpu.hpp"
 #include "core/wake.hpp"
+#include "devices/interrupt.hpp"
 #include "islands/lease.hpp"
 #include "resources/charged.hpp"
 
@@ -106,6 +107,7 @@ void Process::end_thread(Thread& thread) noexcept {
 void Process::end() noexcept {
   require(ending_ && alive() && threads_.empty(), "a process ends once, after its threads");
   leave_best_effort();
+  while (Interrupt* const interrupt = interrupts.front()) interrupt->lose_driver();  // at most Interrupt::kMostBound
   alive_.store(false, std::memory_order_release);
   if (Thread* const waiting = waiter.take(); waiting != nullptr) wake_for_exit(*waiting, exit_);
 }

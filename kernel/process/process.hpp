@@ -24,7 +24,11 @@
 
 namespace capos::kernel {
 
+class EventTimer;
+class Interrupt;
 struct BestEffortTag;
+struct DriverTag;
+struct MakerTag;
 
 class Process : public Watched<Process>, public ListHook<BestEffortTag> {
  public:
@@ -113,6 +117,10 @@ class Process : public Watched<Process>, public ListHook<BestEffortTag> {
   Mail move_mail;
   bool started = false;
   Time moved_at = Time::never();  // never: not yet
+  // What it has bound of those that go where it goes, and its timers, until they die. On the way they are nobody's, either.
+  List<Interrupt, DriverTag> interrupts;
+  std::uint32_t bound_interrupts = 0;
+  List<EventTimer, MakerTag> timers;
   [[nodiscard]] bool has_supervisor() const noexcept { return static_cast<bool>(supervisor_); }
 
   // Gives back a bounded part of what it holds; true when all is gone.

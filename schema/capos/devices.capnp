@@ -21,7 +21,8 @@ enum InterruptTrigger {
 interface DeviceManager @0xf0a1b6c8d2e34760 {
   # The right to hand out what the machine's devices are reached by.
   interrupt @0 (line :UInt8, legacy :Bool, cpu :UInt16, trigger :InterruptTrigger) -> (interrupt :Interrupt);
-  # Line `line` of the interrupt controllers, sent to `cpu`, where its driver must run. `legacy`: `line` is an ISA
+  # Line `line` of the interrupt controllers, sent to `cpu`, where its driver must run, for as long as it is handed out; or, for
+  # `cpu` 65535, to whatever CPU its driver is on. `legacy`: `line` is an ISA
   # interrupt (0 to 15), and goes where the firmware has put it. Errors: notFound (no such line), badCpu, badRange
   # (trigger), overlap, outOfMemory, outOfCapabilities.
   ports @1 (first :UInt16, count :UInt32) -> (ports :IoPorts);
@@ -40,10 +41,13 @@ interface Interrupt @0xf0a1b6c8d2e34761 {
   # One source of interrupts, made to signal a notification. Each interrupt is to be acknowledged by the driver: until
   # then a level line stays masked; of an edge line or a message one more is remembered, to be signalled at the
   # acknowledgement, and masks it. So a device that interrupts as fast as it can costs two interrupts for each
-  # acknowledgement. Every method: badCpu on another CPU than the one the interrupt goes to.
+  # acknowledgement. Every method: badCpu on another CPU than the one the interrupt goes to. One that was opened for cpu 65535
+  # goes to none while it is not bound, and may be called from any; who binds it is its driver, to whose CPU it goes from then on, and
+  # with whom it moves to another. Others may find it elsewhere then.
   bind @0 (notification :Kernel.Notification, bits :UInt64) -> ();
   # Interrupts from now on set `bits`. The binding belongs to the calling process: when that ends, the source is masked
-  # and another may bind. Errors: badCapability, badRange (no bits), busy (another living process has bound it), badCpu.
+  # and another may bind. Errors: badCapability, badRange (no bits), busy (another living process has bound it), badCpu (also: the
+  # interrupt controllers cannot send it to the caller's CPU), quotaExceeded (the process has bound 8 that were opened for cpu 65535).
   acknowledge @1 () -> ();
   # The device has been served: the source may interrupt again. No effect if nothing is to be acknowledged. Errors:
   # badState (not bound), badCpu.
@@ -86,7 +90,7 @@ interface PciFunction @0xf0a1b6c8d2e34764 {
   ports @3 (bar :UInt8) -> (ports :IoPorts);
   # The same for an I/O BAR.
   message @4 (cpu :UInt16) -> (interrupt :Interrupt);
-  # Its interrupt as a message (MSI) to `cpu`, or to the caller's CPU for 65535; switches its interrupt pin off. Errors: notFound (it has none), busy (it
+  # Its interrupt as a message (MSI) to `cpu`, or for 65535 to whatever CPU its driver is on; switches its interrupt pin off. Errors: notFound (it has none), busy (it
   # has been handed out), badCpu, outOfCapabilities, outOfMemory (all messages are in use).
   setBusMaster @5 (enabled :Bool) -> ();
   # Lets it write to memory, or not. There is no IOMMU: with this, the driver is trusted with all of memory.

@@ -112,12 +112,13 @@ interface Timer @0xf0a1b6c8d2e34712 {
   # What the clock is made of: the time stamp counter at its zero and in a second, so that a program reads the
   # time by itself; and the features that the kernel uses (bits of hal's MachineFeature).
   createEventTimer @3 (notification :Notification, bits :UInt64) -> (timer :EventTimer);
-  # A timer that sets `bits`. It belongs to the caller's process and CPU. Errors: badCapability, badRange (no bits),
+  # A timer that sets `bits`. It belongs to the caller's process, and is on its CPU. Errors: badCapability, badRange (no bits),
   # quotaExceeded (the process has 64), outOfMemory, outOfCapabilities.
 }
 
 interface EventTimer @0xf0a1b6c8d2e34767 {
-  # Signals at an instant, or at each of a series that never drifts. Every method: badCpu on another CPU than its own.
+  # Signals at an instant, or at each of a series that never drifts. Every method: badCpu on another CPU than its own, which is that
+  # of the process that made it. That process stays on its CPU from when another gets a capability to its timer, and so does that one.
   start @0 (firstNs :UInt64, periodNs :UInt64) -> ();
   # Replaces what was started before. First at firstNs, at once if that has passed; then at firstNs + n * periodNs, or
   # never again if periodNs is 0. Instants that pass before the timer is served are counted, not made up for. Errors:

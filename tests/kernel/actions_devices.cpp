@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Devices: what the manager hands out, interrupts, ports, registers, PCI functions and memory for them.
+#include <algorithm>
 #include <array>
 #include <cstring>
 
 #include "actions.hpp"
 #include "capos/schema/devices.hpp"
+#include "devices/interrupt.hpp"
 #include "memory/memory_object.hpp"
 
 namespace capos::ktest {
@@ -55,14 +57,16 @@ bool take_interrupt(Chapter& c, Who w) {
   if (cap == 0) return false;
   const auto line = static_cast<std::uint8_t>(c.random.one_in(20) ? c.random.below(256) : c.random.below(8) + 12 * c.random.below(2));
   const bool legacy = c.random.one_in(2);
-  const auto cpu = static_cast<std::uint16_t>(c.random.below(c.world.machine().cpus() + (c.random.one_in(15) ? 1 : 0)));
+  const bool follows = c.random.one_in(2);
+  const auto asked = static_cast<std::uint16_t>(c.random.below(c.world.machine().cpus() + (c.random.one_in(15) ? 1 : 0)));
+  const std::uint16_t cpu = follows ? 0xffff : asked;
   const auto trigger = static_cast<schema::InterruptTrigger>(c.random.below(c.random.one_in(15) ? 7 : 5));
   const Claimed taken = c.model.claimed(Kind::interrupt, line, 1);
   if (taken == Claimed::unsure) return false;
   c.tell("line " + std::to_string(line) + " for cpu " + std::to_string(cpu));
   const Error expected = line >= kLines || (legacy && line >= 16)                ? invalid(KernelError::not_found)
                          : trigger > schema::InterruptTrigger::level_low         ? invalid(KernelError::bad_range)
-                         : cpu >= c.world.machine().cpus()                       ? invalid(KernelError::bad_cpu)
+                         : !follows && cpu >= c.world.machine().cpus()           ? invalid(KernelError::bad_cpu)
                          : taken == Claimed::yes                                 ? overloaded(KernelError::overlap)
                                                                                  : kNoError;
   const auto made = ask<schema::DeviceManager::Interrupt>(c, w, cap, expected, [&](auto params) {
@@ -72,7 +76,8 @@ bool take_interrupt(Chapter& c, Who w) {
     params.set_trigger(trigger);
   });
   ModelObject interrupt = claim(Kind::interrupt, schema::Interrupt::kInterfaceId, line, 1);
-  interrupt.home = cpu;
+  if (!follows) interrupt.home = cpu;
+  interrupt.device->follows = follows;
   interrupt.device->level = trigger >= schema::InterruptTrigger::level_high ||
                             (trigger == schema::InterruptTrigger::firmware && !legacy && line >= 16);
   if (made.has_value()) {
@@ -170,7 +175,7 @@ bool ask_manager(Chapter& c, Who w) {
 // --- interrupts
 
 Error elsewhere(Chapter& c, Who w, const ModelObject& interrupt) {
-  return interrupt.home == c.model.process(w.process).cpu ? kNoError : invalid(KernelError::bad_cpu);
+  return interrupt.home.value_or(c.model.process(w.process).cpu) == c.model.process(w.process).cpu ? kNoError : invalid(KernelError::bad_cpu);
 }
 
 // A drawn interrupt, of the caller's CPU mostly.
@@ -191,11 +196,15 @@ bool bind(Chapter& c, Who w) {
   const Number driver = interrupt.device->driver;
   const bool theirs = driver != 0 && driver != w.process && c.model.process(driver).alive();
   const bool whole = c.model.refusal(w.process, notification, schema::Notification::kInterfaceId).ok();
-  const Error away = elsewhere(c, w, interrupt);
-  const Error expected = !away.ok()  ? away
+  const bool away = !elsewhere(c, w, interrupt).ok(), follows = interrupt.device->follows;
+  const auto& all = c.model.interrupts();
+  const auto is_its_own = [&](Id id) { return c.model.object(id).device->follows && c.model.object(id).device->driver == w.process; };
+  const bool many = follows && driver == 0 && std::ranges::count_if(all, is_its_own) == kernel::Interrupt::kMostBound;
+  const Error expected = away        ? follows ? overloaded(KernelError::busy) : invalid(KernelError::bad_cpu)
                          : !whole    ? invalid(KernelError::bad_capability)
                          : bits == 0 ? invalid(KernelError::bad_range)
                          : theirs    ? overloaded(KernelError::busy)
+                         : many      ? overloaded(KernelError::quota_exceeded)
                                      : kNoError;
   const auto made = ask<schema::Interrupt::Bind>(c, w, cap, expected, [&](auto params, auto& transfers) {
     params.set_notification(add(transfers, abi::CapId{notification}));
@@ -475,7 +484,7 @@ bool take_message(Chapter& c, Who w) {
   const std::uint64_t cap = c.pick(w.process, Kind::pci);
   if (cap == 0 || !has_room(c, w)) return false;
   const std::uint64_t which = object_of(c, w, cap).first;
-  const bool own = c.random.one_in(2);
+  const bool own = c.random.one_in(2);  // its driver's
   const auto asked = static_cast<std::uint16_t>(own ? 0xffff : c.random.below(c.world.machine().cpus() + (c.random.one_in(8) ? 1 : 0)));
   const std::uint16_t cpu = own ? c.model.process(w.process).cpu : asked;
   const Claimed taken = c.model.claimed(Kind::interrupt, Model::kMessagePlace + which, 1);
@@ -487,7 +496,8 @@ bool take_message(Chapter& c, Who w) {
                                                                : kNoError;
   const auto made = ask<schema::PciFunction::Message>(c, w, cap, expected, [&](auto params) { params.set_cpu(asked); });
   ModelObject interrupt = claim(Kind::interrupt, schema::Interrupt::kInterfaceId, Model::kMessagePlace + which, 1);
-  interrupt.home = cpu;
+  if (!own) interrupt.home = cpu;
+  interrupt.device->follows = own;
   interrupt.device->message = true;
   if (made.has_value()) {
     adds(c, w, cap, made->cap([](auto results) { return results.interrupt(); }), interrupt);
@@ -547,12 +557,23 @@ bool device_acts(Chapter& c) {
   const ModelDevice before = *c.model.object(id).device;
   if (before.unsure) return false;
   const ModelObject& interrupt = c.model.object(id);
-  c.tell((before.message ? "the message of function " : "line ") + std::to_string(interrupt.first & 0xff) + " to cpu " +
-         std::to_string(*interrupt.home));
+  const std::uint16_t home = interrupt.home.value_or(0);  // which is not looked at if it has none: it is masked then
+  const std::uint16_t aim = home & ~kOnTheWay;
+  c.tell((before.message ? "the message of function " : "line ") + std::to_string(interrupt.first & 0xff) + " to cpu " + std::to_string(aim));
   const bool comes = !before.masked && !before.silent;
+  const auto other = static_cast<std::uint16_t>(c.random.below(c.world.machine().cpus()));
+  if (comes && before.follows && !before.message && other != home && c.random.one_in(3)) {
+    c.tell(", which comes to cpu " + std::to_string(other) + ", where it was sent before");
+    c.model.strays(id);
+    ++c.devices[other];
+    (void)c.world.machine().raise_line_late(static_cast<std::uint8_t>(interrupt.first), CpuId(other));
+    ++c.tally_of("a device interrupts the CPU that it was sent to before");
+    return true;
+  }
   if (comes) {
-    c.model.arrives(id);
-    ++c.devices[*interrupt.home];
+    ++c.devices[aim];
+    home == aim ? c.model.arrives(id) : c.model.strays(id);
+    if (home != aim) ++c.tally_of("a device interrupts before its driver comes");
   }
   const bool came = before.message ? c.world.machine().send_message(kFunctions[interrupt.first - Model::kMessagePlace].address)
                                    : c.world.machine().raise_line(static_cast<std::uint8_t>(interrupt.first));

@@ -88,7 +88,7 @@ bool make_timer(Chapter& c, Who w) {
   });
   if (!made.has_value()) return true;
   const abi::CapId cap = made->cap([](auto results) { return results.timer(); });
-  const Id id = c.model.add({.kind = Kind::timer, .interface_id = schema::EventTimer::kInterfaceId, .bits = bits, .of = of,
+  const Id id = c.model.add({.kind = Kind::timer, .interface_id = schema::EventTimer::kInterfaceId, .process = w.process, .bits = bits, .of = of,
                              .home = c.model.process(w.process).cpu});
   c.keep(id, *c.world.process(w.process).capabilities().find(cap)->object());
   c.model.brings(w.process, cap.raw, timer, id);

@@ -176,17 +176,6 @@ void make_endpoint(World& world, const Child& child) {
   ASSERT_TRUE(world.release(world.thread(child), made.cap([](auto results) { return results.endpoint(); })).ok());
 }
 
-void make_timer(World& world, const Child& child) {
-  kernel::Thread& thread = world.thread(child);
-  const auto bits = world.message<schema::ObjectFactory::CreateNotification>(thread, grant_of(world, child, "objects"), [](auto) {});
-  const abi::CapId notification = bits.cap([](auto results) { return results.notification(); });
-  const auto made = world.message<schema::Timer::CreateEventTimer>(thread, grant_of(world, child, "timer"), [&](auto params, auto& transfers) {
-    params.set_notification(add(transfers, notification));
-    params.set_bits(1);
-  });
-  ASSERT_TRUE(made.ok()) << made.error();
-}
-
 void make_threads(World& world, const Child& child) {
   for (unsigned count = 1; count <= kernel::kMostThreads; ++count) {
     const auto made = world.message<schema::ThreadFactory::Create>(world.thread(child), grant_of(world, child, "self.threads"), [](auto params) {
@@ -237,7 +226,6 @@ INSTANTIATE_TEST_SUITE_P(
     ::testing::Values(Bound{.why = "whose CPU was named", .named = true},
                       Bound{.why = "who may ask CPU 0 for islands", .services = {"islands"}},
                       Bound{.why = "who has had an endpoint", .bind = make_endpoint},
-                      Bound{.why = "who has made a timer of its CPU", .bind = make_timer},
                       Bound{.why = "who has many threads", .bind = make_threads},
                       Bound{.why = "whose ring has something under way", .bind = submit_timeout}),
     [](const auto& bound) {

@@ -307,9 +307,9 @@ void Chapter::machine_acts(std::uint16_t cpu) {
     if (!machine.mail_pending(CpuId(asked))) send_away_from(asked);
   } else if (random.one_in(20)) {
     tell("cpu " + std::to_string(cpu) + ": an interrupt of no use");
-    // Its own lines come by device_acts().
+    // Lines that somebody has come by device_acts().
     const std::uint64_t line = random.below(24);
-    const bool stray = random.one_in(2) && model.interrupt_at(cpu, line) == 0;
+    const bool stray = random.one_in(2) && !model.is_line_taken(line);
     ++spurious[cpu];
     (void)(stray ? machine.device_interrupt(id, static_cast<std::uint8_t>(line)) : machine.spurious_interrupt(id));
   } else {
@@ -380,7 +380,7 @@ void Chapter::see_moves() {
     const std::string why = model.why_it_stays(number);
     require(why.empty(), "process " + std::to_string(number) + " has moved to CPU " + std::to_string(found->second % kOnTheWay) + ": " + why);
     if (process.cpu < kOnTheWay) ++tally_["moves"];
-    process.cpu = found->second;
+    model.moves(number, found->second);
   }
 }
 

@@ -206,8 +206,19 @@ void Model::deliver(std::uint16_t cpu, const Letter& letter) {
     case What::start: return;
     case What::revoke: return end_endpoint(letter.object);
     case What::abandon: return disconnect_queue(object(letter.object));
-    case What::timer_gone: object(letter.object).next = 0; return;
+    case What::timer_gone:
+      if (object(letter.object).home != cpu) return put(*object(letter.object).home & ~kOnTheWay, letter);
+      object(letter.object).next = 0;
+      return;
+    case What::strays:
+      if (object(letter.object).home == cpu) {
+        for (auto& left = object(letter.object).device->strays; left != 0; --left) arrives(letter.object);
+      } else if (const auto& home = object(letter.object).home; home.has_value() && home != (cpu | kOnTheWay)) {
+        put(*home & ~kOnTheWay, letter);
+      }
+      return;
     case What::interrupt_gone:
+      if (const auto& home = object(letter.object).home; home.has_value() && home != cpu) return put(*home & ~kOnTheWay, letter);
       object(letter.object).device->claimed = false;
       std::erase(interrupts_, letter.object);
       return;
@@ -252,7 +263,7 @@ void Model::deliver(std::uint16_t cpu, const Letter& letter) {
 
 void Model::mail(std::uint16_t cpu) {
   for (auto& [number, one] : processes_) {
-    if (one.cpu == (cpu | kOnTheWay)) one.cpu = cpu;  // before its letters, which were written after it had gone
+    if (one.cpu == (cpu | kOnTheWay)) moves(number, cpu);  // before its letters, which were written after it had gone
   }
   std::deque<Letter> letters;
   std::swap(letters, mail_[cpu]);
@@ -260,22 +271,48 @@ void Model::mail(std::uint16_t cpu) {
   end_doomed();
 }
 
+void Model::moves(Number number, std::uint16_t cpu) {
+  process(number).cpu = cpu;
+  for (auto& [id, one] : objects_) {
+    if (one.kind == Kind::timer && one.process == number) one.home = cpu;
+    if (one.kind != Kind::interrupt || !one.device->follows || one.device->driver != number) continue;
+    one.home = cpu;
+    // What comes in there before it does is told when it has come.
+    if (cpu >= kOnTheWay) mail_[cpu & ~kOnTheWay].push_back({.what = Letter::What::strays, .object = id});
+  }
+}
+
 std::string Model::why_it_stays(Number number) const {
-  constexpr std::size_t kMostThreads = 8;
+  constexpr std::size_t kMostThreads = 8, kMostDevices = 8;
   const ModelProcess& one = processes_.at(number);
   if (!one.placed_freely) return "its CPU was named";
   if (one.ending || one.supervisor != 0 || one.living() > kMostThreads) return "it ends, has a supervisor, or many threads";
   for (const auto& [cap, held] : one.caps) {
     const ModelObject& object = objects_.at(held.id);
     switch (object.kind) {
-      case Kind::endpoint: case Kind::client: case Kind::timer: case Kind::interrupt: case Kind::ports: case Kind::registers: case Kind::pci:
-      case Kind::dma: return "it has something of its CPU's";
+      case Kind::endpoint: case Kind::client: return "it has something of its CPU's";
+      case Kind::interrupt:
+        if (!object.device->follows) return "it has an interrupt of its CPU";
+        break;
+      case Kind::timer:
+        if (object.process != number) return "it has another's timer";
+        break;
       case Kind::service:
         if (object.name == "islands" || object.name == "standing") return "it may ask CPU 0 for islands";
         break;
       default: break;
     }
   }
+  std::size_t devices = 0;
+  for (const auto& [id, object] : objects_) {
+    const bool is_timer = object.kind == Kind::timer && object.process == number && object.held > 0;
+    devices += is_timer || (object.kind == Kind::interrupt && object.device->follows && object.device->driver == number) ? 1 : 0;
+    const auto has = [&, wanted = id](const auto& other) {
+      return other.first != number && std::ranges::any_of(other.second.caps, [&](const auto& each) { return each.second.id == wanted; });
+    };
+    if (is_timer && std::ranges::any_of(processes_, has)) return "another has its timer";
+  }
+  if (devices > kMostDevices) return "it has many interrupts and timers";
   for (const auto& [serial, thread] : one.threads) {
     if (!thread.alive()) continue;
     switch (thread.waits) {
@@ -481,6 +518,9 @@ void Model::finish_process(Number number) {
     ended.left.insert(held.id);
   }
   ended.caps.clear();
+  for (auto& [id, object] : objects_) {
+    if (object.kind == Kind::interrupt && object.device->follows && object.device->driver == number) forget_binding(id);
+  }
   std::set<Id> mapped;
   for (const auto& [address, region] : std::exchange(ended.pages, {})) mapped.insert(region.object);
   for (const Id id : mapped) {

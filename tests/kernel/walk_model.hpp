@@ -87,6 +87,8 @@ struct ModelDevice {
   // Of an interrupt; `of` is what it signals, `bits` with what.
   bool message = false, level = false, masked = true, in_service = false, remembered = false;
   bool silent = false;  // a message: its function has been given back
+  bool follows = false;  // its driver; of no CPU while it has none
+  std::uint64_t strays = 0;  // that came in where it was not
   Number driver = 0;
   std::uint64_t count = 0, repeated = 0, unclaimed = 0;
   // Of a PCI function; DMA buffers that it may still write to.
@@ -126,7 +128,7 @@ struct ModelObject {
   std::uint64_t interface_id = 0;
   std::string name{};                   // of a service
   std::vector<std::uint8_t> bytes{};    // memory that is no window
-  Number process = 0;                   // handle, thread; virtual_memory: whose
+  Number process = 0;                   // handle, thread; virtual_memory, timer: whose
   std::uint32_t thread = 0;
   std::uint64_t bits = 0;               // notification; what a timer sets
   Who waiter{};                         // notification: who waits
@@ -135,7 +137,7 @@ struct ModelObject {
   Id of = 0;                            // client: endpoint; window: the memory; shared_park: memory; timer: notification; facet
                                         // and end: the buffer
   std::uint64_t first = 0, pages = 0;   // window; of a device's object, what was claimed; facet and end: first is the side
-  std::optional<std::uint16_t> home{};  // endpoint, timer, interrupt: its CPU
+  std::optional<std::uint16_t> home{};  // endpoint, timer, interrupt: its CPU; with kOnTheWay: it goes there
   bool closed = false;                  // endpoint: its servers are gone
   bool revoked = false;                 // endpoint: all capabilities to it are dead
   bool abandoned = false;               // the last capability is gone
@@ -386,8 +388,8 @@ class Model {
   void arrives(Id interrupt);
   std::map<std::uint64_t, std::uint8_t> ports;  // what was written there last
   [[nodiscard]] const std::vector<Id>& interrupts() const { return interrupts_; }
-  // The interrupt whose source is this line, or this function's message, and goes to that CPU; 0: none.
-  [[nodiscard]] Id interrupt_at(std::uint16_t cpu, std::uint64_t source) const;
+  // Some interrupt's source is this line.
+  [[nodiscard]] bool is_line_taken(std::uint64_t line) const;
   void set_bus_master(Id function, bool enabled);
   void drop_unused(Id function);
   // No device may write there.
@@ -402,6 +404,10 @@ class Model {
 
   // --- Moves. Why it must stay on its CPU; empty: it may go.
   [[nodiscard]] std::string why_it_stays(Number number) const;
+  // It is there now or, with kOnTheWay, goes there: with its interrupts and timers.
+  void moves(Number number, std::uint16_t cpu);
+  // An interrupt comes in on a CPU that it is not of: it tells where it is, if it is anywhere.
+  void strays(Id interrupt);
 
   // --- Interrupts.
   void timer(std::uint16_t cpu);
@@ -411,7 +417,7 @@ class Model {
   struct Letter {
     enum class What : std::uint8_t {
       start, signal, exit, thread_exit, unpark, kill, kill_thread, revoke, abandon, timer_gone, ring_signal, interrupt_gone,
-      ring_unpark
+      ring_unpark, strays
     } what;
     Who to{};
     Id object = 0;
@@ -448,6 +454,7 @@ class Model {
   void withdraw(ModelThread& thread);
   void fire(std::uint16_t cpu, Id timer);
   void set_masked(ModelDevice& interrupt, bool masked);
+  void forget_binding(Id interrupt);
   void device_is_gone(std::uint16_t cpu, Id id);
   // After something was unmapped: by its process, or with its process.
   void see_unmapped(Id object, bool ended);

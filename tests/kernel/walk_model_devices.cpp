@@ -28,6 +28,13 @@ void Model::set_masked(ModelDevice& interrupt, bool masked) { interrupt.masked =
 
 Finds Model::bind(Who caller, Id id, Id notification, std::uint64_t bits) {
   ModelObject& interrupt = object(id);
+  ModelDevice& state = *interrupt.device;
+  if (state.follows && state.driver == 0) {
+    const std::uint64_t strays = std::exchange(state.strays, 0);
+    state.count += strays;
+    state.unclaimed += strays;
+  }
+  if (state.follows) interrupt.home = process(caller.process).cpu;
   interrupt.device->in_service = interrupt.device->remembered = false;
   interrupt.device->driver = caller.process;
   interrupt.of = notification;
@@ -49,12 +56,24 @@ Finds Model::acknowledge(Who caller, Id id) {
 }
 
 Finds Model::unbind(Id id) {
+  if (object(id).device->driver == 0) return finds_error(failed(KernelError::bad_state));
+  forget_binding(id);
+  return finds_words();
+}
+
+void Model::forget_binding(Id id) {
   ModelDevice& state = *object(id).device;
-  if (state.driver == 0) return finds_error(failed(KernelError::bad_state));
   state.in_service = state.remembered = false;
   state.driver = 0;
   set_masked(state, true);
-  return finds_words();
+  if (state.follows) object(id).home.reset();
+}
+
+void Model::strays(Id id) {
+  ModelObject& interrupt = object(id);
+  ++interrupt.device->strays;
+  if (interrupt.device->level) interrupt.device->masked = true;  // by the HAL
+  if (interrupt.home.has_value()) put(*interrupt.home & ~kOnTheWay, {.what = Letter::What::strays, .object = id});
 }
 
 void Model::arrives(Id id) {
@@ -74,12 +93,8 @@ void Model::arrives(Id id) {
   }
 }
 
-Id Model::interrupt_at(std::uint16_t cpu, std::uint64_t source) const {
-  for (const Id id : interrupts_) {
-    const ModelObject& one = objects_.at(id);
-    if (one.home == cpu && one.first == source) return id;
-  }
-  return 0;
+bool Model::is_line_taken(std::uint64_t line) const {
+  return std::ranges::any_of(interrupts_, [&](const Id id) { return objects_.at(id).first == line; });
 }
 
 // --- memory that devices reach
@@ -125,7 +140,7 @@ void Model::see_unmapped(Id id, bool ended) {
 void Model::device_is_gone(std::uint16_t cpu, Id id) {
   ModelObject& gone = object(id);
   ModelDevice& device = *gone.device;
-  if (gone.kind == Kind::interrupt) return post(cpu, *gone.home, {.what = Letter::What::interrupt_gone, .object = id});
+  if (gone.kind == Kind::interrupt) return post(cpu, gone.home.value_or(cpu), {.what = Letter::What::interrupt_gone, .object = id});
   device.claimed = is_mapped(id);
   if (gone.kind != Kind::pci) return;
   device.bus_master = false;

@@ -7,6 +7,8 @@
 
 namespace conformance {
 
+std::span<const Case> moving_driver_cases() noexcept;
+
 using Manager = Capability<schema::DeviceManager>;
 using Line = OwnedCapability<schema::Interrupt>;
 using Ports = OwnedCapability<schema::IoPorts>;

@@ -5,7 +5,7 @@
 // are lines of the machine's interrupt controllers; the others are for messages (MSI). A number goes to one CPU at a
 // time. All lines are masked at boot. A level line arrives masked: unmask_line() lets it interrupt again; an edge line or
 // a message arrives as it is. Bounds: every function is a few device accesses; those that share a register window with
-// other CPUs (mask_line, unmask_line, route_line, and PCI without ECAM) take a lock held for two of them.
+// other CPUs (mask_line, unmask_line, route_line, redirect_line, and PCI without ECAM) take a lock held for two of them.
 #pragma once
 
 #include <cstdint>
@@ -35,10 +35,14 @@ struct LegacyLine {
 [[nodiscard]] Trigger default_trigger(std::uint8_t line) noexcept;
 // Sends `line` to `cpu`, masked. False if the controller cannot reach that CPU.
 [[nodiscard]] bool route_line(std::uint8_t line, CpuId cpu, Trigger trigger) noexcept;
+// The same of a line that has been routed, which stays what it was: masked or not, and no interrupt is lost. What is on its way to
+// the CPU before still arrives there. One write of the controller's.
+[[nodiscard]] bool redirect_line(std::uint8_t line, CpuId cpu) noexcept;
 void mask_line(std::uint8_t line) noexcept;
 void unmask_line(std::uint8_t line) noexcept;
 
-// What a device writes, and where, to interrupt `cpu` with `number`. address 0: that CPU cannot be reached.
+// What a device writes, and where, to interrupt `cpu` with `number`. address 0: that CPU cannot be reached. Of one number, messages to
+// two CPUs differ in the address's lower word alone.
 struct InterruptMessage {
   std::uint64_t address = 0;
   std::uint32_t data = 0;

@@ -61,8 +61,18 @@ class Machine {
   Place device_interrupt(CpuId cpu, std::uint8_t number);
   // A device raises `line`: false if it is masked. The CPU that it is routed to must run. A level line is masked then.
   bool raise_line(std::uint8_t line);
+  // The same of one that was raised before the line was sent elsewhere: it arrives at `at`, masked line or not.
+  Place raise_line_late(std::uint8_t line, CpuId at);
+  // A device raises `line`, and its CPU takes that where it next lets interrupts in, in the kernel or by run_to(), behind mail and the timer.
+  // False if it is masked. A level line is masked from now on.
+  bool pend_line(std::uint8_t line);
+  [[nodiscard]] bool device_pending(CpuId cpu) const noexcept;
   // A PCI function (pci.cpp) sends its message: false if that is off.
   bool send_message(hal::PciAddress function);
+  // From now on no device can interrupt that CPU: as one whose number is too large for its controllers.
+  void put_out_of_reach(CpuId cpu) noexcept;
+  // Where `line` is sent.
+  [[nodiscard]] CpuId target_of_line(std::uint8_t line) const noexcept;
   Place spurious_interrupt(CpuId cpu);
   Place kernel_fault(CpuId cpu, const hal::FaultInfo& fault);
 
@@ -70,13 +80,16 @@ class Machine {
   // never ends, for nobody else runs.
   void at_each_relax(std::function<void()> what);
 
-  // Before an interrupt that the kernel lets in while it works (interrupt_window): on which CPU, and whether it is the
+  // Before an interrupt that the kernel lets in while it works (interrupt_window), but a device's: on which CPU, and whether it is the
   // mailbox's, else the timer's. Empty: nothing.
   void at_each_interrupt_let_in(std::function<void(CpuId cpu, bool mail)> what);
 
   // Wherever the kernel would let an interrupt in (interrupt_window), before it is seen whether there is one, on which CPU: may play
   // the others. Empty: nothing.
   void at_each_interrupt_window(std::function<void(CpuId cpu)> what);
+
+  // When a line has been sent to another CPU (redirect_line), the kernel in the middle of that: may play the others. Empty: nothing.
+  void at_each_redirection(std::function<void()> what);
 
   // Before time goes on, to when.
   void at_each_passing(std::function<void(Time to)> what);
