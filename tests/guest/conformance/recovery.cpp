@@ -11,7 +11,7 @@ constexpr std::uint16_t kServer = 7;
 constexpr std::uint8_t kCeiling = 60;
 constexpr std::uint64_t kStatus = kStatusCode;
 constexpr std::uint64_t kRecoveryBudget = 120 * kMicrosecond, kRecoveryPeriod = 1'500 * kMicrosecond;
-constexpr std::uint64_t kPeerResponse = 350 * kMicrosecond;
+constexpr std::uint64_t kPeerResponse = 350 * kMicrosecond, kFloor = 340 * kMicrosecond;
 
 std::uint32_t calling(Method method, std::uint32_t us = 0) noexcept { return static_cast<std::uint32_t>(method) | us << 8; }
 
@@ -27,8 +27,8 @@ constexpr CallOf kCalls[] = {{0, kServer, 60 * kMicrosecond}, {1, kServer, 30 * 
 
 class RecoveringServer {
  public:
-  RecoveringServer(Guest& guest, const Island& island, abi::CapId recovery) noexcept
-      : service_(make_service(guest, 0, kCeiling, schema::Echo::kInterfaceId, 0, true)),
+  RecoveringServer(Guest& guest, const Island& island, abi::CapId recovery, std::uint64_t floor_ns) noexcept
+      : service_(make_service(guest, 0, kCeiling, schema::Echo::kInterfaceId, floor_ns, true)),
         grants_{Grant{"serve", service_.endpoint.cap()}},
         server_(guest, {.role = Role::server, .grants = grants_, .cpu = island.cpu(), .context = recovery, .passive = true}) {
     ready_ = server_.becomes_ready();
@@ -54,19 +54,24 @@ struct Played {
   std::uint64_t caller_status = 0, peer_status = 0, peer_most = 0, peer_skipped = 0, recovery_ns = 0, caller_ns = 0, elapsed_ns = 0;
 };
 
-// A caller whose calls take `call_us`, and the peer, for 24 ms.
-Played play(Guest& guest, std::uint32_t call_us, bool recovers) noexcept {
+// A caller whose calls take `call_us`, and the peer, for 24 ms. By priorities or by deadlines (`edf`).
+Played play(Guest& guest, std::uint32_t call_us, bool recovers, bool edf = false) noexcept {
   Played played;
   Shared caller_out(guest), peer_out(guest);
-  const Task all[] = {kCaller, kPeer, kRecovery};
+  Task all[] = {kCaller, kPeer, kRecovery};
+  if (edf) all[2].deadline_ns = kPeerResponse;
   Claim claim = honest(guest, std::span(all).first(recovers ? 3 : 2));
   claim.calls = kCalls;
+  if (edf) {
+    claim.policy = kEdf;
+    claim.busy_ns = 1'000 * kMicrosecond;
+  }
   Island island(guest, claim);
   if (!island.admitted()) {
     guest.fail("admission", 0, island.refusal());
     return played;
   }
-  RecoveringServer server(guest, island, recovers ? island.context(2) : abi::CapId{});
+  RecoveringServer server(guest, island, recovers ? island.context(2) : abi::CapId{}, edf ? kFloor : 0);
   const Grant to_caller[] = {{"out", caller_out.cap()}, {"service", server.client()}};
   const Grant to_peer[] = {{"out", peer_out.cap()}, {"service", server.client()}};
   Child caller(guest, {.role = Role::caller_job, .argument = calling(Method::busy, call_us), .grants = to_caller, .context = island.context(0)});
@@ -96,14 +101,14 @@ std::uint64_t most_in(std::uint64_t elapsed, std::uint64_t budget, std::uint64_t
   return (elapsed / period + 1) * budget + 20 * kMicrosecond;  // and what a late timer lets it overrun once
 }
 
-void a_call_within_the_budget(Guest& guest) noexcept {
-  const Played played = play(guest, 20, true);
+void a_call_within_the_budget(Guest& guest, bool edf) noexcept {
+  const Played played = play(guest, 20, true, edf);
   CHECK(played.ran && played.caller_status == 20'000 && played.peer_status == 1);
   CHECK(played.recovery_ns == 0);
 }
 
-void a_call_beyond_the_budget(Guest& guest) noexcept {
-  const Played played = play(guest, 150, true);
+void a_call_beyond_the_budget(Guest& guest, bool edf) noexcept {
+  const Played played = play(guest, 150, true, edf);
   CHECK(played.ran && played.caller_status == kStatus + static_cast<std::uint64_t>(TransportError::timeout));
   CHECK(played.peer_status == 1 && (!played.measured || played.recovery_ns != 0));
   CHECK(played.recovery_ns <= most_in(played.elapsed_ns, kRecoveryBudget, kRecoveryPeriod));
@@ -112,15 +117,15 @@ void a_call_beyond_the_budget(Guest& guest) noexcept {
 }
 
 // What the case above would be without: the server is kept until the caller's next budget, and so is the peer.
-void without_a_recovery_others_wait(Guest& guest) noexcept {
-  const Played played = play(guest, 150, false);
+void without_a_recovery_others_wait(Guest& guest, bool edf) noexcept {
+  const Played played = play(guest, 150, false, edf);
   CHECK(played.ran && played.peer_most > kPeerResponse);
 }
 
 // Its call never comes to an end, so the server is not free; but neither takes more time than its own.
-void no_more_time_than_admitted(Guest& guest) noexcept {
+void no_more_time_than_admitted(Guest& guest, bool edf) noexcept {
   if (guest.cpus > 1) return;
-  const Played played = play(guest, 20'000, true);
+  const Played played = play(guest, 20'000, true, edf);
   CHECK(played.recovery_ns >= kRecoveryBudget);
   CHECK(played.recovery_ns <= most_in(played.elapsed_ns, kRecoveryBudget, kRecoveryPeriod));
   CHECK(played.caller_ns <= most_in(played.elapsed_ns, kCaller.budget_ns, kRecoveryPeriod));
@@ -155,14 +160,18 @@ void forged_recoveries(Guest& guest) noexcept {
   CHECK(is_refused(guest, two, kCalls));
   constexpr CallOf kOwnCall[] = {{0, kServer, 60 * kMicrosecond}, {2, kServer, 60 * kMicrosecond}};
   CHECK(is_refused(guest, with(), kOwnCall));
-  CHECK(is_refused(guest, with(), kCalls, kEdf));
+  CHECK(is_refused(guest, with(), kCalls, kEdf));  // due later than the peer
 }
 
 constexpr Case kCases[] = {
-    {"recovery: a call within the budget", a_call_within_the_budget},
-    {"recovery: a call beyond the budget", a_call_beyond_the_budget},
-    {"recovery: without one others wait", without_a_recovery_others_wait},
-    {"recovery: no more time than admitted", no_more_time_than_admitted},
+    {"recovery: a call within the budget", [](Guest& guest) noexcept { a_call_within_the_budget(guest, false); }},
+    {"recovery: a call beyond the budget", [](Guest& guest) noexcept { a_call_beyond_the_budget(guest, false); }},
+    {"recovery: without one others wait", [](Guest& guest) noexcept { without_a_recovery_others_wait(guest, false); }},
+    {"recovery: no more time than admitted", [](Guest& guest) noexcept { no_more_time_than_admitted(guest, false); }},
+    {"recovery, edf: a call within the budget", [](Guest& guest) noexcept { a_call_within_the_budget(guest, true); }},
+    {"recovery, edf: a call beyond the budget", [](Guest& guest) noexcept { a_call_beyond_the_budget(guest, true); }},
+    {"recovery, edf: without one others wait", [](Guest& guest) noexcept { without_a_recovery_others_wait(guest, true); }},
+    {"recovery, edf: no more time than admitted", [](Guest& guest) noexcept { no_more_time_than_admitted(guest, true); }},
     {"recovery: forged", forged_recoveries},
 };
 
