@@ -80,14 +80,8 @@ ResultOf<Ref<Interrupt>, KernelError> Interrupt::create(Ledger& payer, Claim num
   return object;
 }
 
-// The path of every device interrupt.
-Arrival interrupt_arrived(CpuId cpu, std::uint8_t number) noexcept {
-  Owner& owner = g_owners[number];
-  if (owner.cpu.load(std::memory_order_acquire) != cpu.value()) [[unlikely]] return {.known = note_stray(number)};
-  return {true, owner.object->arrive()};
-}
-
-Thread* Interrupt::arrive() noexcept {
+// The path of every device interrupt, though strays come here, too: a part of it, not called.
+[[gnu::always_inline]] inline Thread* Interrupt::arrive() noexcept {
   ++count_;
   if (in_service_) [[unlikely]] {
     ++repeated_;
@@ -105,6 +99,12 @@ Thread* Interrupt::arrive() noexcept {
   Thread* const waiting = notification_->signal_and_take(bits_);
   if (waiting == nullptr) (void)notification_->wake_ring();
   return waiting;
+}
+
+Arrival interrupt_arrived(CpuId cpu, std::uint8_t number) noexcept {
+  Owner& owner = g_owners[number];
+  if (owner.cpu.load(std::memory_order_acquire) != cpu.value()) [[unlikely]] return {.known = note_stray(number)};
+  return {true, owner.object->arrive()};
 }
 
 bool Interrupt::can_go_to(CpuId cpu) const noexcept { return hal::message_for(source_.number, cpu).address != 0; }

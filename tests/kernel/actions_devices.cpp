@@ -553,6 +553,10 @@ bool device_acts(Chapter& c) {
   Id id = all[c.random.below(all.size())];
   // Rather one that can.
   for (int again = 0; again < 4 && c.model.object(id).device->masked; ++again) id = all[c.random.below(all.size())];
+  // Or one that is on its way.
+  for (const Id each : all) {
+    if (c.model.object(each).home.value_or(0) >= kOnTheWay && !c.model.object(each).device->masked) id = each;
+  }
   if (c.model.object(id).device->masked && !c.random.one_in(8)) return false;
   const ModelDevice before = *c.model.object(id).device;
   if (before.unsure) return false;

@@ -30,9 +30,16 @@ constexpr std::uint16_t kAnyCpu = 0xffff;
 // Whoever holds it stays on its CPU (Model::why_it_stays).
 bool binds(const ModelObject& object) {
   switch (object.kind) {
-    case Kind::endpoint: case Kind::client: case Kind::timer: case Kind::interrupt: case Kind::ports: case Kind::registers: case Kind::pci: case Kind::dma: return true;
+    case Kind::endpoint: case Kind::client: case Kind::timer: return true;
+    case Kind::interrupt: return !object.device->follows;
     default: return object.name == "islands" || object.name == "standing";
   }
+}
+
+// What a driver needs. No timers: of more than two that are due while a process ends in portions, the model fires all at once, the kernel two.
+bool is_of_drivers(const ModelObject& object) {
+  if (object.kind == Kind::interrupt) return object.device->follows;
+  return object.kind == Kind::notification || object.name == "devices";
 }
 
 SpawnPlan plan_spawn(Chapter& c, Who w) {
@@ -47,6 +54,14 @@ SpawnPlan plan_spawn(Chapter& c, Who w) {
   const std::uint64_t session = c.random.one_in(4) ? c.pick(w.process, Kind::session) : 0;
   if (session != 0 && c.model.process(w.process).caps.at(session).interface_id == schema::Session::kInterfaceId) {
     plan.session = session;
+  }
+  // Nothing else for some, that they may move.
+  if (freely && c.random.one_in(2)) {
+    for (const auto& [cap, held] : c.model.process(w.process).caps) {
+      const bool fine = c.model.find(w.process, cap) != nullptr && held.transfer == schema::TransferScope::any && held.lease == 0;
+      if (fine && plan.grants.size() < kMostGrants && is_of_drivers(c.model.object(held.id))) plan.grants.push_back({cap, held});
+    }
+    return plan;
   }
   // Endpoints first: calls want a server and a client.
   for (const bool endpoints : {true, false}) {

@@ -91,6 +91,7 @@ TEST(RandomWalk, KeepsStepWithTheModel) {
   // A walk that never comes to a call shows nothing of it.
   for (const Action& action : actions()) EXPECT_GE(tally[action.name], steps / 5'000) << action.name;
   EXPECT_GE(tally["moves"], steps / 5'000);
+  EXPECT_GE(tally["moves with interrupts"], steps / 100'000);
   std::printf("%llu steps from seed %llu\n", static_cast<unsigned long long>(steps), static_cast<unsigned long long>(seed));
 }
 

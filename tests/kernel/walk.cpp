@@ -337,6 +337,8 @@ void Chapter::send_away_from(std::uint16_t cpu) {
     (void)machine.deliver_mail(CpuId(cpu));
     see_moves();
   }
+  // Before who has gone has come.
+  if (random.one_in(2)) (void)device_acts(*this);
 }
 
 void Chapter::see_ends() {
@@ -380,6 +382,8 @@ void Chapter::see_moves() {
     const std::string why = model.why_it_stays(number);
     require(why.empty(), "process " + std::to_string(number) + " has moved to CPU " + std::to_string(found->second % kOnTheWay) + ": " + why);
     if (process.cpu < kOnTheWay) ++tally_["moves"];
+    if (process.cpu < kOnTheWay && !seen.interrupts.empty()) ++tally_["moves with interrupts"];
+    if (process.cpu < kOnTheWay && !seen.timers.empty()) ++tally_["moves with timers"];
     model.moves(number, found->second);
   }
 }
