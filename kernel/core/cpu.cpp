@@ -197,7 +197,11 @@ void Cpu::deliver(Mail& mail) noexcept {
     if (cpu.id == CpuId(0) && reaper_has_work()) between_steps();
     for (; cpu.id == CpuId(0) && reap_step(); reaped = true) between_steps();
     if (reaped) leave(cpu, hal::now());  // what went may have set a server free
-    while (cpu.id == CpuId(0) && stock_step()) between_steps();
+    // What led here is a stretch of its own.
+    while (cpu.id == CpuId(0) && frames().lock()->clean_frames() < kCleanStock) {
+      between_steps();
+      if (!stock_step()) break;
+    }
     if constexpr (kDebugChecks) check_invariants(cpu);
     cpu.idles.store(true, std::memory_order_relaxed);
     if (in_turns()) rest(cpu);

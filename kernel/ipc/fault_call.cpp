@@ -25,10 +25,8 @@ bool lost_its_time(const Thread& thread) noexcept {
   return thread.bound != nullptr && thread.bound->stopped.load(std::memory_order_relaxed);
 }
 
-// A thread whose context was stopped goes on as best effort, where that is allowed.
-bool may_go_on(const Thread& thread) noexcept {
-  return !lost_its_time(thread) || best_effort_allowed(thread.home.cpu(), false);
-}
+// A thread whose context was stopped goes on as best effort, where that is allowed; then it is in a lease's way.
+bool may_go_on(Thread& thread) noexcept { return !lost_its_time(thread) || enlist_best_effort(thread.process); }
 
 void go_on(Cpu& cpu, Thread& thread, Time now) noexcept {
   if (lost_its_time(thread)) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "islands/binding.hpp"
 
+#include <algorithm>
+
 #include "capos/hal/relax.hpp"
 #include "core/account.hpp"
 #include "core/spin_lock.hpp"
@@ -16,7 +18,7 @@ using Done = ResultOf<void, KernelError>;
 
 constexpr std::uint32_t kNobody = 0xffff'ffff;
 
-// Over the context's pointer to its thread: its own CPU writes it, others look who is there (has_waiting_thread).
+// Over the context's pointer to its thread: its own CPU writes it, others look who is there (have_waiting_threads).
 constinit SpinLock g_threads(LockRank::islands);
 
 void set_thread(SchedulingContext& context, Thread* thread) noexcept {
@@ -227,12 +229,14 @@ void give_up_context(Cpu& cpu, Thread& thread, Time now) noexcept {
   context->release();
 }
 
-bool has_waiting_thread(const SchedulingContext& context) noexcept {
+bool have_waiting_threads(std::span<const Ref<SchedulingContext>> contexts) noexcept {
   g_threads.acquire();
-  const Thread* const thread = context.thread;
-  const bool waits = thread != nullptr && !thread->has_ended() && thread->has_waited;
+  const bool all = std::ranges::all_of(contexts, [](const Ref<SchedulingContext>& context) noexcept {
+    const Thread* const thread = context->thread;
+    return thread != nullptr && !thread->has_ended() && thread->has_waited;
+  });
   g_threads.release();
-  return waits;
+  return all;
 }
 
 void take_off_grid(Cpu& cpu, SchedulingContext& context, Time now) noexcept {

@@ -8,6 +8,8 @@
 // Nothing here touches a budget. Bounds: O(log r) each, and O(threads of the process) to look whether best effort has lost it.
 #pragma once
 
+#include <span>
+
 #include "core/cpu.hpp"
 #include "islands/scheduling_context.hpp"
 
@@ -19,8 +21,8 @@ void make_for(SchedulingContext& context, Thread& thread) noexcept;
 void attach(Cpu& cpu, Thread& thread, Time now) noexcept;
 // Own CPU. The thread loses its context, which may be bound anew; no effect if it has none. What becomes of the thread is the caller's business.
 void give_up_context(Cpu& cpu, Thread& thread, Time now) noexcept;
-// Any CPU. Has it a thread that lives and has waited once?
-[[nodiscard]] bool has_waiting_thread(const SchedulingContext& context) noexcept;
+// Any CPU. Has each of them a thread that lives and has waited once? O(contexts), under a lock.
+[[nodiscard]] bool have_waiting_threads(std::span<const Ref<SchedulingContext>> contexts) noexcept;
 // Own CPU. No releases until a thread waits on it; nobody runs on it.
 void take_off_grid(Cpu& cpu, SchedulingContext& context, Time now) noexcept;
 // Own CPU. Its thread has come to wait for a release, or stands by for it: back on its grid.

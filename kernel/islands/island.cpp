@@ -208,9 +208,7 @@ Outcome Island::activate(CallContext& call, const Interface::Activate::Params::V
   if (state_.load() != State::admitted || start < call.now || start > call.now + Duration::s(3600)) {
     return Outcome::failed(KernelError::bad_state);
   }
-  for (unsigned task = 0; task < count_; ++task) {
-    if (!has_waiting_thread(*contexts_[task])) return Outcome::failed(KernelError::bad_state);
-  }
+  if (!have_waiting_threads(std::span(contexts_).first(count_))) return Outcome::failed(KernelError::bad_state);
   State admitted = State::admitted;
   if (!state_.compare_exchange_strong(admitted, State::active)) return Outcome::failed(KernelError::bad_state);
   for (unsigned task = 0; task < count_; ++task) contexts_[task]->first_release = start;

@@ -133,45 +133,131 @@ TEST_F(Bindings, AJobReleasedAndNotBegunIsTheStandbys) {
   EXPECT_EQ(status().misses, 0u);
 }
 
-TEST(BindingsOfTwoCpus, TheContextsOwnMakesTheChange) {
-  World two_cpus({.pack = {.cpus = 2}});
-  const Admitted made = admit_honest(two_cpus, {.tasks = {{}}, .cpu = 1, .slack = false});
-  const Child task = two_cpus.spawn({.context = made.contexts[0]});
-  const auto own = [&](const Child& child, std::string_view name) { return two_cpus.granted(two_cpus.process(child.number), name); };
-  EXPECT_TRUE(two_cpus.call<Await>(two_cpus.thread(task), own(task, "self.context")).blocked);
-  const Child other = two_cpus.spawn({.cpu = 1, .passive = true, .grants = {{"stands", made.contexts[0]}}});
-  EXPECT_TRUE(two_cpus.call<StandBy>(two_cpus.thread(other), own(other, "stands")).blocked);
-  const Time start = two_cpus.machine().now() + Duration::ms(60);  // others have their slices before
-  ASSERT_EQ(two_cpus.call<schema::RealtimeIsland::Activate>(two_cpus.init(), made.island, {.start_ns = start.ns()}).error, kNoError);
-  const auto unbind = [&] {
-    two_cpus.go_to(two_cpus.init());
-    const OthersTakeMail others(two_cpus);
-    const auto done = two_cpus.call<Unbind>(two_cpus.init(), made.contexts[0]);
+// An island on CPU 1, and init on CPU 0.
+class BindingsOfTwoCpus : public ::testing::Test {
+ protected:
+  Child start_task(std::size_t number) {
+    const Child made = world.spawn({.context = island.contexts[number]});
+    wait(made, "self.context");
+    return made;
+  }
+  void wait(const Child& child, std::string_view by) { EXPECT_TRUE(world.call<Await>(world.thread(child), own(child, by)).blocked); }
+  Child start_standby() {
+    const Child made = world.spawn({.cpu = 1, .passive = true, .grants = {{"stands", island.contexts[0]}}});
+    EXPECT_TRUE(world.call<StandBy>(world.thread(made), own(made, "stands")).blocked);
+    return made;
+  }
+  abi::CapId own(const Child& child, std::string_view name) { return world.granted(world.process(child.number), name); }
+  Error activate(Time start) {
+    return world.call<schema::RealtimeIsland::Activate>(world.init(), island.island, {.start_ns = static_cast<std::uint64_t>(start.ns())}).error;
+  }
+  Error bind(abi::CapId thread) {
+    world.go_to(world.init());
+    const OthersTakeMail others(world);
+    return world.message<Bind>(world.init(), island.contexts[0], [&](auto params, auto& transfers) { params.init_thread().set_capability(add(transfers, thread)); }).error();
+  }
+  Error unbind() {
+    world.go_to(world.init());
+    const OthersTakeMail others(world);
+    const auto done = world.call<Unbind>(world.init(), island.contexts[0]);
     EXPECT_FALSE(done.blocked);
     return done.error;
-  };
-  const auto ask = [&](abi::CapId thread) {
-    two_cpus.go_to(two_cpus.init());
-    const OthersTakeMail others(two_cpus);
-    return two_cpus.message<Bind>(two_cpus.init(), made.contexts[0], [&](auto params, auto& transfers) { params.init_thread().set_capability(add(transfers, thread)); }).error();
-  };
-  const Child here = two_cpus.spawn({.cpu = 0});
-  EXPECT_EQ(ask(here.handle), invalid(KernelError::bad_cpu));
-  EXPECT_EQ(two_cpus.call<Kill>(two_cpus.init(), here.handle).error, kNoError);
-  EXPECT_EQ(ask(other.handle), kNoError);
-  two_cpus.run_to(start);
-  EXPECT_TRUE(two_cpus.is_current(two_cpus.thread(other)));
-  EXPECT_EQ(ask(task.handle), overloaded(KernelError::busy)) << "in the middle of the job";
+  }
+  void kill(const Child& child) { EXPECT_EQ(world.call<Kill>(world.init(), child.handle).error, kNoError); }
+  Await::Results::Value job(const Child& child) { return World::called<Await>(world.answer(world.thread(child))).value; }
+  Time soon() { return world.machine().now() + Duration::ms(60); }  // others have their slices before
+
+  World world{{.pack = {.cpus = 2}}};
+  Admitted island = admit_honest(world, {.tasks = {{.name = "first", .response_ns = us(900), .priority = 20},
+                                                   {.name = "long", .budget_ns = us(400), .response_ns = us(900), .priority = 10}},
+                                         .cpu = 1, .slack = false});
+};
+
+TEST_F(BindingsOfTwoCpus, TheContextsOwnMakesTheChange) {
+  const Child task = start_task(0), long_task = start_task(1), other = start_standby();
+  const Child here = world.spawn({.cpu = 0});
+  EXPECT_EQ(bind(here.handle), invalid(KernelError::bad_cpu));
+  kill(here);
+  const Time start = soon();
+  ASSERT_EQ(activate(start), kNoError);
+  EXPECT_EQ(bind(other.handle), kNoError);
+  world.run_to(start);
+  EXPECT_TRUE(world.is_current(world.thread(other)));
+  EXPECT_EQ(bind(task.handle), overloaded(KernelError::busy)) << "in the middle of the job";
   EXPECT_EQ(unbind(), overloaded(KernelError::busy));
-  EXPECT_TRUE(two_cpus.call<Await>(two_cpus.thread(other), own(other, "stands")).blocked);
+  wait(other, "stands");
+  wait(long_task, "self.context");
   EXPECT_EQ(unbind(), kNoError);
   EXPECT_EQ(unbind(), failed(KernelError::bad_state)) << "nobody is bound";
-  two_cpus.run_to(start + Duration::us(3'500));
-  EXPECT_EQ(two_cpus.machine().place(CpuId(1)), host::Place::idle);
-  EXPECT_EQ(ask(task.handle), kNoError);
-  two_cpus.run_to(start + Duration::ms(4));
-  EXPECT_TRUE(two_cpus.is_current(two_cpus.thread(task)));
-  EXPECT_EQ(World::called<Await>(two_cpus.answer(two_cpus.thread(task))).value.index, 4u);
+  world.run_to(start + Duration::us(3'700));
+  EXPECT_EQ(world.machine().place(CpuId(1)), host::Place::idle);
+  EXPECT_EQ(bind(task.handle), kNoError);
+  world.run_to(start + Duration::ms(4));
+  EXPECT_TRUE(world.is_current(world.thread(task)));
+  EXPECT_EQ(job(task).index, 4u);
+  EXPECT_EQ(job(task).skipped, 3u);
+}
+
+TEST_F(BindingsOfTwoCpus, WhoIsKilledBeforeItStartsLeavesItsContextFree) {
+  world.go_to(world.init());
+  const Child first = world.spawn({.context = island.contexts[0]});
+  EXPECT_TRUE(world.machine().mail_pending(CpuId(1)));
+  EXPECT_EQ(world.try_spawn({.context = island.contexts[0]}, 50).error(), overloaded(KernelError::busy));
+  kill(first);
+  world.settle();
+  (void)start_task(0);
+}
+
+// Its thread ends while the mail that arms its releases is on its way.
+TEST_F(BindingsOfTwoCpus, WhatIsArmedWithoutAThreadWaitsForOne) {
+  const Child task = start_task(0);
+  (void)start_task(1);
+  world.go_to(world.init());
+  kill(task);
+  const Time start = world.machine().now() + Duration::ms(1);
+  ASSERT_EQ(activate(start), kNoError);
+  EXPECT_FALSE(world.thread(task).has_ended()) << "the mail has not been taken";
+  world.run_to(start + Duration::us(2'300));
+  const Child again = start_task(0);
+  world.go_to(world.thread(again));
+  EXPECT_EQ(job(again).scheduled_ns, static_cast<std::uint64_t>((start + Duration::us(1'000 * static_cast<std::int64_t>(job(again).index))).ns()));
+  EXPECT_GE(job(again).index, 3u);
+  EXPECT_EQ(job(again).skipped, job(again).index) << "none is made up for";
+}
+
+// On a CPU where others have gone, a first step waits for an idle instant: also if its thread ends before, and the next one's.
+TEST_F(BindingsOfTwoCpus, WhoIsStartedTwiceBeforeTheCpuHasSettledStartsOnce) {
+  const Child task = start_task(0), long_task = start_task(1);
+  const Time start = soon();
+  ASSERT_EQ(activate(start), kNoError);
+  world.run_to(start);
+  wait(task, "self.context");
+  ASSERT_TRUE(world.is_current(world.thread(long_task)));
+  world.go_to(world.init());
+  ASSERT_TRUE(world.is_current(world.thread(long_task)));
+  kill(task);
+  const auto take_mail = [&] {
+    while (world.machine().mail_pending(CpuId(1))) (void)world.machine().deliver_mail(CpuId(1));
+    world.check();
+  };
+  take_mail();
+  kernel::note_removal(world.cpu(1));
+  Child again{};
+  for (int turn = 0; turn < 2; ++turn) {
+    again = world.spawn({.context = island.contexts[0]});
+    take_mail();
+    ASSERT_NE(world.cpu(1).arming, nullptr);
+    EXPECT_EQ(world.cpu(1).arming->next_arming, nullptr) << "it is in the list once";
+    ASSERT_TRUE(world.cpu(1).unsettled);
+    if (turn == 0) kill(again);
+    take_mail();
+  }
+  wait(long_task, "self.context");
+  EXPECT_TRUE(world.is_current(world.thread(again))) << "its first step";
+  EXPECT_EQ(world.cpu(1).arming, nullptr);
+  wait(again, "self.context");
+  world.go_to(world.thread(again));
+  EXPECT_GE(job(again).index, 1u);
 }
 
 // --- who is in the middle of something --------------------------------------------------------------------------
@@ -455,35 +541,6 @@ TEST_F(Bindings, ThreadsAreMadeForAContextAgainToo) {
   EXPECT_TRUE(world.call<Await>(made, of(0)).blocked);
   world.run_to(release(0));
   EXPECT_TRUE(world.is_current(made));
-}
-
-// On a CPU where others have gone, a first step waits for an idle instant: also if its thread ends before, and the next one's.
-TEST_F(Bindings, WhoIsStartedTwiceBeforeTheCpuHasSettledIsStartedOnce) {
-  start(two());
-  run_job(0, 0);
-  kill(tasks[0]);
-  kernel::note_removal(world.cpu(0));
-  kernel::SchedulingContext& first = kernel_context(0);
-  first.acquire();
-  for (int again = 0; again < 2; ++again) {
-    // As start_here() does, with the CPU not settled.
-    const Child made = world.spawn({.passive = true});
-    Thread& thread = world.thread(made);
-    kernel::make_for(first, thread);
-    kernel::attach(world.cpu(0), thread, world.machine().now());
-    world.cpu(0).unsettled = true;
-    kernel::start_when_settled(world.cpu(0), thread, world.machine().now());
-    EXPECT_TRUE(first.starts);
-    EXPECT_EQ(world.cpu(0).arming, &first);
-    EXPECT_EQ(first.next_arming, nullptr) << "it is in the list once";
-    if (again == 1) break;
-    kernel::give_up_context(world.cpu(0), thread, world.machine().now());
-    thread.account = {nullptr, &thread.entity};
-  }
-  world.cpu(0).arming = nullptr;
-  world.cpu(0).unsettled = false;
-  first.starts = false;
-  first.release(2);
 }
 
 // --- what follows from misses -----------------------------------------------------------------------------------

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "islands.hpp"
+#include "islands/lease.hpp"
 
 namespace capos::ktest {
 namespace {
@@ -60,6 +61,16 @@ class LostTime : public ::testing::Test {
   Child server = world.spawn({.grants = {{"serve", endpoint}}});
   Time begin{};
 };
+
+TEST_F(LostTime, WhoGoesOnAsBestEffortIsInALeasesWay) {
+  start({.on_overrun = kStopTask});
+  const std::uint32_t enlisted = kernel::enlisted_on(CpuId(0));
+  world.run_to(begin + Duration::us(150));  // the budget is spent
+  ASSERT_EQ(worker().state, ThreadState::await_supervisor);
+  supervisor_says(schema::FaultAction::resume);
+  EXPECT_EQ(worker().account.entity, &worker().entity);
+  EXPECT_EQ(kernel::enlisted_on(CpuId(0)), enlisted + 1);
+}
 
 TEST_F(LostTime, ACallCalledOffHasNoLimitAnyMore) {
   (void)world.reply_receive(world.thread(server), serving(server));

@@ -161,6 +161,8 @@ int play(const Child& child) noexcept {
     case Role::overrun_once:
     case Role::worker:
     case Role::wait_in_job:
+    case Role::crash_in_job:
+    case Role::stand_by:
       return run_periodic(child);
     case Role::periodic_sleep:
       return sleep_as_task(child);

@@ -27,6 +27,7 @@ std::uint64_t do_job(const Child& child, runtime::Capability<schema::SchedulingC
       if (used->job_ns >= std::uint64_t{child.argument()} * 1'000) return 0;
     }
   }
+  if (child.role() == Role::crash_in_job && index == child.argument()) commit(Fault::invalid_opcode);
   if (child.role() == Role::overrun_once && index == child.argument()) {
     child.compute_until(scheduled + 2 * period + period / 2);
   }
@@ -40,14 +41,22 @@ std::uint64_t do_job(const Child& child, runtime::Capability<schema::SchedulingC
 }  // namespace
 
 int run_periodic(const Child& child) noexcept {
-  auto context = child.runtime.need<schema::SchedulingContext>("self.context");
+  const bool stands_by = child.role() == Role::stand_by;
+  auto context = child.runtime.need<schema::SchedulingContext>(stands_by ? "stands" : "self.context");
   std::uint64_t* const out = child.out();
   const auto own = context->parameters();
   if (!own.has_value()) return 95;
   const std::uint64_t period = std::uint64_t{own->period_numerator} * 1'000'000'000 / own->period_denominator;
-  const std::uint64_t jobs = child.role() == Role::periodic ? child.argument() : 40;
+  const std::uint64_t jobs = stands_by || child.role() == Role::periodic ? child.argument() : 40;
+  using Release = schema::SchedulingContext::WaitNextRelease::Results::Value;
+  const auto first = [&]() noexcept -> runtime::Result<Release> {
+    const auto job = context->stand_by();
+    if (!job.has_value()) return std::unexpected(job.error());
+    return Release{.index = job->index, .scheduled_ns = job->scheduled_ns, .actual_ns = job->actual_ns, .previous_ns = job->previous_ns,
+                   .deadline_ns = job->deadline_ns, .skipped = job->skipped};
+  };
   for (std::uint64_t number = 0;; ++number) {
-    const auto release = context->wait_next_release();
+    const auto release = stands_by && number == 0 ? first() : context->wait_next_release();
     if (!release.has_value()) return 96;
     const std::uint64_t status = do_job(child, context, release->index, release->scheduled_ns, period);
     if (number >= jobs) continue;

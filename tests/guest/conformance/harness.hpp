@@ -205,6 +205,7 @@ std::span<const Case> best_effort_cases() noexcept;
 std::span<const Case> policy_cases() noexcept;
 std::span<const Case> policy_service_cases() noexcept;
 std::span<const Case> recovery_cases() noexcept;
+std::span<const Case> rebinding_cases() noexcept;
 std::span<const Case> guarded_cases() noexcept;
 std::span<const Case> service_cases() noexcept;
 std::span<const Case> capability_cases() noexcept;

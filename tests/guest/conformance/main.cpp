@@ -12,7 +12,7 @@ int program_main(capos::runtime::Runtime& runtime) {
       service_cases(),  capability_cases(),   memory_cases(),      mapping_cases(), ring_cases(),
       process_cases(),  elf_cases(),          fault_cases(),       kill_cases(),    notification_cases(),
       endpoint_cases(), call_cases(), vector_state_cases(), certificate_cases(), island_cases(),  budget_cases(), repetition_cases(), deadline_cases(), trigger_cases(), several_island_cases(), runtime_admission_cases(), hostile_cases(), hostile_flood_cases(), isolation_cases(), large_island_cases(),
-      donation_cases(), recovery_cases(), guarded_cases(), accounting_cases(),
+      donation_cases(), recovery_cases(), rebinding_cases(), guarded_cases(), accounting_cases(),
       thread_cases(),   thread_end_cases(),    park_cases(),
       supervision_cases(), supervision_of_time_cases(),
       ring_operation_cases(), ring_link_cases(),

@@ -35,6 +35,8 @@ enum class Role : std::uint8_t {
   hog,             // after its first release computes for ever; intervals on the CPU in "out" (Hog)
   overrun_once,    // job argument does not end for two periods; records as periodic
   wait_in_job,     // its first job waits on "event", after that as periodic
+  crash_in_job,    // as periodic, but job argument faults
+  stand_by,        // stands by for "stands", then as periodic on that; becomes ready when it stands by
   caller_job,  // each job calls "service" with method = argument; word 0 counts answers, word 1 last status, word 2 the ns
                // from its release to the answer, word 3 the most of those, word 4 releases skipped
   call_then_compute,  // as caller_job, and computes as long again after each answer
