@@ -34,6 +34,11 @@ Thread* owner_of(const sched::Dispatch& dispatch) noexcept {
   return nullptr;
 }
 
+bool stock_is_short() noexcept {
+  const std::uint64_t clean = frames().lock()->clean_frames();
+  return clean < kCleanStock;
+}
+
 // How long best effort runs between two steps of the reaper.
 constexpr Duration kReaperPause = Duration::us(5);
 
@@ -198,7 +203,7 @@ void Cpu::deliver(Mail& mail) noexcept {
     for (; cpu.id == CpuId(0) && reap_step(); reaped = true) between_steps();
     if (reaped) leave(cpu, hal::now());  // what went may have set a server free
     // What led here is a stretch of its own.
-    while (cpu.id == CpuId(0) && frames().lock()->clean_frames() < kCleanStock) {
+    while (cpu.id == CpuId(0) && stock_is_short()) {
       between_steps();
       if (!stock_step()) break;
     }

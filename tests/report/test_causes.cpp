@@ -161,6 +161,25 @@ TEST(Timeline, TellsWhatTheActuatorRefused) {
                                              "limited a command to its greatest effort"}));
 }
 
+// After a controller has been replaced its task's jobs are still its task's; who runs them stands in the timeline.
+TEST(Timeline, TellsWhoRunsATaskFromNowOn) {
+  Recording recording = demo_recording(10);
+  const auto add = [&](std::uint64_t ms, std::uint64_t program, std::uint64_t thread) {
+    recording.events.push_back({synthetic::kStart + ms * kMs, Kind::binding, 1, task_source(0, 1), {program, thread, 0, 0, 0, 0}});
+  };
+  add(2, kNobody, 0);
+  add(3, kProgramBit | synthetic::kPlantProgram, 0);
+  add(4, kProgramBit | synthetic::kControllerProgram, 2);
+  const Result result = analyse(recording, demo_inputs());
+  std::vector<std::string> texts;
+  for (const TimelineItem& item : result.timeline) {
+    if (item.what == "binding") texts.push_back(item.who + " " + item.text);
+  }
+  EXPECT_EQ(texts, (std::vector<std::string>{"balance.control no thread runs on its context any more", "balance.control runs in plant from now on",
+                                             "balance.control runs in thread 2 of controller from now on"}));
+  EXPECT_EQ(result.islands[0].tasks[1].jobs, 10u);
+}
+
 TEST(Timeline, GathersWhatRepeats) {
   Recording recording = demo_recording(600);
   for (std::uint64_t k = 0; k < 500; ++k) {

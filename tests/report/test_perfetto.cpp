@@ -111,6 +111,15 @@ TEST(Perfetto, WhatWentWrongIsOnTheTaskOrTheProgram) {
   EXPECT_GE(count(crash, "name: \"fault\""), 1u);
 }
 
+TEST(Perfetto, AnotherThreadIsAnInstantOfItsTask) {
+  Recording recording = synthetic::demo_recording(20);
+  recording.events.push_back({synthetic::kStart + 500, Kind::binding, 1, 1, {kProgramBit | synthetic::kPlantProgram, 0, 0, 0, 0, 0}});
+  recording.events.push_back({synthetic::kStart + 900, Kind::binding, 1, 1, {kNobody, 0, 0, 0, 0, 0}});
+  const std::string text = decoded(render_perfetto(recording, synthetic::demo_inputs()));
+  EXPECT_EQ(count(text, "name: \"another thread\""), 1u);
+  EXPECT_EQ(count(text, "name: \"no thread\""), 1u);
+}
+
 // Program 2 calls 3, whose time it lends; an interrupt and a release on the way.
 Recording with_switches() {
   constexpr std::uint32_t kCaller = kProgramBit | synthetic::kPlantProgram, kServer = kProgramBit | synthetic::kControllerProgram;

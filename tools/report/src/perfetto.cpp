@@ -110,6 +110,11 @@ void add_instant(Timeline& timeline, const Event& event, const Names& names) {
     case Kind::consequence:
       at(task_track(event.source), "consequence", consequence_name(a));
       return;
+    case Kind::binding: {
+      auto& instant = at(task_track(event.source), "binding", a == kNobody ? "no thread" : "another thread");
+      if (a != kNobody) annotate(instant, "program", names.of_source(static_cast<std::uint32_t>(a)));
+      return;
+    }
     case Kind::fault: {
       auto& instant = at(program_track(event.program()), "fault", "fault");
       annotate(instant, "vector", a);

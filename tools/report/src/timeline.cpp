@@ -92,6 +92,12 @@ std::string exit_text(const Event& event) {
   }
 }
 
+std::string binding_text(const Event& event, const Names& names) {
+  if (event.values[0] == kNobody) return "no thread runs on its context any more";
+  const std::string program = names.of_source(static_cast<std::uint32_t>(event.values[0]));
+  return event.values[1] == 0 ? "runs in " + program + " from now on" : fmt::format("runs in thread {} of {} from now on", event.values[1], program);
+}
+
 std::string island_name(const RunInputs& inputs, std::uint32_t index) {
   for (const IslandInput& island : inputs.islands) {
     if (island.index == index) return island.name;
@@ -139,6 +145,8 @@ void add_event(Builder& builder, const Event& event, const Names& names, const R
     case Kind::consequence:
       return add(Severity::notice, "consequence", names.of_source(event.source),
                  std::string(consequence_name(event.values[0])));
+    case Kind::binding:
+      return add(Severity::notice, "binding", names.of_source(event.source), binding_text(event, names));
     case Kind::fault:
       return add(Severity::bad, "fault", names.of_source(event.source),
                  fmt::format("{} at {:#x}, address {:#x}", vector_name(event.values[0]), event.values[2],
