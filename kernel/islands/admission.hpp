@@ -19,7 +19,7 @@
 
 namespace capos::kernel {
 
-class Admission final : public Object {
+class Admission final : public CallState {
  public:
   static constexpr ObjectType kType = ObjectType::admission;
   static constexpr unsigned kContexts = 2;
@@ -27,14 +27,6 @@ class Admission final : public Object {
   // The next portion of IslandAuthority.admit, and of RealtimeIsland.modeChange.
   [[nodiscard]] static Outcome admit(CallContext& call, schema::AdmitResult::Builder results) noexcept;
   [[nodiscard]] static Outcome change(CallContext& call, Island& island, schema::ChangeResult::Builder results) noexcept;
-
-  [[nodiscard]] std::uint64_t interface_id() const noexcept override { return 0; }
-  Outcome call_registers(CallContext&, std::uint64_t, std::uint16_t, const std::uint64_t (&)[8], std::uint64_t (&)[8]) noexcept override {
-    return Outcome::unimplemented();
-  }
-  Outcome call_message(CallContext&, std::uint64_t, std::uint16_t, wire::AnyStructReader, wire::MessageBuilder&) noexcept override {
-    return Outcome::unimplemented();
-  }
 
  private:
   template <typename T, typename... Arguments>
@@ -60,7 +52,7 @@ class Admission final : public Object {
     given,            // an admission: stands, and is told to its caller
   };
 
-  explicit Admission(Ticket ticket) noexcept : Object(kType), ticket_(ticket) {}
+  explicit Admission(Ticket ticket) noexcept : CallState(kType), ticket_(ticket) {}
   ~Admission() = default;
   void destroy() noexcept override;
 

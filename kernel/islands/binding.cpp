@@ -143,12 +143,12 @@ Outcome outcome_of(KernelError error) noexcept {
 KernelError error_of(const Done& done) noexcept { return done.has_value() ? KernelError::none : done.error(); }
 
 // What is asked of another CPU, which answers by mail. The caller looks for the answer in portions.
-class Rebinding final : public Object {
+class Rebinding final : public CallState {
  public:
   static constexpr ObjectType kType = ObjectType::rebinding;
 
   Rebinding(SchedulingContext& context, Ref<Thread> thread) noexcept
-      : Object(kType), context_(Ref<SchedulingContext>::share(context)), thread_(std::move(thread)) {}
+      : CallState(kType), context_(Ref<SchedulingContext>::share(context)), thread_(std::move(thread)) {}
   ~Rebinding() = default;
 
   // `thread` null: unbind.
@@ -167,16 +167,6 @@ class Rebinding final : public Object {
     if (answer != kNone) return outcome_of(static_cast<KernelError>(answer));
     hal::cpu_relax();
     return Outcome::unfinished();
-  }
-
-  [[nodiscard]] std::uint64_t interface_id() const noexcept override { return 0; }
-  Outcome call_registers(CallContext&, std::uint64_t, std::uint16_t, const std::uint64_t (&)[8],
-                         std::uint64_t (&)[8]) noexcept override {
-    return Outcome::unimplemented();
-  }
-  Outcome call_message(CallContext&, std::uint64_t, std::uint16_t, wire::AnyStructReader,
-                       wire::MessageBuilder&) noexcept override {
-    return Outcome::unimplemented();
   }
 
  private:

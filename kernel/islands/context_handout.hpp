@@ -13,7 +13,7 @@
 
 namespace capos::kernel {
 
-class ContextHandout final : public Object {
+class ContextHandout final : public CallState {
  public:
   static constexpr ObjectType kType = ObjectType::context_handout;
   static constexpr unsigned kAtOnce = 8, kUsableAtOnce = 32;
@@ -40,21 +40,13 @@ class ContextHandout final : public Object {
     return Outcome::done();
   }
 
-  [[nodiscard]] std::uint64_t interface_id() const noexcept override { return 0; }
-  Outcome call_registers(CallContext&, std::uint64_t, std::uint16_t, const std::uint64_t (&)[8], std::uint64_t (&)[8]) noexcept override {
-    return Outcome::unimplemented();
-  }
-  Outcome call_message(CallContext&, std::uint64_t, std::uint16_t, wire::AnyStructReader, wire::MessageBuilder&) noexcept override {
-    return Outcome::unimplemented();
-  }
-
  private:
   template <typename T, typename... Arguments>
   friend T* heap_new(Arguments&&...) noexcept;
   template <typename T>
   friend void heap_delete(T*) noexcept;
 
-  explicit ContextHandout(Process& process) noexcept : Object(kType), process_(Ref<Process>::share(process)) {}
+  explicit ContextHandout(Process& process) noexcept : CallState(kType), process_(Ref<Process>::share(process)) {}
   ~ContextHandout() = default;
   void destroy() noexcept override;
   [[nodiscard]] ResultOf<void, schema::KernelError> add(CallContext& call, SchedulingContext& context) noexcept;

@@ -190,6 +190,22 @@ class TypedObject : public Object {
   ~TypedObject() = default;
 };
 
+// What a call in portions has come to between two of them: nobody has a capability to it, nor calls it.
+class CallState : public Object {
+ public:
+  [[nodiscard]] std::uint64_t interface_id() const noexcept final { return 0; }
+  Outcome call_registers(CallContext&, std::uint64_t, std::uint16_t, const std::uint64_t (&)[8], std::uint64_t (&)[8]) noexcept final {
+    return Outcome::unimplemented();
+  }
+  Outcome call_message(CallContext&, std::uint64_t, std::uint16_t, wire::AnyStructReader, wire::MessageBuilder&) noexcept final {
+    return Outcome::unimplemented();
+  }
+
+ protected:
+  using Object::Object;
+  ~CallState() = default;
+};
+
 // An object that exists once and for ever.
 template <typename Derived, typename Interface>
 class SingletonObject : public TypedObject<Derived, Interface> {

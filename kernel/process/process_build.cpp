@@ -22,7 +22,7 @@ constexpr unsigned kStackOrder = 4;
 }  // namespace
 
 ProcessBuild::ProcessBuild(Process& process, const SpawnRequest& request, Ref<Session> session) noexcept
-    : Object(kType), process_(Ref<Process>::share(process)), session_(std::move(session)), load_(process, request.image) {
+    : CallState(kType), process_(Ref<Process>::share(process)), session_(std::move(session)), load_(process, request.image) {
   if (request.context != nullptr) context_ = Ref<SchedulingContext>::share(*request.context);
 }
 

@@ -11,7 +11,7 @@
 
 namespace capos::kernel {
 
-class ProcessBuild final : public Object {
+class ProcessBuild final : public CallState {
  public:
   static constexpr ObjectType kType = ObjectType::process_build;
 
@@ -34,16 +34,6 @@ class ProcessBuild final : public Object {
 
   [[nodiscard]] Process& process() noexcept { return *process_; }
   [[nodiscard]] Session* session() noexcept { return session_.get(); }
-
-  [[nodiscard]] std::uint64_t interface_id() const noexcept override { return 0; }
-  Outcome call_registers(CallContext&, std::uint64_t, std::uint16_t, const std::uint64_t (&)[8],
-                         std::uint64_t (&)[8]) noexcept override {
-    return Outcome::unimplemented();
-  }
-  Outcome call_message(CallContext&, std::uint64_t, std::uint16_t, wire::AnyStructReader,
-                       wire::MessageBuilder&) noexcept override {
-    return Outcome::unimplemented();
-  }
 
  private:
   template <typename T, typename... Arguments>

@@ -117,23 +117,5 @@ TEST(Elaborate, WithoutRoomItFails) {
   EXPECT_FALSE(build_elaborated(manifest.manifest(), *std::make_unique<IslandModel>(), builder));
 }
 
-TEST(Place, EveryServiceRunsWhereItsWorkIs) {
-  auto manifest = Compiled::value(small_manifest());
-  const auto root = manifest.manifest();
-  const Placement plant = place(root, 0);
-  EXPECT_EQ(plant.kind, PlacementKind::task);
-  EXPECT_EQ(plant.cpu, 1);
-  EXPECT_EQ(plant.task, 0);
-  const Placement controller = place(root, 1);
-  EXPECT_EQ(controller.kind, PlacementKind::task);
-  EXPECT_EQ(controller.task, 1);
-  const Placement actuator = place(root, 2);
-  EXPECT_EQ(actuator.kind, PlacementKind::passive);
-  EXPECT_EQ(actuator.cpu, 1);
-  const Placement noise = place(root, 3);
-  EXPECT_EQ(noise.kind, PlacementKind::best_effort);
-  EXPECT_EQ(noise.cpu, 0);
-}
-
 }  // namespace
 }  // namespace capos::admission

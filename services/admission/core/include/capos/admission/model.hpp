@@ -76,20 +76,4 @@ bool elaborate(schema::SystemManifest::Reader manifest, std::uint16_t index, con
 bool elaborate_beside(schema::SystemManifest::Reader manifest, std::uint16_t index, const Overheads& overheads,
                       std::span<const schema::IslandCertificate::Reader> standing, IslandModel& model) noexcept;
 
-enum class PlacementKind : std::uint8_t {
-  best_effort,  // a thread with weight on `cpu`
-  task,         // runs on the context of island `island`, task `task`
-  passive,      // no time of its own; its thread belongs to `cpu`, where its callers run
-};
-
-struct Placement {
-  PlacementKind kind = PlacementKind::best_effort;
-  std::uint16_t cpu = 0;
-  std::uint16_t island = 0;
-  std::uint16_t task = 0;
-};
-
-// Where service `service` of a manifest that validate() accepts runs.
-[[nodiscard]] Placement place(schema::SystemManifest::Reader manifest, std::uint16_t service) noexcept;
-
 }  // namespace capos::admission
