@@ -21,7 +21,7 @@ bool can_run(const SchedulingContext& context) noexcept {
   return context.thread != nullptr && !context.stopped.load(std::memory_order_relaxed);
 }
 
-// The same of one that its fallback stands in for. A thread that has been bound to it meanwhile has come to wait.
+// The same of one that stands aside. A thread that has been bound to it meanwhile has come to wait.
 bool can_return(const SchedulingContext& context) noexcept { return can_run(context) && context.awaits_start(); }
 
 // Its call would keep a server busy for as long as it is suspended.
@@ -40,10 +40,11 @@ void suspend(Cpu& cpu, SchedulingContext& context, Time now) noexcept {
   if (cpu.scheduler.suspend_jobs(context, now)) record_job(cpu, context, now);
 }
 
-// `to` is released instead of `from`.
+// `to` is released instead of `from`, once its thread waits for that.
 void replace(Cpu& cpu, SchedulingContext& from, SchedulingContext& to, Time now) noexcept {
   suspend(cpu, from, now);
-  cpu.scheduler.resume_jobs(to, now);
+  to.off_grid = !can_return(to);
+  if (!to.off_grid) cpu.scheduler.resume_jobs(to, now);
 }
 
 // With whoever stands in for it, or whom it stands in for: that one would stay suspended for good.
@@ -93,10 +94,7 @@ void carry_out(Cpu& cpu, SchedulingContext& context, Remedy remedy, ThreadFault 
     case Remedy::fall_back:
       if (!can_run(*context.fallback)) return carry_out(cpu, context, Remedy::stop_task, why, now);
       return replace(cpu, context, *context.fallback, now);
-    case Remedy::return_back:
-      context.off_grid = !can_return(context);  // then the fallback goes on until it can
-      if (context.off_grid) return;
-      return replace(cpu, *context.fallback, context, now);
+    case Remedy::return_back: return replace(cpu, *context.fallback, context, now);
     case Remedy::stop_island: stop_island_later(cpu, context); [[fallthrough]];
     case Remedy::stop_task: return stop_with_fallback(cpu, context, why, now);
     default: return;
@@ -108,9 +106,7 @@ void judge_job(Cpu& cpu, SchedulingContext& context, const sched::Job& job, Time
     const Ref<SchedulingContext> primary = context.primary;
     if (primary->stopped.load(std::memory_order_relaxed)) return;  // and so is this one, with its next mail
     const bool wrong = (job.flags & (sched::kJobDeadlineMissed | sched::kJobBudgetSpent)) != 0;
-    Remedy remedy = primary->policy.ended(wrong);
-    if (remedy == Remedy::none && primary->off_grid && can_return(*primary)) remedy = Remedy::return_back;
-    return carry_out(cpu, *primary, remedy, ThreadFault::deadline_missed, now);
+    return carry_out(cpu, *primary, primary->policy.ended(wrong, can_return(*primary)), ThreadFault::deadline_missed, now);
   }
   const bool late = (job.flags & sched::kJobDeadlineMissed) != 0;
   const ThreadFault why = late ? ThreadFault::deadline_missed : ThreadFault::budget_spent;

@@ -35,10 +35,14 @@ constinit std::array<Strays, hal::kInterruptNumbers> g_strays;
 
 CpuId home_or_aim(std::uint16_t at) noexcept { return CpuId(static_cast<std::uint16_t>(at & ~kOnTheWay)); }
 
-// Subject: the number's strays. Where it has gone meanwhile, or has not arrived yet, they are looked at when it does.
+// Subject: the number's strays. On after it if it has gone on meanwhile; where it has not arrived yet, or nobody has it, they are looked at then.
 void deliver_strays(void* subject) noexcept {
-  const Owner& owner = g_owners[static_cast<std::size_t>(static_cast<Strays*>(subject) - g_strays.data())];
-  if (owner.cpu.load(std::memory_order_acquire) == Cpu::current().id.value()) owner.object->take_strays();
+  auto& strays = *static_cast<Strays*>(subject);
+  const Owner& owner = g_owners[static_cast<std::size_t>(&strays - g_strays.data())];
+  const std::uint16_t at = owner.cpu.load(std::memory_order_seq_cst);
+  if (at == Cpu::current().id.value()) return owner.object->take_strays();
+  const bool elsewhere = at != kOfNone && (at & kOnTheWay) == 0;
+  if (elsewhere && strays.count.load(std::memory_order_seq_cst) != 0) (void)post_later(CpuId(at), strays.mail, deliver_strays, &strays);
 }
 
 // False: it is nobody's. By itself, so that what is at home saves no registers for it.

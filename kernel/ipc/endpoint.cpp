@@ -105,6 +105,9 @@ bool lower_again(Cpu& cpu, Call& call, Time now) noexcept {
   return true;
 }
 
+// EDF: whose time it is had to wait while the call was open, and goes on without a floor (decision 0033), in the calls below too.
+bool has_lost_floor(const Call& call) noexcept { return is_edf(call.caller.account) && call.caller.account.context->floor().is_never(); }
+
 }  // namespace
 
 // The last Ref is one of a capability or of a serving thread: nobody can receive here any more. Who queues is told on the
@@ -494,7 +497,7 @@ bool give_account_back(Cpu& cpu, Thread& server, Call& call, Time now, bool& low
   } else {
     caller.outgoing = &caller.direct_call;
   }
-  lowered = lower_again(cpu, call, now);
+  lowered = !has_lost_floor(call) && lower_again(cpu, call, now);
   return true;
 }
 
@@ -537,8 +540,9 @@ void withdraw_calls(Cpu& cpu, Thread& thread, Time now) noexcept {
   Thread& server = *call.server;
   const Account lost = thread.account;
   const Time floor = lost.context != nullptr ? lost.context->floor() : Time::never();
+  const bool lost_floor = has_lost_floor(call);
   block(cpu, lost, now);
-  (void)lower_again(cpu, call, now);
+  if (!lost_floor) (void)lower_again(cpu, call, now);
   if (call.kind == CallKind::registers) {
     server.incoming = nullptr;
     call.server = nullptr;

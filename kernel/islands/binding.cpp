@@ -199,7 +199,7 @@ void make_for(SchedulingContext& context, Thread& thread) noexcept {
 void attach(Cpu& cpu, Thread& thread, Time now) noexcept {
   SchedulingContext& context = *thread.bound;
   set_thread(context, &thread);
-  if (thread.account.context == &context) context.owner = &thread;
+  if (!context.recovery) context.owner = &thread;  // also of a server that waits: it is not to run before it is sent something
   // What the last one's calls or a demotion have left.
   cpu.scheduler.set_priority(context, context.base_priority(), now);
   cpu.scheduler.set_floor(context, Time::never(), now);
@@ -237,7 +237,6 @@ void take_off_grid(Cpu& cpu, SchedulingContext& context, Time now) noexcept {
 
 void back_on_grid(Cpu& cpu, SchedulingContext& context, Time now) noexcept {
   if (context.stopped.load(std::memory_order_relaxed)) return;
-  if (context.fallback && context.fallback->jobs().armed()) return;  // with the end of its next job (judge_job)
   context.off_grid = false;
   cpu.scheduler.resume_jobs(context, now);
 }

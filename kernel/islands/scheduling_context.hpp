@@ -38,8 +38,7 @@ class SchedulingContext final : public TypedObject<SchedulingContext, schema::Sc
   Thread* thread = nullptr;                    // bound, and alive; one reference. By binding.cpp alone
   std::atomic<bool> claimed{false};            // it has a thread, or one is being made for it
   bool had_thread = false;
-  // Its releases are armed but for the want of a thread that waits: disarmed until then, their grid kept. Of one that its fallback stands in
-  // for: that is to return once it has such a thread.
+  // Its releases are armed but for the want of a thread that waits: disarmed until then, their grid kept.
   bool off_grid = false;
   bool recovery = false;                       // no task's, but its server's (TaskClaim.recovers): no jobs; constant
   std::atomic<bool> stopped{false};            // by a consequence or its island's end, for good: never ready again

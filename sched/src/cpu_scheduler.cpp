@@ -153,6 +153,7 @@ void CpuScheduler::resume_jobs(Context& context, Time now) noexcept {
   charge(now);
   context.awaits_start_ = false;
   leave_queues(context);
+  unwatch_deadline(context);
   context.jobs_.rearm(now);
   if (context.parameters_.triggered) return await_input(context, now);
   await(context, ContextState::awaiting_release, context.jobs_.next_release());

@@ -42,7 +42,7 @@ Remedy MissPolicy::went_wrong(Consequence consequence) noexcept {
   return static_cast<Remedy>(consequence);
 }
 
-Remedy MissPolicy::judge(bool late) noexcept {
+Remedy MissPolicy::judge(bool late, bool may_recover) noexcept {
   if (mode_ == TaskMode::stopped) return Remedy::none;
   const Repetition& rule = rules_.repeated;
   const bool wrong = wrong_ || late;
@@ -52,7 +52,8 @@ Remedy MissPolicy::judge(bool late) noexcept {
   wrong_in_history_ += (wrong ? 1u : 0u) - (leaves ? 1u : 0u);
   in_time_ = wrong ? 0 : in_time_ + 1;
   if (wrong) return wrong_in_history_ >= rule.misses ? repeated() : Remedy::none;
-  return mode_ != TaskMode::normal && rule.recover != 0 && in_time_ >= rule.recover ? recovered() : Remedy::none;
+  const bool due = mode_ != TaskMode::normal && rule.recover != 0 && in_time_ >= rule.recover;
+  return due && may_recover ? recovered() : Remedy::none;
 }
 
 Remedy MissPolicy::repeated() noexcept {

@@ -618,6 +618,31 @@ TEST_F(FallbackBindings, AndReturnsIfItsTurnHasPassedMeanwhile) {
   run_job(0, 6);
 }
 
+TEST_F(FallbackBindings, NorIsAFallbackThatGoesWrongForgivenMeanwhile) {
+  start_pair(1);
+  fall_back();
+  kill(tasks[0]);
+  run_job(1, 1);  // the task would return now
+  world.run_to(release(2) + Duration::us(101));
+  EXPECT_TRUE(kernel_context(0).stopped);
+  EXPECT_TRUE(kernel_context(1).stopped);
+}
+
+TEST_F(FallbackBindings, AServerThatStandsInWaitsUntilItIsSentSomething) {
+  const abi::CapId endpoint = world.make_endpoint(5);
+  start_pair(1);
+  EXPECT_EQ(unbind(1), kNoError);
+  const Child server = world.spawn({.passive = true, .grants = {{"serve", endpoint}}});
+  EXPECT_EQ(reply(server), std::nullopt);
+  EXPECT_EQ(bind(1, server), kNoError);
+  fall_back();
+  world.run_to(release(1) + Duration::us(10));
+  EXPECT_TRUE(world.is_current(world.init())) << "released, and nothing to do";
+  (void)world.enter(world.init(), static_cast<std::uint64_t>(abi::SystemCall::send), world.connect(endpoint), 5, {});
+  EXPECT_TRUE(world.is_current(world.thread(server)));
+  EXPECT_EQ(world.thread(server).account.context, &kernel_context(1));
+}
+
 TEST_F(FallbackBindings, AFallbackThatDiesStandingInGoesOnStandingIn) {
   start_pair(9);
   fall_back();

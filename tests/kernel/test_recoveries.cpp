@@ -170,8 +170,9 @@ class EdfRecoveries : public Donation {
     server_child = world.spawn({.passive = true,
                                 .context = recovers ? island.contexts[kRecovery] : abi::CapId{},
                                 .grants = {{"serve", endpoint}, {"inner", world.connect(behind)}}});
+    event = world.make_notification();
     const abi::CapId outer_end = world.make_endpoint(5, 0, 0, us(900)), outermost_end = world.make_endpoint(5, 0, 0, us(900));
-    outer = world.spawn({.passive = true, .grants = {{"serve", outer_end}, {"inner", world.connect(endpoint)}}});
+    outer = world.spawn({.passive = true, .grants = {{"serve", outer_end}, {"inner", world.connect(endpoint)}, {"event", event}}});
     outermost = world.spawn({.passive = true, .grants = {{"serve", outermost_end}, {"inner", world.connect(outer_end)}}});
     EXPECT_EQ(reply(outer), std::nullopt);
     EXPECT_EQ(reply(outermost), std::nullopt);
@@ -210,6 +211,7 @@ class EdfRecoveries : public Donation {
   SchedulingContext& recovery() { return *server().bound; }
 
   Child server_child{}, inner{}, outer{}, outermost{};  // each calls the one before: `inner` is called by the server
+  abi::CapId event{};                                   // `outer` may wait for it
 };
 
 TEST_F(EdfRecoveries, TheServerGoesOnWhereItsCallerWas) {
@@ -282,6 +284,27 @@ TEST_F(EdfRecoveries, WhoWaitsWithinServersLosesTheirFloors) {
   EXPECT_TRUE(context(kLong).floor().is_never()) << "it was 2000, and it is past 3050";
   EXPECT_EQ(reply(outermost), std::nullopt);
   EXPECT_TRUE(world.is_current(thread(kLong)));
+}
+
+TEST_F(EdfRecoveries, AlsoWhoWaitsForAnEvent) {
+  start_by_deadline();
+  calls(kCaller);
+  world.run_to(at(1'110));
+  ends(kPeer);
+  ends(kOther);
+  EXPECT_EQ(world.call(thread(kLong), cap(kLong, "outermost"), 5, 0), std::nullopt);
+  EXPECT_TRUE(calls_in_turn(outermost));
+  Thread& waiting = world.thread(outer);
+  EXPECT_FALSE(context(kLong).floor().is_never());
+  EXPECT_TRUE(world.call<schema::Notification::Wait>(waiting, world.granted(waiting.process, "event")).blocked);
+  world.run_to(at(1'600));
+  ASSERT_TRUE(world.is_current(world.init()));
+  (void)world.call<schema::Notification::Signal>(world.init(), event, {.bits = 1});
+  ASSERT_TRUE(world.is_current(waiting));
+  EXPECT_TRUE(context(kLong).floor().is_never());
+  EXPECT_EQ(reply(outer), std::nullopt);
+  ASSERT_TRUE(world.is_current(world.thread(outermost)));
+  EXPECT_TRUE(context(kLong).floor().is_never());
 }
 
 // A recovery that is spent is due anew when it is back, and whoever had to wait for the server delays nobody who is due before it.

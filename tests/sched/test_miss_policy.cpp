@@ -98,6 +98,22 @@ TEST(MissPolicy, WhatIsDemotedAndFailsAgainIsStopped) {
   EXPECT_EQ(job(policy, true), Remedy::stop_task);
 }
 
+TEST(MissPolicy, AFallbackGoesOnUntilThereIsSomebodyToHandBackTo) {
+  MissPolicy policy = with(two_in_three(Repeated::fall_back, 1));
+  (void)job(policy, true);
+  EXPECT_EQ(job(policy, true), Remedy::fall_back);
+  EXPECT_EQ(policy.ended(false, false), Remedy::none);
+  EXPECT_EQ(policy.ended(true, false), Remedy::none);
+  EXPECT_EQ(policy.ended(false, false), Remedy::none);
+  EXPECT_EQ(policy.mode(), TaskMode::fallen_back);
+  EXPECT_EQ(policy.ended(false, true), Remedy::return_back);
+  (void)job(policy, true);
+  EXPECT_EQ(job(policy, true), Remedy::fall_back);
+  EXPECT_EQ(policy.ended(false, false), Remedy::none);
+  EXPECT_EQ(policy.ended(true, false), Remedy::none);
+  EXPECT_EQ(policy.ended(true, false), Remedy::stop_task) << "it goes wrong as ever";
+}
+
 TEST(MissPolicy, AFallbackHandsBackOrIsStoppedToo) {
   MissPolicy policy = with(two_in_three(Repeated::fall_back, 1));
   (void)job(policy, true);

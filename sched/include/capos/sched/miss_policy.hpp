@@ -81,16 +81,17 @@ class MissPolicy {
   [[nodiscard]] Remedy overrun() noexcept { return went_wrong(rules_.on_overrun); }
   [[nodiscard]] Remedy missed() noexcept { return went_wrong(rules_.on_miss); }
   // The job has ended, in whatever way; in fallen_back mode a job of the fallback. `late`: after its deadline, with
-  // nothing said before. Returns what repetition entails, or recovery; none otherwise.
-  [[nodiscard]] Remedy ended(bool late = false) noexcept {
-    return repeats() ? judge(late) : Remedy::none;
+  // nothing said before. Returns what repetition entails, or recovery; none otherwise. `may_recover`: else a recovery that is due waits
+  // for the next job in time that may.
+  [[nodiscard]] Remedy ended(bool late = false, bool may_recover = true) noexcept {
+    return repeats() ? judge(late, may_recover) : Remedy::none;
   }
   // Whether repetition can entail anything.
   [[nodiscard]] bool repeats() const noexcept { return rules_.repeated.misses != 0; }
 
  private:
   [[nodiscard]] Remedy went_wrong(Consequence consequence) noexcept;
-  [[nodiscard]] Remedy judge(bool late) noexcept;
+  [[nodiscard]] Remedy judge(bool late, bool may_recover) noexcept;
   [[nodiscard]] Remedy repeated() noexcept;
   [[nodiscard]] Remedy recovered() noexcept;
   void enter(TaskMode mode) noexcept;
