@@ -25,7 +25,8 @@ void demoted(Guest& guest) noexcept {
   CHECK(hog.becomes_ready() && meek.becomes_ready());
   const std::uint64_t start = island.activate();
   CHECK(start != 0 && out.reaches(0, 8));
-  CHECK(start_of(out, 1) - (start + kPeriod) >= 100 * kMicrosecond);  // behind the hog's budget
+  // Behind the hog's budget, less what the kernel took over it in the job before: much, where it checks its invariants.
+  CHECK(start_of(out, 1) - (start + kPeriod) >= 50 * kMicrosecond);
   // Held in the middle of its work, the hog keeps its priority until it waits, which it never does; so it is stopped.
   CHECK(start_of(out, 5) - (start + 5 * kPeriod) < 50 * kMicrosecond);
   CHECK(island.status().overruns == 4);
