@@ -27,7 +27,6 @@ class ModeChange {
   // Room for so many changed tasks, in frames charged to the island's payer. Errors: quota_exceeded, out_of_memory.
   [[nodiscard]] static ResultOf<ModeChange*, schema::KernelError> create(Island& island, unsigned tasks) noexcept;
   void add(const TaskChange& change) noexcept;
-  [[nodiscard]] unsigned count() const noexcept { return count_; }
   // Not proposed: it goes.
   void discard() noexcept;
   // To all CPUs that have changed tasks. From now on it gives itself back.
