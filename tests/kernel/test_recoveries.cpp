@@ -196,6 +196,14 @@ class EdfRecoveries : public Donation {
     ASSERT_TRUE(world.is_current(thread(task))) << task;
     EXPECT_TRUE(await(task).blocked);
   }
+  // Up to where nobody but `kLong` has work, and the server waits for a refill.
+  void spend_the_recovery() {
+    start_by_deadline();
+    calls(kCaller);
+    world.run_to(at(1'110));
+    ends(kPeer);
+    ends(kOther);
+  }
   void calls(std::size_t task, bool is_served = true) {
     ASSERT_TRUE(world.is_current(thread(task))) << task;
     EXPECT_EQ(call(task), std::nullopt);
@@ -260,11 +268,7 @@ TEST_F(EdfRecoveries, TakesOverTheFloorsOfCallsInTurn) {
 
 // What waits in servers for another one has the floor of none of them afterwards.
 TEST_F(EdfRecoveries, WhoWaitsWithinServersLosesTheirFloors) {
-  start_by_deadline();
-  calls(kCaller);
-  world.run_to(at(1'110));
-  ends(kPeer);
-  ends(kOther);
+  spend_the_recovery();
   EXPECT_EQ(world.call(thread(kLong), cap(kLong, "outermost"), 5, 0), std::nullopt);
   EXPECT_TRUE(calls_in_turn(outermost));
   EXPECT_FALSE(context(kLong).floor().is_never());
@@ -287,11 +291,7 @@ TEST_F(EdfRecoveries, WhoWaitsWithinServersLosesTheirFloors) {
 }
 
 TEST_F(EdfRecoveries, AlsoWhoWaitsForAnEvent) {
-  start_by_deadline();
-  calls(kCaller);
-  world.run_to(at(1'110));
-  ends(kPeer);
-  ends(kOther);
+  spend_the_recovery();
   EXPECT_EQ(world.call(thread(kLong), cap(kLong, "outermost"), 5, 0), std::nullopt);
   EXPECT_TRUE(calls_in_turn(outermost));
   Thread& waiting = world.thread(outer);
@@ -336,11 +336,7 @@ TEST_F(EdfRecoveries, ASpentOneHasNoFloor) {
 }
 
 TEST_F(EdfRecoveries, WhoWaitedAndIsFirstHasTheServersFloor) {
-  start_by_deadline();
-  calls(kCaller);
-  world.run_to(at(1'110));
-  ends(kPeer);
-  ends(kOther);
+  spend_the_recovery();
   calls(kLong, false);
   world.run_to(at(2'000));
   ends(kPeer);
